@@ -1,0 +1,115 @@
+//! Rectification: what a plain pinhole would have seen from the same place.
+//!
+//! For each pixel of the rectified picture, `K'⁻¹` gives the ray in the rectified frame, `Rᵀ` turns it into the
+//! camera's frame, and the lens says where it fell: `raw = project(Rᵀ K'⁻¹ [u v 1]ᵀ)`.
+
+use super::{Camera, Intrinsics};
+use crate::{Error, Result};
+use image::{Rgb, RgbImage};
+use nalgebra::{Point3, Vector3};
+
+/// For each rectified pixel, the place in the raw picture to read it from; made once per camera.
+#[derive(Clone, Debug)]
+pub struct RectifyMap {
+    width: u32,
+    height: u32,
+    /// Raw `(u, v)`, row by row; NaN where the raw picture shows nothing.
+    raw_from_rectified: Vec<[f32; 2]>,
+}
+
+impl RectifyMap {
+    /// The map from `camera` to [`Camera::rectified`].
+    pub fn new(camera: &Camera) -> Self {
+        let k = camera.projection.fixed_view::<3, 3>(0, 0).into_owned();
+        let Intrinsics { fx, fy, cx, cy } = Intrinsics::from_matrix(&k);
+        let camera_from_rectified = camera.rectification.transpose();
+        let source_of = |index: u32| {
+            let (u, v) = (f64::from(index % camera.width), f64::from(index / camera.width));
+            let ray = camera_from_rectified * Vector3::new((u - cx) / fx, (v - cy) / fy, 1.0);
+            let pixel = camera.project(&Point3::from(ray));
+            pixel.map_or([f32::NAN; 2], |pixel| [pixel.x as f32, pixel.y as f32])
+        };
+        let raw_from_rectified = (0..camera.width * camera.height).map(source_of).collect();
+        Self { width: camera.width, height: camera.height, raw_from_rectified }
+    }
+
+    /// Where in the raw picture a rectified pixel comes from; NaN where nowhere.
+    pub fn raw_pixel(&self, x: u32, y: u32) -> [f32; 2] {
+        self.raw_from_rectified[(y * self.width + x) as usize]
+    }
+
+    /// The rectified picture, read bilinearly; black where the raw picture shows nothing.
+    ///
+    /// # Errors
+    /// [`Error::SizeMismatch`] when the picture is not of the camera's size.
+    pub fn rectify(&self, raw: &RgbImage) -> Result<RgbImage> {
+        if raw.dimensions() != (self.width, self.height) {
+            return Err(Error::SizeMismatch {
+                what: "picture to rectify and its camera",
+                expected: (self.width, self.height),
+                found: raw.dimensions(),
+            });
+        }
+        Ok(RgbImage::from_fn(self.width, self.height, |x, y| {
+            let [u, v] = self.raw_pixel(x, y);
+            read_bilinear(raw, u, v).unwrap_or(Rgb([0; 3]))
+        }))
+    }
+}
+
+fn read_bilinear(picture: &RgbImage, u: f32, v: f32) -> Option<Rgb<u8>> {
+    let (width, height) = (picture.width() as f32, picture.height() as f32);
+    if !(-0.5..width - 0.5).contains(&u) || !(-0.5..height - 0.5).contains(&v) {
+        return None;
+    }
+    let (u, v) = (u.clamp(0.0, width - 1.0), v.clamp(0.0, height - 1.0));
+    let (x, y) = (u as u32, v as u32);
+    let (right, below) = ((x + 1).min(picture.width() - 1), (y + 1).min(picture.height() - 1));
+    let (a, b) = (u - x as f32, v - y as f32);
+    let at = |x, y, channel| f32::from(picture.get_pixel(x, y).0[channel]);
+    Some(Rgb(std::array::from_fn(|channel| {
+        let above = at(x, y, channel) * (1.0 - a) + at(right, y, channel) * a;
+        let under = at(x, below, channel) * (1.0 - a) + at(right, below, channel) * a;
+        (above * (1.0 - b) + under * b).round() as u8
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Distortion;
+    use super::*;
+    use nalgebra::Rotation3;
+
+    fn camera() -> Camera {
+        Camera::pinhole("test", 64, 48, Intrinsics { fx: 40.0, fy: 41.0, cx: 31.0, cy: 24.0 })
+    }
+
+    #[test]
+    fn a_rectified_picture_needs_no_rectification_and_stays_as_it_is() {
+        let camera = camera();
+        assert!(!camera.needs_rectification());
+        let picture = RgbImage::from_fn(64, 48, |x, y| Rgb([x as u8 * 3, y as u8 * 5, 7]));
+        assert_eq!(RectifyMap::new(&camera).rectify(&picture).unwrap(), picture);
+    }
+
+    #[test]
+    fn a_point_appears_rectified_where_the_rectified_camera_says() {
+        let rotation = Rotation3::from_euler_angles(0.02, -0.03, 0.01);
+        let raw = Camera {
+            distortion: Distortion::PlumbBob([-0.2, 0.03, 1e-3, 0.0, 0.0]),
+            rectification: rotation.into_inner(),
+            ..camera()
+        };
+        assert!(raw.needs_rectification() && !raw.rectified().needs_rectification());
+        let map = RectifyMap::new(&raw);
+        let ray_in_rectified = raw.rectified().unproject([20.0, 30.0].into()).unwrap();
+        let expected = raw.project(&Point3::from(rotation.inverse() * ray_in_rectified)).unwrap();
+        let [u, v] = map.raw_pixel(20, 30);
+        assert!((f64::from(u) - expected.x).abs() < 1e-4 && (f64::from(v) - expected.y).abs() < 1e-4);
+    }
+
+    #[test]
+    fn a_picture_of_another_size_is_refused() {
+        assert!(RectifyMap::new(&camera()).rectify(&RgbImage::new(10, 10)).is_err());
+    }
+}

@@ -1,0 +1,140 @@
+//! What can go wrong with the things that travel, each with a hint about what to do next.
+
+use std::path::{Path, PathBuf};
+
+/// Result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of this crate: what was expected, what was found, and where.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder could not be read or written.
+    #[error("cannot {action}: {source}: {}", path.display())]
+    Io {
+        /// What was being done, as an infinitive without "to".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A picture file could not be decoded or encoded.
+    #[error("cannot decode picture: {reason}: {}", path.display())]
+    Picture {
+        /// The picture.
+        path: PathBuf,
+        /// What the decoder said.
+        reason: String,
+    },
+    /// A frame's bytes do not fit its format and size.
+    #[error("a {width}x{height} {format} frame has {expected} bytes, got {found}")]
+    FrameBytes {
+        /// Name of the pixel format.
+        format: &'static str,
+        /// Width in pixels.
+        width: u32,
+        /// Height in pixels.
+        height: u32,
+        /// Bytes that format and size ask for.
+        expected: usize,
+        /// Bytes there are.
+        found: usize,
+    },
+    /// A camera's numbers cannot be right.
+    #[error("{what}: {}", path.as_deref().unwrap_or(Path::new("(given values)")).display())]
+    Camera {
+        /// Expected and found, such as `focal lengths must be positive, got fx = 0`.
+        what: String,
+        /// The camera file, where there is one.
+        path: Option<PathBuf>,
+    },
+    /// A file is not in the form it should have.
+    #[error("{what}: {}", path.display())]
+    Malformed {
+        /// Expected and found.
+        what: String,
+        /// The file.
+        path: PathBuf,
+        /// How to put it right.
+        hint: &'static str,
+    },
+    /// A recording lacks something that was asked of it.
+    #[error("{what}: {}", path.display())]
+    Recording {
+        /// What is missing or wrong.
+        what: String,
+        /// The recording.
+        path: PathBuf,
+        /// How to put it right.
+        hint: &'static str,
+    },
+    /// A labelled set is not usable.
+    #[error("{what}: {}", path.display())]
+    Labels {
+        /// Expected and found.
+        what: String,
+        /// The label file, image or folder.
+        path: PathBuf,
+        /// How to put it right.
+        hint: &'static str,
+    },
+    /// A bundle is not usable.
+    #[error("{what}: {}", path.display())]
+    Bundle {
+        /// Expected and found.
+        what: String,
+        /// The bundle or the file in it.
+        path: PathBuf,
+        /// How to put it right.
+        hint: &'static str,
+    },
+    /// Two things that must have the same size do not.
+    #[error("{what}: expected {expected:?}, found {found:?}")]
+    SizeMismatch {
+        /// What was compared.
+        what: &'static str,
+        /// Expected width and height.
+        expected: (u32, u32),
+        /// Found width and height.
+        found: (u32, u32),
+    },
+}
+
+impl Error {
+    /// What a user can do about it, where there is something general to say.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Io { source, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull => Some("the disk is full: free space or choose another --out"),
+                std::io::ErrorKind::NotFound => Some("check the path; relative paths start at the current folder"),
+                std::io::ErrorKind::PermissionDenied => Some("you lack permission: choose a folder you may use"),
+                _ => None,
+            },
+            Self::Picture { .. } => Some("the file is damaged or not a picture: replace or remove it"),
+            Self::Camera { .. } => Some("make the camera file anew, for instance with `parallax-calib convert --help`"),
+            Self::Malformed { hint, .. }
+            | Self::Recording { hint, .. }
+            | Self::Labels { hint, .. }
+            | Self::Bundle { hint, .. } => Some(hint),
+            Self::FrameBytes { .. } | Self::SizeMismatch { .. } => None,
+        }
+    }
+
+    /// Wraps an input/output error with what was being done and where.
+    pub fn io(action: &'static str, path: impl AsRef<Path>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Wraps a picture decoder's or encoder's error; a full disk stays recognisable as one.
+    pub fn picture(path: impl AsRef<Path>) -> impl FnOnce(image::ImageError) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |error| match error {
+            image::ImageError::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
+                Self::Io { action: "read or write picture", path, source }
+            }
+            other => Self::Picture { path, reason: other.to_string() },
+        }
+    }
+}
