@@ -46,9 +46,18 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// The file cannot be written.
 pub fn write_picture(path: &Path, picture: &image::DynamicImage) -> Result<()> {
-    let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).map_err(Error::picture(path))?;
-    write_bytes(path, bytes.get_ref())
+    write_bytes(path, &png_bytes(picture).map_err(Error::picture(path))?)
+}
+
+/// A picture as the bytes of a PNG file.
+///
+/// # Errors
+/// The picture's pixels have a form that PNG lacks.
+pub fn png_bytes(picture: &image::DynamicImage) -> image::ImageResult<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // The PNG encoder by name: `write_to` would compile the encoders of every other form as well.
+    picture.write_with_encoder(image::codecs::png::PngEncoder::new(&mut bytes))?;
+    Ok(bytes)
 }
 
 /// Reads a picture of any supported form as RGB.

@@ -6,8 +6,9 @@
 //! 3. channels first: `[3, height, width]`.
 
 use crate::{Error, Result};
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
@@ -171,12 +172,13 @@ impl PictureResizer {
     /// When a size is zero.
     pub fn resize_into(&mut self, picture: &RgbImage, resized: &mut RgbImage) {
         let (width, height) = resized.dimensions();
-        let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
+        // Typed, so that only the code for this pixel type is compiled.
+        let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
             .expect("an RgbImage holds three bytes a pixel");
-        let mut target = Image::from_slice_u8(width, height, resized, PixelType::U8x3)
-            .expect("an RgbImage holds three bytes a pixel");
+        let mut target =
+            TypedImage::<U8x3>::from_buffer(width, height, resized).expect("an RgbImage holds three bytes a pixel");
         let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        self.0.resize(&source, &mut target, &options).expect("both pictures have three bytes a pixel");
+        self.0.resize_typed(&source, &mut target, &options).expect("both pictures cover their whole buffers");
     }
 }
 
