@@ -1,0 +1,89 @@
+//! The command line of `parallax-world`.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A rendered place with known truth.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Drives a robot through a place and writes what its cameras see, with depth, poses and labels.
+    Render(Box<RenderArgs>),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  parallax-world render --seed 1 --frames 300 --size 256x128 --stereo --labels 150 --out world
+  parallax-world render --seed 1 --frames 100 --size 640x192 --lidar --out video
+  parallax-world render --seed 2 --frames 0 --labels 100 --places 5 --size 256x128 --out test
+
+Labelled pictures are never frames of the recording. For scores on places never driven through, render a test set
+with another seed.";
+
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct RenderArgs {
+    /// Which place; the same seed gives the same bytes.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Frames of the recording; 0 for labelled pictures only.
+    #[arg(long, default_value_t = 300)]
+    pub(crate) frames: usize,
+    /// Size of the pictures.
+    #[arg(long, value_name = "WxH", default_value = "640x192", value_parser = parse_size)]
+    pub(crate) size: (u32, u32),
+    /// Record a right camera too, rectified.
+    #[arg(long)]
+    pub(crate) stereo: bool,
+    /// Distance between the two cameras in metres.
+    #[arg(long, value_name = "METRES", default_value_t = 0.16, requires = "stereo")]
+    pub(crate) baseline: f64,
+    /// Record sparse ranges too, as a rotating sensor gives them.
+    #[arg(long)]
+    pub(crate) lidar: bool,
+    /// Labelled pictures, from other drives than the recorded one.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) labels: usize,
+    /// Places the labelled pictures come from; the first is that of the recording.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) places: usize,
+    /// Folder to write.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Replace an earlier output in that folder.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Settings to start from: the world.toml of an earlier output. Flags given here count more.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Frames per second.
+    #[arg(long)]
+    pub(crate) fps: Option<f64>,
+    /// Mean speed of the robot, m/s.
+    #[arg(long)]
+    pub(crate) speed: Option<f64>,
+    /// Where on the path the drive starts, metres.
+    #[arg(long, value_name = "METRES")]
+    pub(crate) start: Option<f64>,
+    /// Nobody walks and no car drives.
+    #[arg(long)]
+    pub(crate) no_movers: bool,
+    /// No sensor noise and no wandering exposure.
+    #[arg(long)]
+    pub(crate) no_noise: bool,
+    /// Print one JSON object that names what was written.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+fn parse_size(text: &str) -> Result<(u32, u32), String> {
+    let wrong = || format!("a size is WIDTHxHEIGHT such as 640x192, got {text}");
+    let (width, height) = text.split_once('x').ok_or_else(wrong)?;
+    Ok((width.parse().map_err(|_| wrong())?, height.parse().map_err(|_| wrong())?))
+}
