@@ -1,0 +1,234 @@
+//! A folder of images, or a single image, seen as a recording.
+//!
+//! | what | where |
+//! |---|---|
+//! | left or only images | in the folder itself, in `frames/`, `left/`, `image_02/` or `image_02/data/` |
+//! | right images | `frames_right/`, `right/`, `image_03/` or `image_03/data/` |
+//! | cameras | `camera.yaml`, `camera_right.yaml` |
+//! | poses | `poses.txt`, a row for each frame in order |
+//! | depth | `depth/NAME.png` for the frame `NAME.*`, metres × 256 |
+
+use super::poses::read_kitti_poses;
+use super::{Eye, messages, natural_order};
+use crate::camera::{Camera, ros_yaml};
+use crate::depth::{DepthMap, DepthUnit};
+use crate::frame::{Frame, Timestamp};
+use crate::{Error, Result};
+use nalgebra::Isometry3;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// Extensions taken for images.
+const IMAGES: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
+/// Left and right subfolders, in the order in which they are looked for; the folder itself comes last.
+const LAYOUTS: [[&str; 2]; 5] = [
+    ["frames", "frames_right"],
+    ["left", "right"],
+    ["image_02/data", "image_03/data"],
+    ["image_02", "image_03"],
+    ["", "right"],
+];
+
+/// Images on disk with what lies beside them.
+#[derive(Debug)]
+pub(super) struct FolderSource {
+    root: PathBuf,
+    left: Vec<PathBuf>,
+    /// For each left image the right one; empty without a right camera.
+    right: Vec<Option<PathBuf>>,
+    /// For each left image its depth; empty without depth.
+    depth: Vec<Option<PathBuf>>,
+    poses: Vec<Isometry3<f64>>,
+    period_secs: f64,
+}
+
+/// Whether the name is that of an image.
+pub(super) fn is_image(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    IMAGES.iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+impl FolderSource {
+    /// Lists a folder; `fps` gives the frames their time stamps.
+    pub(super) fn open(root: &Path, fps: f64) -> Result<Self> {
+        let (left, right_folder) = find_layout(root)?;
+        let right = match list_images(&right_folder)? {
+            right if right.is_empty() => Vec::new(),
+            right => pair_up(root, &left, &right)?,
+        };
+        let depth = by_stem(&left, list_images(&root.join("depth"))?);
+        let pose_file = root.join("poses.txt");
+        let poses = if pose_file.is_file() { read_kitti_poses(&pose_file)? } else { Vec::new() };
+        if poses.len() > left.len() {
+            return Err(Error::Malformed {
+                what: format!("expected at most one pose for each of {} frames, found {}", left.len(), poses.len()),
+                path: pose_file,
+                hint: "poses belong to the frames in order; remove the rows of frames that are not there",
+            });
+        }
+        Ok(Self { root: root.to_path_buf(), left, right, depth, poses, period_secs: 1.0 / fps })
+    }
+
+    /// One image as a recording of one frame.
+    pub(super) fn single(path: &Path) -> Self {
+        Self {
+            root: path.parent().unwrap_or(Path::new("")).to_path_buf(),
+            left: vec![path.to_path_buf()],
+            right: Vec::new(),
+            depth: Vec::new(),
+            poses: Vec::new(),
+            period_secs: 0.0,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.left.len()
+    }
+
+    pub(super) fn timestamp(&self, index: usize) -> Timestamp {
+        Timestamp::from_secs_f64(index as f64 * self.period_secs)
+    }
+
+    pub(super) fn has(&self, eye: Eye) -> bool {
+        eye == Eye::Left || !self.right.is_empty()
+    }
+
+    pub(super) fn has_depth(&self) -> bool {
+        !self.depth.is_empty()
+    }
+
+    pub(super) fn has_frame(&self, index: usize, eye: Eye) -> bool {
+        self.image(index, eye).is_some()
+    }
+
+    /// The camera file beside the images, where there is one.
+    pub(super) fn camera(&self, eye: Eye) -> Result<Option<Camera>> {
+        let path = self.root.join(["camera.yaml", "camera_right.yaml"][eye.index()]);
+        if path.is_file() { ros_yaml::read(&path).map(Some) } else { Ok(None) }
+    }
+
+    pub(super) fn frame(&self, index: usize, eye: Eye) -> Result<Option<Frame>> {
+        let Some(path) = self.image(index, eye) else { return Ok(None) };
+        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+        let picture = image::load_from_memory(&bytes).map_err(Error::picture(path))?;
+        Ok(Some(messages::frame_from_picture(picture, self.timestamp(index), index as u64)))
+    }
+
+    pub(super) fn depth(&self, index: usize) -> Result<Option<DepthMap>> {
+        match self.depth.get(index).and_then(Option::as_ref) {
+            Some(path) => DepthMap::read_png(path, DepthUnit::KittiStep).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn pose(&self, index: usize) -> Option<Isometry3<f64>> {
+        self.poses.get(index).copied()
+    }
+
+    /// Width and height of all images, from their heads. Images whose head cannot be read are left for
+    /// [`FolderSource::frame`] to report, so that one bad file does not spoil a drive.
+    pub(super) fn size(&self) -> Result<(u32, u32)> {
+        let images = self.left.iter().chain(self.right.iter().flatten());
+        let (mut first, mut unreadable) = (None, None);
+        for path in images {
+            match (image_size(path), &first) {
+                (Ok(size), None) => first = Some((path, size)),
+                (Ok(size), Some((other, expected))) if size != *expected => {
+                    return Err(different_sizes((other, *expected), (path, size)));
+                }
+                (Ok(_), Some(_)) => {}
+                (Err(error), _) => unreadable = unreadable.or(Some(error)),
+            }
+        }
+        match (first, unreadable) {
+            (Some((_, size)), _) => Ok(size),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(no_images(&self.root)),
+        }
+    }
+
+    /// Path of an image, for messages about it.
+    pub(super) fn image(&self, index: usize, eye: Eye) -> Option<&Path> {
+        match eye {
+            Eye::Left => self.left.get(index).map(PathBuf::as_path),
+            Eye::Right => self.right.get(index)?.as_deref(),
+        }
+    }
+}
+
+/// The left images and the folder of the right ones (which may not exist).
+fn find_layout(root: &Path) -> Result<(Vec<PathBuf>, PathBuf)> {
+    for [left, right] in LAYOUTS {
+        let images = list_images(&root.join(left))?;
+        if !images.is_empty() {
+            return Ok((images, root.join(right)));
+        }
+    }
+    Err(no_images(root))
+}
+
+/// Images of a folder in natural order; none for a folder that does not exist.
+fn list_images(folder: &Path) -> Result<Vec<PathBuf>> {
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut images = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(Error::io("list", folder))? {
+        let path = entry.map_err(Error::io("list", folder))?.path();
+        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if is_image(&path) && !hidden {
+            images.push(path);
+        }
+    }
+    images.sort_by(|a, b| natural_order::compare(&a.to_string_lossy(), &b.to_string_lossy()));
+    Ok(images)
+}
+
+/// Right images by equal names; when no name is shared (`left01`, `right01`), by order.
+fn pair_up(root: &Path, left: &[PathBuf], right: &[PathBuf]) -> Result<Vec<Option<PathBuf>>> {
+    let paired = by_stem(left, right.to_vec());
+    if !paired.is_empty() {
+        return Ok(paired);
+    }
+    if left.len() != right.len() {
+        return Err(Error::Recording {
+            what: format!("expected as many right as left images, found {} and {}", right.len(), left.len()),
+            path: root.to_path_buf(),
+            hint: "give the two images of a pair the same name, or remove those without a partner",
+        });
+    }
+    Ok(right.iter().cloned().map(Some).collect())
+}
+
+/// For each image the other file of the same name but for the extension; empty when there is none at all.
+fn by_stem(images: &[PathBuf], others: Vec<PathBuf>) -> Vec<Option<PathBuf>> {
+    let mut others: BTreeMap<_, _> =
+        others.into_iter().filter_map(|path| Some((path.file_stem()?.to_os_string(), path))).collect();
+    let found: Vec<_> = images.iter().map(|image| others.remove(image.file_stem()?)).collect();
+    if found.iter().all(Option::is_none) { Vec::new() } else { found }
+}
+
+fn image_size(path: &Path) -> Result<(u32, u32)> {
+    let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
+    reader.map_err(Error::io("read", path))?.into_dimensions().map_err(Error::picture(path))
+}
+
+fn different_sizes(first: (&Path, (u32, u32)), second: (&Path, (u32, u32))) -> Error {
+    let describe = |(path, (width, height)): (&Path, (u32, u32))| {
+        format!("{} is {width}x{height}", path.file_name().unwrap_or_default().to_string_lossy())
+    };
+    Error::Recording {
+        what: format!("all images must have one size, but {} and {}", describe(first), describe(second)),
+        path: second.0.to_path_buf(),
+        hint: "put the images of each camera into a folder of their own",
+    }
+}
+
+fn no_images(root: &Path) -> Error {
+    Error::Recording {
+        what: "expected images (png, jpg, ...), found none".into(),
+        path: root.to_path_buf(),
+        hint: "give a folder of images, one with frames/ or left/ and right/ in it, an .mcap file or one image",
+    }
+}

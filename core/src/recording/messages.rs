@@ -1,0 +1,197 @@
+//! Frames, depth, cameras and poses as Foxglove's protobuf messages, and back.
+//!
+//! Reference: Foxglove SDK message schemas, <https://docs.foxglove.dev/docs/visualization/message-schemas>.
+
+use crate::camera::ros_yaml::Calibration;
+use crate::camera::{Camera, Distortion};
+use crate::depth::{DepthMap, DepthUnit};
+use crate::frame::{Frame, PixelFormat, Timestamp};
+use foxglove::messages as fox;
+use image::{DynamicImage, ImageEncoder};
+use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
+
+/// How a frame is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Lossless.
+    Png,
+    /// Lossy; quality 1 to 100.
+    Jpeg(u8),
+}
+
+pub(super) fn stamp(timestamp: Timestamp) -> fox::Timestamp {
+    let nanos = timestamp.nanos();
+    let seconds = u32::try_from(nanos / 1_000_000_000).unwrap_or(u32::MAX); // until the year 2106
+    fox::Timestamp::new(seconds, (nanos % 1_000_000_000) as u32)
+}
+
+/// Encodes a frame; gray frames stay gray.
+pub(super) fn compressed_image(
+    frame: &Frame,
+    encoding: Encoding,
+    frame_id: &str,
+) -> Result<fox::CompressedImage, String> {
+    let converted;
+    let (pixels, color) = match frame.format {
+        PixelFormat::Gray8 => (frame.data.as_slice(), image::ExtendedColorType::L8),
+        PixelFormat::Rgb8 => (frame.data.as_slice(), image::ExtendedColorType::Rgb8),
+        _ => {
+            converted = frame.to_rgb().map_err(|error| error.to_string())?;
+            (converted.as_raw().as_slice(), image::ExtendedColorType::Rgb8)
+        }
+    };
+    if pixels.len() != frame.width as usize * frame.height as usize * usize::from(color.bits_per_pixel() / 8) {
+        return Err(format!("a {}x{} frame with {} bytes", frame.width, frame.height, pixels.len()));
+    }
+    let mut data = Vec::new();
+    let (format, result) = match encoding {
+        Encoding::Png => {
+            let encoder = image::codecs::png::PngEncoder::new(&mut data);
+            ("png", encoder.write_image(pixels, frame.width, frame.height, color))
+        }
+        Encoding::Jpeg(quality) => {
+            let quality = quality.clamp(1, 100);
+            let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut data, quality);
+            ("jpeg", encoder.write_image(pixels, frame.width, frame.height, color))
+        }
+    };
+    result.map_err(|error| error.to_string())?;
+    Ok(fox::CompressedImage {
+        timestamp: Some(stamp(frame.timestamp)),
+        frame_id: frame_id.to_owned(),
+        data: data.into(),
+        format: format.to_owned(),
+    })
+}
+
+/// A decoded picture as a frame: gray pictures stay gray, everything else becomes RGB.
+pub(super) fn frame_from_picture(picture: DynamicImage, timestamp: Timestamp, sequence: u64) -> Frame {
+    if picture.color().has_color() {
+        return Frame::from_rgb(picture.into_rgb8(), timestamp, sequence);
+    }
+    let gray = picture.into_luma8();
+    let (width, height) = gray.dimensions();
+    Frame { timestamp, sequence, width, height, format: PixelFormat::Gray8, data: gray.into_raw() }
+}
+
+pub(super) fn frame_from_compressed(
+    message: &fox::CompressedImage,
+    timestamp: Timestamp,
+    sequence: u64,
+) -> Result<Frame, String> {
+    let picture = image::load_from_memory(&message.data)
+        .map_err(|error| format!("cannot decode a {:?} picture: {error}", message.format))?;
+    Ok(frame_from_picture(picture, timestamp, sequence))
+}
+
+pub(super) fn frame_from_raw(message: &fox::RawImage, timestamp: Timestamp, sequence: u64) -> Result<Frame, String> {
+    let format = match message.encoding.as_str() {
+        "rgb8" | "8UC3_rgb" => PixelFormat::Rgb8,
+        "bgr8" | "8UC3" => PixelFormat::Bgr8,
+        "mono8" | "8UC1" => PixelFormat::Gray8,
+        "yuyv" | "yuv422_yuy2" => PixelFormat::Yuyv,
+        "uyvy" | "yuv422" => PixelFormat::Uyvy,
+        other => return Err(format!("image encoding must be rgb8, bgr8, mono8, yuyv or uyvy, found {other:?}")),
+    };
+    let (width, height) = (message.width, message.height);
+    let row_bytes = format.bytes_per_frame(width, 1);
+    let data = rows(message, row_bytes)?;
+    Ok(Frame { timestamp, sequence, width, height, format, data })
+}
+
+/// Depth in millimetres; 0 where not measured or farther than 65.535 m.
+pub(super) fn raw_depth(depth: &DepthMap, timestamp: Timestamp, frame_id: &str) -> fox::RawImage {
+    let data: Vec<u8> = depth.to_steps(DepthUnit::Millimetre).into_iter().flat_map(u16::to_le_bytes).collect();
+    fox::RawImage {
+        timestamp: Some(stamp(timestamp)),
+        frame_id: frame_id.to_owned(),
+        width: depth.width,
+        height: depth.height,
+        encoding: "16UC1".to_owned(),
+        step: depth.width * 2,
+        data: data.into(),
+    }
+}
+
+pub(super) fn depth_from_raw(message: &fox::RawImage) -> Result<DepthMap, String> {
+    if !matches!(message.encoding.as_str(), "16UC1" | "mono16") {
+        return Err(format!("depth encoding must be 16UC1, found {:?}", message.encoding));
+    }
+    let bytes = rows(message, message.width as usize * 2)?;
+    let steps: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    Ok(DepthMap::from_steps(message.width, message.height, &steps, DepthUnit::Millimetre))
+}
+
+/// The rows of an image without the padding between them.
+fn rows(message: &fox::RawImage, row_bytes: usize) -> Result<Vec<u8>, String> {
+    let (step, height) = (message.step as usize, message.height as usize);
+    if row_bytes == 0 || step < row_bytes || message.data.len() < step * height {
+        return Err(format!(
+            "a {}x{} {} image with {} bytes in rows of {step}",
+            message.width,
+            message.height,
+            message.encoding,
+            message.data.len()
+        ));
+    }
+    Ok(message.data.chunks(step).take(height).flat_map(|row| &row[..row_bytes]).copied().collect())
+}
+
+pub(super) fn calibration(camera: &Camera, timestamp: Timestamp, frame_id: &str) -> fox::CameraCalibration {
+    let model = match camera.distortion {
+        Distortion::Equidistant(_) => "kannala_brandt", // Foxglove's name of it
+        _ => camera.distortion.ros_name(),
+    };
+    fox::CameraCalibration {
+        timestamp: Some(stamp(timestamp)),
+        frame_id: frame_id.to_owned(),
+        width: camera.width,
+        height: camera.height,
+        distortion_model: model.to_owned(),
+        d: camera.distortion.coefficients().to_vec(),
+        k: camera.intrinsics.matrix().transpose().iter().copied().collect(),
+        r: camera.rectification.transpose().iter().copied().collect(),
+        p: camera.projection.transpose().iter().copied().collect(),
+    }
+}
+
+pub(super) fn camera_from_calibration(message: fox::CameraCalibration, name: String) -> Result<Camera, String> {
+    Calibration {
+        name,
+        width: message.width,
+        height: message.height,
+        k: message.k,
+        model: message.distortion_model,
+        d: message.d,
+        r: message.r,
+        p: message.p,
+    }
+    .into_camera()
+}
+
+pub(super) fn transform(pose: &Isometry3<f64>, timestamp: Timestamp, parent: &str, child: &str) -> fox::FrameTransform {
+    let (t, q) = (pose.translation, pose.rotation);
+    fox::FrameTransform {
+        timestamp: Some(stamp(timestamp)),
+        parent_frame_id: parent.to_owned(),
+        child_frame_id: child.to_owned(),
+        translation: Some(fox::Vector3 { x: t.x, y: t.y, z: t.z }),
+        rotation: Some(fox::Quaternion { x: q.i, y: q.j, z: q.k, w: q.w }),
+    }
+}
+
+/// The pose, bit for bit as it was written; none for a message without one.
+pub(super) fn pose_from_transform(message: &fox::FrameTransform) -> Option<Isometry3<f64>> {
+    let (t, q) = (message.translation?, message.rotation?);
+    let quaternion = Quaternion::new(q.w, q.x, q.y, q.z);
+    let norm = quaternion.norm();
+    // A unit quaternion is kept as it is; others' rounding is put right; anything else is no rotation.
+    let rotation = if (norm - 1.0).abs() < 1e-12 {
+        UnitQuaternion::new_unchecked(quaternion)
+    } else if (norm - 1.0).abs() < 1e-2 {
+        UnitQuaternion::new_normalize(quaternion)
+    } else {
+        return None;
+    };
+    Some(Isometry3::from_parts(Translation3::new(t.x, t.y, t.z), rotation))
+}

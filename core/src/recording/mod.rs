@@ -1,0 +1,383 @@
+//! A drive on disk with random access: an MCAP file, a folder of images or a single image.
+//!
+//! Frames are numbered by the left (or only) camera's images; the right image, depth, range measurements and pose of
+//! a frame are those with its time stamp. Reading takes `&self` and is thread-safe. The forms are described in
+//! `docs/formats.md`.
+//!
+//! ```no_run
+//! use parallax_core::recording::{Eye, Recording};
+//!
+//! let recording = Recording::open("drive.mcap")?;
+//! for index in 0..recording.len() {
+//!     let picture = recording.frame(index, Eye::Left)?.to_rgb()?;
+//!     println!("{} s: {:?}", recording.timestamp(index).secs(), picture.dimensions());
+//! }
+//! # Ok::<(), parallax_core::Error>(())
+//! ```
+
+mod folder;
+mod mcap_file;
+mod mcap_source;
+mod messages;
+mod natural_order;
+mod poses;
+mod writer;
+
+pub use messages::Encoding;
+pub use poses::{read_kitti_poses, write_kitti_poses};
+pub use writer::{RecordingHeader, RecordingWriter};
+
+use crate::camera::{Camera, ros_yaml};
+use crate::depth::DepthMap;
+use crate::frame::{Frame, Timestamp};
+use crate::{Error, Result};
+use folder::FolderSource;
+use mcap_source::McapSource;
+use nalgebra::Isometry3;
+use std::path::{Path, PathBuf};
+
+/// Topic of depth seen from the left camera.
+const DEPTH_TOPIC: &str = "/camera/left/depth";
+/// Topic of sparse range measurements, projected into the left camera.
+const LIDAR_TOPIC: &str = "/lidar/depth";
+/// Topic of the left camera's pose.
+const POSE_TOPIC: &str = "/tf";
+/// Names of the cameras' frames in messages.
+const CAMERA_FRAMES: [&str; 2] = ["camera_left", "camera_right"];
+/// Name of the world frame in messages.
+const WORLD_FRAME: &str = "world";
+/// Frames that are decoded at most to learn a recording's picture size when the first ones are damaged.
+const SIZE_ATTEMPTS: usize = 20;
+
+const fn image_topic(eye: Eye) -> &'static str {
+    ["/camera/left/image", "/camera/right/image"][eye.index()]
+}
+
+const fn calibration_topic(eye: Eye) -> &'static str {
+    ["/camera/left/calibration", "/camera/right/calibration"][eye.index()]
+}
+
+/// One camera of a stereo pair; the only camera of a mono recording is the left one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Eye {
+    /// The left or only camera.
+    Left,
+    /// The right camera.
+    Right,
+}
+
+impl Eye {
+    /// 0 for left, 1 for right.
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Left => 0,
+            Self::Right => 1,
+        }
+    }
+
+    /// `left` or `right`.
+    pub const fn name(self) -> &'static str {
+        ["left", "right"][self.index()]
+    }
+}
+
+/// How to open a recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenOptions {
+    /// Camera file used instead of the recording's own for the left camera.
+    pub camera: Option<PathBuf>,
+    /// Camera file used instead of the recording's own for the right camera.
+    pub right_camera: Option<PathBuf>,
+    /// Frames per second of a folder of images, which holds no times.
+    pub fps: f64,
+}
+
+impl Default for OpenOptions {
+    /// No camera files, and KITTI's 10 frames per second.
+    fn default() -> Self {
+        Self { camera: None, right_camera: None, fps: 10.0 }
+    }
+}
+
+/// A drive on disk, open for random access.
+#[derive(Debug)]
+pub struct Recording {
+    path: PathBuf,
+    source: Source,
+    cameras: [Option<Camera>; 2],
+    size: (u32, u32),
+}
+
+#[derive(Debug)]
+enum Source {
+    Mcap(McapSource),
+    Folder(FolderSource),
+}
+
+impl Recording {
+    /// Opens an MCAP file, a folder of images or an image.
+    ///
+    /// # Errors
+    /// There is no such file or folder, it holds no images, its images differ in size, a file beside the images
+    /// cannot be understood, or a camera does not fit the images.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_with(path, &OpenOptions::default())
+    }
+
+    /// Opens like [`Recording::open`], with camera files or a frame rate from elsewhere.
+    ///
+    /// # Errors
+    /// As [`Recording::open`], and when a given camera file cannot be read or `fps` is not positive.
+    pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
+        let path = path.as_ref();
+        let source = Source::open(path, options.fps)?;
+        let size = source.size(path)?;
+        let files = [&options.camera, &options.right_camera];
+        let mut cameras = [None, None];
+        for eye in [Eye::Left, Eye::Right] {
+            let file = files[eye.index()].as_deref();
+            let camera = match file {
+                Some(file) => Some(ros_yaml::read(file)?),
+                None => source.camera(eye)?,
+            };
+            if let Some(camera) = &camera {
+                check_camera_size(camera, size, file.unwrap_or(path))?;
+            }
+            cameras[eye.index()] = camera;
+        }
+        Ok(Self { path: path.to_path_buf(), source, cameras, size })
+    }
+
+    /// The file or folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Number of left frames; at least one.
+    pub fn len(&self) -> usize {
+        self.source.len()
+    }
+
+    /// Always false: a recording without frames does not open.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Width and height of all frames in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    /// The camera of one eye, where the recording or the caller gave one.
+    pub fn camera(&self, eye: Eye) -> Option<&Camera> {
+        self.cameras[eye.index()].as_ref()
+    }
+
+    /// Whether there are images of this eye.
+    pub fn has(&self, eye: Eye) -> bool {
+        match &self.source {
+            Source::Mcap(source) => source.has(eye),
+            Source::Folder(source) => source.has(eye),
+        }
+    }
+
+    /// Whether this eye has an image for this frame; a right image may be missing where one was lost.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn has_frame(&self, index: usize, eye: Eye) -> bool {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(source) => source.has_frame(index, eye),
+            Source::Folder(source) => source.has_frame(index, eye),
+        }
+    }
+
+    /// Whether any frame has exact or dense depth.
+    pub fn has_depth(&self) -> bool {
+        match &self.source {
+            Source::Mcap(source) => source.has_depth(),
+            Source::Folder(source) => source.has_depth(),
+        }
+    }
+
+    /// Whether any frame has sparse range measurements.
+    pub fn has_lidar(&self) -> bool {
+        matches!(&self.source, Source::Mcap(source) if source.has_lidar())
+    }
+
+    /// When a frame was taken. Frames of a folder are numbered through at its frame rate from time 0 on.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn timestamp(&self, index: usize) -> Timestamp {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(source) => source.timestamp(index),
+            Source::Folder(source) => source.timestamp(index),
+        }
+    }
+
+    /// Reads and decodes a frame.
+    ///
+    /// # Errors
+    /// The image is missing, damaged or of another size than the first one; the message names it.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn frame(&self, index: usize, eye: Eye) -> Result<Frame> {
+        self.check_index(index);
+        let frame = match &self.source {
+            Source::Mcap(source) => source.frame(index, eye)?,
+            Source::Folder(source) => source.frame(index, eye)?,
+        };
+        let frame = frame.ok_or_else(|| self.missing(index, eye))?;
+        if (frame.width, frame.height) == self.size {
+            return Ok(frame);
+        }
+        let ((width, height), found) = (self.size, (frame.width, frame.height));
+        Err(Error::Recording {
+            what: format!("frame {index} must be {width}x{height} like the first, found {}x{}", found.0, found.1),
+            path: self.path.clone(),
+            hint: "all images of a recording have one size",
+        })
+    }
+
+    /// Reads the exact or dense depth of a frame, or the depth picture of a folder; none where there is none.
+    ///
+    /// # Errors
+    /// The depth is there but cannot be read.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn depth(&self, index: usize) -> Result<Option<DepthMap>> {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(source) => source.depth(index),
+            Source::Folder(source) => source.depth(index),
+        }
+    }
+
+    /// Reads the sparse range measurements of a frame, projected into the left camera; none where there are none.
+    ///
+    /// # Errors
+    /// They are there but cannot be read.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn lidar(&self, index: usize) -> Result<Option<DepthMap>> {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(source) => source.lidar(index),
+            Source::Folder(_) => Ok(None),
+        }
+    }
+
+    /// Where the left camera was; none where the recording does not say or the pose cannot be read.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn world_from_camera(&self, index: usize) -> Option<Isometry3<f64>> {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(source) => source.pose(index).ok().flatten(),
+            Source::Folder(source) => source.pose(index),
+        }
+    }
+
+    /// What of the recording is lost, such as the last second before a power loss; none for a whole one.
+    pub fn damage(&self) -> Option<&str> {
+        match &self.source {
+            Source::Mcap(source) => source.damage(),
+            Source::Folder(_) => None,
+        }
+    }
+
+    fn check_index(&self, index: usize) {
+        assert!(index < self.len(), "frame {index} of a recording of {} frames", self.len());
+    }
+
+    fn missing(&self, index: usize, eye: Eye) -> Error {
+        Error::Recording {
+            what: format!("frame {index} has no {} image", eye.name()),
+            path: self.path.clone(),
+            hint: "this needs a recording with that camera; lost frames can be skipped",
+        }
+    }
+}
+
+impl Source {
+    fn open(path: &Path, fps: f64) -> Result<Self> {
+        if !(fps.is_finite() && fps > 0.0) {
+            return Err(Error::Recording {
+                what: format!("frames per second must be positive, got {fps}"),
+                path: path.to_path_buf(),
+                hint: "give the rate at which the images were taken",
+            });
+        }
+        let kind = std::fs::metadata(path).map_err(Error::io("open", path))?;
+        if kind.is_dir() {
+            FolderSource::open(path, fps).map(Self::Folder)
+        } else if folder::is_image(path) {
+            Ok(Self::Folder(FolderSource::single(path)))
+        } else {
+            McapSource::open(path).map(Self::Mcap)
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::Mcap(source) => source.len(),
+            Self::Folder(source) => source.len(),
+        }
+    }
+
+    fn camera(&self, eye: Eye) -> Result<Option<Camera>> {
+        match self {
+            Self::Mcap(source) => source.camera(eye),
+            Self::Folder(source) => source.camera(eye),
+        }
+    }
+
+    fn size(&self, path: &Path) -> Result<(u32, u32)> {
+        let source = match self {
+            Self::Folder(source) => return source.size(),
+            Self::Mcap(source) => source,
+        };
+        let mut first_error = None;
+        for index in 0..source.len().min(SIZE_ATTEMPTS) {
+            match source.frame(index, Eye::Left) {
+                Ok(Some(frame)) => return Ok((frame.width, frame.height)),
+                Ok(None) => {}
+                Err(error) => first_error = first_error.or(Some(error)),
+            }
+        }
+        Err(first_error.unwrap_or_else(|| Error::Recording {
+            what: "expected frames, found none".into(),
+            path: path.to_path_buf(),
+            hint: "the recording was cut off before its first frame was whole: record again",
+        }))
+    }
+}
+
+/// Width and height of the images at `path` (as for [`Recording::open`]), whatever camera files lie beside them.
+///
+/// # Errors
+/// There are no images, or they differ in size.
+pub fn picture_size(path: &Path) -> Result<(u32, u32)> {
+    Source::open(path, OpenOptions::default().fps)?.size(path)
+}
+
+fn check_camera_size(camera: &Camera, size: (u32, u32), path: &Path) -> Result<()> {
+    if (camera.width, camera.height) == size {
+        return Ok(());
+    }
+    let what = format!(
+        "the camera must be that of {}x{} images, found one of {}x{}",
+        size.0, size.1, camera.width, camera.height
+    );
+    Err(Error::Camera { what, path: Some(path.to_path_buf()) })
+}
+
+#[cfg(test)]
+mod tests;
