@@ -1,0 +1,107 @@
+//! Transfer moves weights, and a frozen encoder stays as it is while the rest learns.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::{AdamConfig, GradientsParams, Optimizer};
+use burn::tensor::{Device, Distribution, Tensor};
+use burn_store::{ModuleSnapshot, bridge};
+use parallax_models::{ModelError, Network, SegmentationNetwork};
+
+fn values<M: Module>(module: &M) -> Vec<(String, Vec<f32>)> {
+    let tensors = module.collect(None, None, false);
+    let floats = |tensor| bridge::to_data(tensor).expect("data").try_to_vec::<f32>().expect("floats");
+    tensors.iter().map(|tensor| (tensor.name.clone(), floats(tensor))).collect()
+}
+
+fn picture(device: &Device) -> Tensor<4> {
+    Tensor::random([2, 3, 64, 96], Distribution::Uniform(-1.0, 1.0), device)
+}
+
+fn after_one_step(network: SegmentationNetwork, device: &Device) -> SegmentationNetwork {
+    let mut optimizer = AdamConfig::new().init();
+    let loss = network.forward(picture(device)).powi_scalar(2).mean();
+    let gradients = GradientsParams::from_grads(loss.backward(), &network);
+    optimizer.step(0.01, network, gradients)
+}
+
+#[test]
+fn whole_transfer_takes_encoder_and_decoder_and_a_fresh_head() {
+    let device = Device::flex().autodiff();
+    let depth = Network::Slim.depth(1, &device);
+    let (encoder, decoder) = (values(&depth.encoder), values(&depth.decoder));
+    let segmentation = SegmentationNetwork::from_depth(depth, 6, 2).expect("6 classes");
+    assert_eq!(values(&segmentation.encoder), encoder);
+    assert_eq!(values(&segmentation.decoder), decoder);
+    assert_eq!(segmentation.classes(), 6);
+}
+
+#[test]
+fn encoder_transfer_takes_the_encoder_only() {
+    let device = Device::flex().autodiff();
+    let depth = Network::Slim.depth(1, &device);
+    let (encoder, decoder) = (values(&depth.encoder), values(&depth.decoder));
+    let segmentation = SegmentationNetwork::from_encoder(depth.encoder, Network::Slim, 6, 2).expect("6 classes");
+    assert_eq!(values(&segmentation.encoder), encoder);
+    assert_ne!(values(&segmentation.decoder), decoder);
+}
+
+#[test]
+fn a_frozen_encoder_keeps_weights_and_statistics_while_the_decoder_learns() {
+    let device = Device::flex().autodiff();
+    let depth = Network::Slim.depth(1, &device);
+    let before = SegmentationNetwork::from_depth(depth, 6, 2).expect("6 classes").with_frozen_encoder();
+    let (encoder, decoder) = (values(&before.encoder), values(&before.decoder));
+    let after = after_one_step(before, &device);
+    assert_eq!(values(&after.encoder), encoder);
+    assert_ne!(values(&after.decoder), decoder);
+}
+
+#[test]
+fn an_encoder_that_is_not_frozen_learns_weights_and_statistics() {
+    let device = Device::flex().autodiff();
+    let before = Network::Slim.segmentation(6, 2, &device).expect("6 classes");
+    let old = values(&before.encoder);
+    let after = values(&after_one_step(before, &device).encoder);
+    for ((name, old), (_, new)) in old.iter().zip(&after) {
+        assert_ne!(old, new, "{name} stood still");
+    }
+}
+
+#[test]
+fn a_clone_made_for_another_arm_is_not_touched_by_training() {
+    let device = Device::flex().autodiff();
+    let depth = Network::Slim.depth(1, &device);
+    let kept = depth.clone();
+    let before = values(&kept);
+    after_one_step(SegmentationNetwork::from_depth(depth, 6, 2).expect("6 classes"), &device);
+    assert_eq!(values(&kept), before);
+}
+
+#[test]
+fn parameters_keep_their_identity_from_one_run_to_the_next() {
+    #[derive(Default)]
+    struct Identities(Vec<u64>);
+    impl ModuleVisitor for Identities {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.push(param.id.val());
+        }
+    }
+    let identities = |seed| {
+        let mut found = Identities::default();
+        let device = Device::flex();
+        Network::Slim.depth(seed, &device).visit(&mut found);
+        Network::Slim.pose(seed, &device).visit(&mut found);
+        found.0
+    };
+    let first = identities(1);
+    assert_eq!(first, identities(2));
+    let mut distinct = first.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), first.len(), "two parameters share an identity");
+}
+
+#[test]
+fn a_single_class_is_refused() {
+    let error = Network::Slim.segmentation(1, 0, &Device::flex()).expect_err("one class");
+    assert!(matches!(error, ModelError::ClassCount(1)));
+}
