@@ -52,7 +52,7 @@ pub(super) fn is_image(path: &Path) -> bool {
 impl FolderSource {
     /// Lists a folder; `fps` gives the frames their time stamps.
     pub(super) fn open(root: &Path, fps: f64) -> Result<Self> {
-        let (left, right_folder) = find_layout(root)?;
+        let (left, right_folder) = find_layout(root)?.ok_or_else(|| no_images(root))?;
         let right = match list_images(&right_folder)? {
             right if right.is_empty() => Vec::new(),
             right => pair_up(root, &left, &right)?,
@@ -157,32 +157,52 @@ impl FolderSource {
     }
 }
 
-/// The left images and the folder of the right ones (which may not exist).
-fn find_layout(root: &Path) -> Result<(Vec<PathBuf>, PathBuf)> {
+/// The only MCAP file of a folder without images, such as `parallax-world` leaves behind; none where there are images or
+/// no MCAP files.
+pub(super) fn only_mcap(root: &Path) -> Result<Option<PathBuf>> {
+    if find_layout(root)?.is_some() {
+        return Ok(None);
+    }
+    let mut files = list(root, |path| path.extension().is_some_and(|extension| extension == "mcap"))?;
+    if files.len() > 1 {
+        let names: Vec<_> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
+        return Err(Error::Recording {
+            what: format!("expected one recording, found {}", names.join(", ")),
+            path: root.to_path_buf(),
+            hint: "name the one you mean",
+        });
+    }
+    Ok(files.pop())
+}
+
+/// The left images and the folder of the right ones (which may not exist); none when there are no images.
+fn find_layout(root: &Path) -> Result<Option<(Vec<PathBuf>, PathBuf)>> {
     for [left, right] in LAYOUTS {
         let images = list_images(&root.join(left))?;
         if !images.is_empty() {
-            return Ok((images, root.join(right)));
+            return Ok(Some((images, root.join(right))));
         }
     }
-    Err(no_images(root))
+    Ok(None)
 }
 
 /// Images of a folder in natural order; none for a folder that does not exist.
 fn list_images(folder: &Path) -> Result<Vec<PathBuf>> {
-    if !folder.is_dir() {
-        return Ok(Vec::new());
-    }
-    let mut images = Vec::new();
+    if folder.is_dir() { list(folder, is_image) } else { Ok(Vec::new()) }
+}
+
+/// What is wanted of a folder, in natural order and without hidden files.
+fn list(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(Error::io("list", folder))? {
         let path = entry.map_err(Error::io("list", folder))?.path();
         let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if is_image(&path) && !hidden {
-            images.push(path);
+        if wanted(&path) && !hidden {
+            files.push(path);
         }
     }
-    images.sort_by(|a, b| natural_order::compare(&a.to_string_lossy(), &b.to_string_lossy()));
-    Ok(images)
+    files.sort_by(|a, b| natural_order::compare(&a.to_string_lossy(), &b.to_string_lossy()));
+    Ok(files)
 }
 
 /// Right images by equal names; when no name is shared (`left01`, `right01`), by order.

@@ -115,7 +115,7 @@ enum Source {
 }
 
 impl Recording {
-    /// Opens an MCAP file, a folder of images or an image.
+    /// Opens an MCAP file, a folder of images, a folder with nothing but one MCAP file, or an image.
     ///
     /// # Errors
     /// There is no such file or folder, it holds no images, its images differ in size, a file beside the images
@@ -317,7 +317,10 @@ impl Source {
         }
         let kind = std::fs::metadata(path).map_err(Error::io("open", path))?;
         if kind.is_dir() {
-            FolderSource::open(path, fps).map(Self::Folder)
+            match folder::only_mcap(path)? {
+                Some(file) => McapSource::open(&file).map(Self::Mcap),
+                None => FolderSource::open(path, fps).map(Self::Folder),
+            }
         } else if folder::is_image(path) {
             Ok(Self::Folder(FolderSource::single(path)))
         } else {

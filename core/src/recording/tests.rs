@@ -346,6 +346,43 @@ fn one_image_is_a_recording_of_one_frame() {
 }
 
 #[test]
+fn a_folder_with_one_recording_in_it_is_that_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_recording(&folder, 3);
+    assert_eq!(Recording::open(folder.path()).unwrap().timestamp(2), time(2));
+    std::fs::copy(&path, folder.path().join("second.mcap")).unwrap();
+    let error = Recording::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("expected one recording, found drive.mcap, second.mcap"), "{error}");
+}
+
+/// The excerpt lies outside the repository: `../shared/data/kitti_mini`, or `PARALLAX_KITTI_MINI`.
+#[test]
+fn real_drives_are_read_as_their_description_says() {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/kitti_mini");
+    let root = std::env::var_os("PARALLAX_KITTI_MINI").map_or_else(beside, PathBuf::from);
+    if !root.is_dir() {
+        eprintln!("SKIPPED: no KITTI excerpt in ../shared/data/kitti_mini or PARALLAX_KITTI_MINI");
+        return;
+    }
+    let open = |name: &str| Recording::open(root.join(name)).unwrap();
+    let (stereo, gray, video, lidar) = (open("stereo_a"), open("stereo_b"), open("video_b"), open("lidar_video"));
+    assert_eq!([stereo.len(), gray.len(), video.len(), lidar.len()], [108, 144, 51, 78]);
+    assert!(stereo.has(Eye::Right) && gray.has(Eye::Right) && video.has(Eye::Right) && !lidar.has(Eye::Right));
+    assert_eq!(stereo.frame(100, Eye::Right).unwrap().format, PixelFormat::Rgb8);
+    assert_eq!(gray.frame(100, Eye::Left).unwrap().format, PixelFormat::Gray8);
+    let moved = video.world_from_camera(40).unwrap().translation.vector;
+    assert!(moved.x > 40.0 && moved.y.abs() < 2.0 && moved.z.abs() < 2.0, "the car drives ahead: {moved}");
+    // The file's last line has no line end, so that `wc -l` counts 50 poses; there are 51.
+    let last_step = video.world_from_camera(50).unwrap().translation.vector
+        - video.world_from_camera(49).unwrap().translation.vector;
+    assert!((last_step.norm() - 1.206).abs() < 0.001, "{last_step}");
+    let depth = lidar.depth(5).unwrap().unwrap();
+    let measured: Vec<f32> = depth.metres.iter().copied().filter(|&metres| metres > 0.0).collect();
+    assert!((0.08..0.2).contains(&(measured.len() as f64 / depth.metres.len() as f64)));
+    assert!(measured.iter().all(|metres| (1.0..130.0).contains(metres)));
+}
+
+#[test]
 fn bad_folders_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     let error = || {

@@ -1,0 +1,140 @@
+//! The command line, as written.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// Camera files: what a camera sees where.
+#[derive(Debug, Parser)]
+#[command(name = "parallax-calib", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make camera.yaml (and camera_right.yaml) from another form or from numbers.
+    Convert(ConvertArgs),
+    /// Check a camera file and print what it says.
+    Show(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  A file with `fx fy cx cy [baseline_m]`, size taken from the images:
+    parallax-calib convert drive/intrinsics.txt --images drive --out camera.yaml
+  KITTI, for images that were resized to 640x192:
+    parallax-calib convert calib_cam_to_cam.txt --resize 640x192 --out camera.yaml
+    parallax-calib convert calib.txt --size 1241x376 --pair gray --resize 640x192 --out camera.yaml
+  Numbers from a data sheet:
+    parallax-calib convert --fx 500 --fy 500 --cx 319.5 --cy 239.5 --size 640x480 --baseline 0.12 --out camera.yaml
+  A camera file for smaller pictures:
+    parallax-calib convert camera.yaml --resize 320x240 --out camera_small.yaml
+
+With a baseline, the right camera goes to NAME_right.yaml beside --out.")]
+pub(crate) struct ConvertArgs {
+    /// ROS camera_info (.yaml), KITTI calib.txt or calib_cam_to_cam.txt, or a file with `fx fy cx cy [baseline_m]`
+    #[arg(required_unless_present = "fx", conflicts_with_all = ["fx", "fy", "cx", "cy", "baseline"])]
+    pub(crate) input: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) numbers: Option<Numbers>,
+    /// Size of the pictures that the numbers belong to
+    #[arg(long, value_name = "WxH")]
+    pub(crate) size: Option<Size>,
+    /// A recording, folder of images or image that has this size
+    #[arg(long, value_name = "PATH", conflicts_with = "size")]
+    pub(crate) images: Option<PathBuf>,
+    /// Which of KITTI's two stereo pairs
+    #[arg(long, value_enum, default_value_t = PairName::Color)]
+    pub(crate) pair: PairName,
+    /// Make the file for pictures resized to this size
+    #[arg(long, value_name = "WxH")]
+    pub(crate) resize: Option<Size>,
+    /// The camera file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(requires_all = ["fx", "fy", "cx", "cy"], multiple = true)]
+pub(crate) struct Numbers {
+    /// Horizontal focal length in pixels
+    #[arg(long, required = false)]
+    pub(crate) fx: f64,
+    /// Vertical focal length in pixels
+    #[arg(long, required = false)]
+    pub(crate) fy: f64,
+    /// Column of the principal point, pixel centres at integers
+    #[arg(long, required = false)]
+    pub(crate) cx: f64,
+    /// Row of the principal point
+    #[arg(long, required = false)]
+    pub(crate) cy: f64,
+    /// Distance to the right camera in metres
+    #[arg(long, value_name = "METRES")]
+    pub(crate) baseline: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  parallax-calib show camera.yaml
+  parallax-calib show camera_right.yaml --json")]
+pub(crate) struct ShowArgs {
+    /// ROS camera_info YAML
+    pub(crate) file: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PairName {
+    /// Cameras 2 and 3
+    Color,
+    /// Cameras 0 and 1
+    Gray,
+}
+
+/// Width and height as in `640x480`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+        match parts {
+            Some((width, height)) if width > 0 && height > 0 => Ok(Self { width, height }),
+            _ => Err("expected WIDTHxHEIGHT, such as 640x480".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_need_two_positive_numbers() {
+        assert_eq!("640x192".parse(), Ok(Size { width: 640, height: 192 }));
+        for wrong in ["640", "640x", "0x192", "640X192", "640x-1"] {
+            assert!(wrong.parse::<Size>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `parallax-calib show`: what a camera file says, after checking it.
+
+use crate::cli::ShowArgs;
+use parallax_core::camera::{Camera, Distortion, ros_yaml};
+use std::io::Write;
+
+pub(crate) fn run(args: &ShowArgs) -> anyhow::Result<()> {
+    let camera = ros_yaml::read(&args.file)?;
+    let mut stdout = std::io::stdout().lock();
+    if args.json {
+        writeln!(stdout, "{}", json_of(&camera))?;
+    } else {
+        writeln!(stdout, "{}", describe(&camera))?;
+    }
+    Ok(())
+}
+
+/// One line for people.
+pub(crate) fn describe(camera: &Camera) -> String {
+    let k = camera.intrinsics;
+    let (across, down) = (view_angle_degrees(camera.width, k.fx), view_angle_degrees(camera.height, k.fy));
+    let mut text = format!(
+        "{} {}x{}: fx {:.3} fy {:.3} cx {:.3} cy {:.3}",
+        if camera.name.is_empty() { "camera" } else { &camera.name },
+        camera.width,
+        camera.height,
+        k.fx,
+        k.fy,
+        k.cx,
+        k.cy,
+    );
+    text += &match camera.distortion {
+        Distortion::None => format!(", no distortion, field of view {across:.1} x {down:.1} degrees"),
+        lens => format!(", {}", lens.ros_name()),
+    };
+    if let Some(baseline_m) = camera.baseline_m() {
+        text += &format!(", {baseline_m:.4} m to the right of the left camera");
+    }
+    text
+}
+
+/// One object for programs.
+pub(crate) fn json_of(camera: &Camera) -> serde_json::Value {
+    let k = camera.intrinsics;
+    serde_json::json!({
+        "name": camera.name,
+        "width": camera.width,
+        "height": camera.height,
+        "fx": k.fx,
+        "fy": k.fy,
+        "cx": k.cx,
+        "cy": k.cy,
+        "distortion_model": camera.distortion.ros_name(),
+        "distortion_coefficients": camera.distortion.coefficients(),
+        "baseline_m": camera.baseline_m(),
+    })
+}
+
+/// Of a pinhole; lenses with distortion have no such simple angle.
+fn view_angle_degrees(pixels: u32, focal_length_px: f64) -> f64 {
+    2.0 * (f64::from(pixels) / 2.0 / focal_length_px).atan().to_degrees()
+}

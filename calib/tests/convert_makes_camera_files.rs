@@ -1,0 +1,72 @@
+//! The program from the outside: files, numbers, exit codes and what is said on which stream.
+
+use parallax_core::camera::ros_yaml;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn calib(folder: &Path, arguments: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_parallax-calib"));
+    command.current_dir(folder).args(arguments.split_whitespace()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn an_intrinsics_file_becomes_a_pair_of_the_images_size() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("intrinsics.txt"), "# fx fy cx cy baseline_m\n52.0 51.0 31.0 11.5 0.25\n")
+        .unwrap();
+    // A 64x24 portable network graphics head is all that is needed to know the size.
+    std::fs::create_dir(folder.path().join("left")).unwrap();
+    std::fs::write(folder.path().join("left/0.png"), PNG_64_BY_24).unwrap();
+    let output = calib(folder.path(), "convert intrinsics.txt --images . --out camera.yaml --json");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["wrote"], serde_json::json!(["camera.yaml", "camera_right.yaml"]));
+    assert_eq!((&json["left"]["fx"], &json["left"]["height"]), (&52.0.into(), &24.into()));
+    let right = ros_yaml::read(&folder.path().join("camera_right.yaml")).unwrap();
+    assert!((right.baseline_m().unwrap() - 0.25).abs() < 1e-12);
+    let shown = calib(folder.path(), "show camera_right.yaml");
+    assert!(text(&shown.stdout).contains("0.2500 m to the right"), "{}", text(&shown.stdout));
+}
+
+#[test]
+fn numbers_and_resizing_give_the_half_pixel_shift() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments = "convert --fx 500 --fy 510 --cx 319.5 --cy 239.5 --size 640x480 --resize 320x240 --out c.yaml";
+    let output = calib(folder.path(), arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).ends_with("wrote c.yaml\n"));
+    let camera = ros_yaml::read(&folder.path().join("c.yaml")).unwrap();
+    assert_eq!((camera.width, camera.intrinsics.fx, camera.intrinsics.cx), (320, 250.0, 159.5));
+}
+
+#[test]
+fn bad_input_has_an_error_a_hint_and_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("intrinsics.txt"), "0 51.0 31.0 11.5\n").unwrap();
+    for (arguments, code, says) in [
+        ("convert intrinsics.txt --size 64x24 --out c.yaml", 1, "got fx = 0"),
+        ("convert intrinsics.txt --out c.yaml", 1, "size is not in this file"),
+        ("convert nothing.txt --size 64x24 --out c.yaml", 1, "nothing.txt"),
+        ("convert intrinsics.txt --size 64x24 --out no/such/folder/c.yaml", 1, "fx = 0"),
+        ("convert --fx 500 --size 64x24 --out c.yaml", 2, "--fy"),
+        ("convert intrinsics.txt --fx 500 --size 64x24 --out c.yaml", 2, "cannot be used with"),
+        ("convert --size 64x24 --out c.yaml", 2, "required"),
+        ("convert intrinsics.txt --size 64 --out c.yaml", 2, "640x480"),
+    ] {
+        let output = calib(folder.path(), arguments);
+        let stderr = text(&output.stderr);
+        assert_eq!((output.status.code(), stderr.contains(says)), (Some(code), true), "{arguments}: {stderr}");
+        assert!(code == 2 || stderr.contains("hint: "), "{stderr}");
+        assert!(output.stdout.is_empty() && !folder.path().join("c.yaml").exists(), "{arguments}");
+    }
+}
+
+/// Signature, IHDR of an 8-bit gray 64x24 image, and the head of the IDAT that readers look for.
+const PNG_64_BY_24: &[u8] = &[
+    0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 64, 0, 0, 0, 24, 8,
+    0, 0, 0, 0, 0x6f, 0xdf, 0xa4, 0x98, 0, 0, 0, 0, b'I', b'D', b'A', b'T', 0x35, 0xaf, 0x06, 0x1e,
+];
