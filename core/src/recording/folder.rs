@@ -20,7 +20,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Extensions taken for images.
-const IMAGES: [&str; 7] = ["png", "jpg", "jpeg", "bmp", "tif", "tiff", "webp"];
+const IMAGES: [&str; 4] = ["png", "jpg", "jpeg", "bmp"];
 /// Left and right subfolders, in the order in which they are looked for; the folder itself comes last.
 const LAYOUTS: [[&str; 2]; 5] = [
     ["frames", "frames_right"],
