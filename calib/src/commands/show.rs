@@ -19,24 +19,18 @@ pub(crate) fn run(args: &ShowArgs) -> anyhow::Result<()> {
 pub(crate) fn describe(camera: &Camera) -> String {
     let k = camera.intrinsics;
     let (across, down) = (view_angle_degrees(camera.width, k.fx), view_angle_degrees(camera.height, k.fy));
-    let mut text = format!(
-        "{} {}x{}: fx {:.3} fy {:.3} cx {:.3} cy {:.3}",
-        if camera.name.is_empty() { "camera" } else { &camera.name },
-        camera.width,
-        camera.height,
-        k.fx,
-        k.fy,
-        k.cx,
-        k.cy,
-    );
-    text += &match camera.distortion {
-        Distortion::None => format!(", no distortion, field of view {across:.1} x {down:.1} degrees"),
-        lens => format!(", {}", lens.ros_name()),
+    let name = if camera.name.is_empty() { "camera" } else { &camera.name };
+    let (width, height) = (camera.width, camera.height);
+    let numbers = format!("fx {:.3} fy {:.3} cx {:.3} cy {:.3}", k.fx, k.fy, k.cx, k.cy);
+    let lens = match camera.distortion {
+        Distortion::None => format!("no distortion, field of view {across:.1} x {down:.1} degrees"),
+        lens => lens.ros_name().to_owned(),
     };
-    if let Some(baseline_m) = camera.baseline_m() {
-        text += &format!(", {baseline_m:.4} m to the right of the left camera");
-    }
-    text
+    let place = match camera.baseline_m() {
+        Some(baseline_m) => format!(", {baseline_m:.4} m to the right of the left camera"),
+        None => String::new(),
+    };
+    format!("{name} {width}x{height}: {numbers}, {lens}{place}")
 }
 
 /// One object for programs.

@@ -328,7 +328,9 @@ impl Indexer {
         };
         let mut offset = 0;
         while let Some((opcode, body)) = record_at(&bytes, offset) {
-            if take == Take::Everything || opcode != op::MESSAGE {
+            let wanted =
+                matches!(opcode, op::SCHEMA | op::CHANNEL) || (opcode == op::MESSAGE && take == Take::Everything);
+            if wanted {
                 self.take_record(opcode, &body, Some(chunk), offset);
             }
             offset += RECORD_HEAD + body.len() as u64;

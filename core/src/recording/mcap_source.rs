@@ -138,8 +138,11 @@ impl McapSource {
     pub(super) fn pose(&self, index: usize) -> Result<Option<Isometry3<f64>>> {
         let Some(channel) = self.poses.map(|channel| &self.file.channels[channel]) else { return Ok(None) };
         let time = self.times[index];
-        let start = channel.messages.partition_point(|message| message.time + self.tolerance_nanos < time);
-        let near = channel.messages[start..].iter().take_while(|message| message.time <= time + self.tolerance_nanos);
+        let start =
+            channel.messages.partition_point(|message| message.time.saturating_add(self.tolerance_nanos) < time);
+        let near = channel.messages[start..]
+            .iter()
+            .take_while(|message| message.time <= time.saturating_add(self.tolerance_nanos));
         // The nearest first: others' files hold every transform of the robot on one topic.
         let mut near: Vec<_> = near.collect();
         near.sort_by_key(|message| message.time.abs_diff(time));

@@ -125,7 +125,7 @@ pub(super) fn depth_from_raw(message: &fox::RawImage) -> Result<DepthMap, String
 /// The rows of an image without the padding between them.
 fn rows(message: &fox::RawImage, row_bytes: usize) -> Result<Vec<u8>, String> {
     let (step, height) = (message.step as usize, message.height as usize);
-    if row_bytes == 0 || step < row_bytes || message.data.len() < step * height {
+    if row_bytes == 0 || height == 0 || step < row_bytes || message.data.len() < step * height {
         return Err(format!(
             "a {}x{} {} image with {} bytes in rows of {step}",
             message.width,

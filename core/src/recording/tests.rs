@@ -190,6 +190,26 @@ fn a_damaged_chunk_loses_its_frames_and_no_others() {
 }
 
 #[test]
+fn no_damaged_byte_brings_the_reader_down() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_recording(&folder, 3);
+    let whole = std::fs::read(&path).unwrap();
+    let mut opened = 0;
+    for at in (0..whole.len()).step_by(whole.len() / 800) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        std::fs::write(&path, &bytes).unwrap();
+        let Ok(recording) = Recording::open(&path) else { continue };
+        for index in 0..recording.len() {
+            let _ = (recording.frame(index, Eye::Left), recording.frame(index, Eye::Right));
+            let _ = (recording.depth(index), recording.lidar(index), recording.world_from_camera(index));
+        }
+        opened += 1;
+    }
+    assert!(opened > 80, "{opened} of 800");
+}
+
+#[test]
 fn a_full_disk_is_named_and_leaves_no_recording() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("drive.mcap");
