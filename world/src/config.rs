@@ -65,7 +65,7 @@ pub struct RenderConfig {
 
 impl Default for RenderConfig {
     fn default() -> Self {
-        Self { edge_samples: 4, shadows: true, shading: true, movers: true, exposure_drift: 0.15, noise: 1.5 }
+        Self { edge_samples: 3, shadows: true, shading: true, movers: true, exposure_drift: 0.15, noise: 1.5 }
     }
 }
 

@@ -166,11 +166,12 @@ impl Ground {
             }
             Class::Road => self.road_albedo(place, point, patch),
             _ => {
-                let soil = tile(Kind::Cloud).mean_over(place, patch, Vec2::splat(19.0)) * 2.2
-                    + tile(Kind::Cloud).mean_over(place, patch, Vec2::splat(2.3)) * 0.9;
                 // Trodden along the path: more soil near its edge.
                 let worn = 0.5 * (1.0 - (point.to_path - self.widths.half_path)).clamp(0.0, 1.0);
-                let bare = ((soil + worn - 0.55) * 3.0).clamp(0.0, 0.9);
+                let slow = 2.2 * tile(Kind::Cloud).mean_over(place, patch, Vec2::splat(19.0)) + worn - 0.55;
+                // The finer blotches add at most 0.9.
+                let fine = || 0.9 * tile(Kind::Cloud).mean_over(place, patch, Vec2::splat(2.3));
+                let bare = if slow > -0.9 { ((slow + fine()) * 3.0).clamp(0.0, 0.9) } else { 0.0 };
                 let grass = self.grass.albedo(place, patch);
                 if bare > 0.0 { grass.lerp(self.soil.albedo(place, patch), bare) } else { grass }
             }

@@ -5,8 +5,8 @@ use crate::tile::Footprint;
 use crate::tiles::{Kind, tile};
 use parry3d::glamx::{Vec2, Vec3};
 
-/// Contrast halves about every 170 m: a clear day.
-const HAZE_PER_M: f32 = 1.0 / 250.0;
+/// Contrast halves about every 350 m: a clear day.
+const HAZE_PER_M: f32 = 1.0 / 500.0;
 
 /// Where light comes from. Radiances are in units in which a white wall in full sun is about 1.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ impl Light {
         let (azimuth, elevation) = (dice.angle(), dice.between(0.42, 1.0));
         let low = 1.0 - elevation; // a low sun is warmer
         let to_sun = Vec3::new(azimuth.cos() * elevation.cos(), azimuth.sin() * elevation.cos(), elevation.sin());
-        let strength = dice.between(0.9, 1.5);
+        let strength = dice.between(1.1, 1.8);
         Self {
             to_sun,
             sun: Vec3::new(1.0, 0.95 - 0.10 * low, 0.88 - 0.28 * low) * strength,
@@ -40,7 +40,7 @@ impl Light {
     pub(crate) fn on(&self, normal: Vec3, facing_sun: f32, sunlit: f32, openness: f32) -> Vec3 {
         let up = 0.5 + 0.5 * normal.z;
         // Light from below is light from the sky that the ground (reflectance about 0.2) sent back.
-        let sky = (self.zenith + self.horizon) * 0.26;
+        let sky = (self.zenith + self.horizon) * 0.21;
         let ambient = sky * (0.35 + 0.65 * up) * openness;
         ambient + self.sun * (facing_sun * sunlit)
     }
@@ -67,6 +67,6 @@ impl Light {
 
     /// What a surface's radiance looks like through the air.
     pub(crate) fn through_haze(&self, color: Vec3, distance_m: f32) -> Vec3 {
-        color.lerp(self.horizon * 0.85, 1.0 - (-distance_m * HAZE_PER_M).exp())
+        color.lerp(self.horizon * 0.8, 1.0 - (-distance_m * HAZE_PER_M).exp())
     }
 }

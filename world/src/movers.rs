@@ -34,15 +34,6 @@ impl Mover {
         Self(Kind::Driver { along, offset, pace, look })
     }
 
-    /// Where it is at a time.
-    pub(crate) fn position(&self, time_secs: f64, path: &Route, road: &Route) -> Vec2 {
-        match &self.0 {
-            Kind::Stander { at, .. } => *at,
-            Kind::Walker { along, offset, pace, .. } => on(path, *along, *offset, *pace, time_secs).0,
-            Kind::Driver { along, offset, pace, .. } => on(road, *along, *offset, *pace, time_secs).0,
-        }
-    }
-
     /// Its solids at a time.
     pub(crate) fn solids(&self, time_secs: f64, path: &Route, road: &Route) -> Vec<Solid> {
         let mut solids = Vec::with_capacity(20);

@@ -36,7 +36,7 @@ impl Palette {
             color(dice.between(85.0, 130.0), 0.36, 0.46),
             color(dice.between(36.0, 48.0), 0.24, 0.72),
             color(dice.between(60.0, 80.0), 0.30, 0.48),
-            color(dice.between(0.0, 360.0), 0.30, 0.50),
+            color(dice.pick(&[5.0, 25.0, 45.0, 205.0, 225.0]), dice.between(0.25, 0.45), 0.52),
         ];
         let grown = vec![
             color(75.0 + 30.0 * season, 0.46, 0.50),
@@ -56,13 +56,19 @@ impl Palette {
         Self::of(&self.made, dice)
     }
 
+    /// Muted: stone and earth are never as bright a red as a door may be.
+    fn stone(&self, dice: &mut Dice) -> Vec3 {
+        let tone = self.made(dice);
+        tone.lerp(Vec3::splat(tone.element_sum() / 3.0), 0.45)
+    }
+
     fn grown(&self, dice: &mut Dice) -> Vec3 {
         Self::of(&self.grown, dice)
     }
 
     /// The path, and whether its edge is ragged (no kerb).
     pub(crate) fn path(&self, dice: &mut Dice) -> (Material, bool) {
-        let tone = self.made(dice);
+        let tone = self.stone(dice);
         let stains = layer(Kind::Cloud, 5.7, 0.9);
         match dice.below(4) {
             0 => {
@@ -105,7 +111,7 @@ impl Palette {
 
     /// Bare earth between the grass.
     pub(crate) fn soil(&self, dice: &mut Dice) -> Material {
-        let tone = self.made(dice).lerp(color(28.0, 0.4, 0.45), 0.5);
+        let tone = self.stone(dice).lerp(color(28.0, 0.4, 0.45), 0.5);
         Material::around(tone, 0.6, [layer(Kind::Pebbles, 2.2, 0.9), layer(Kind::Grain, 3.3, 0.7), layer(Kind::Cloud, 6.0, 0.5)])
     }
 

@@ -1,7 +1,7 @@
 //! A camera's picture of a place at a moment, with the exact depth and class of every pixel.
 //!
 //! Depth and class are those of the ray through the pixel's centre. Colour is the light over the pixel: textures are averaged
-//! over it, and pixels that differ from a neighbour in what they see or in whether the sun reaches it get
+//! over it, and pixels that differ visibly from a neighbour in what they see or in whether the sun reaches it get
 //! [`RenderConfig::edge_samples`] more rays.
 
 use crate::class::Class;
@@ -33,6 +33,9 @@ const OFFSETS: [[f64; 2]; 8] = [
 
 /// The longest a patch may be against its width: ground at 4°.
 const MOST_SLANTED: f32 = 14.0;
+
+/// Neighbours on different surfaces whose light differs by less than this part need no smoothing: about three steps of 8 bits.
+const VISIBLE: f32 = 0.04;
 
 /// A picture with its truth.
 #[derive(Clone, Debug)]
@@ -96,8 +99,12 @@ impl World {
 }
 
 fn on_edge(samples: &[Sample], index: usize, width: usize) -> bool {
-    let surface = samples[index].surface;
-    let differs = |other: usize| samples[other].surface != surface;
+    let here = &samples[index];
+    let differs = |other: usize| {
+        let there = &samples[other];
+        let contrast = (here.radiance - there.radiance).abs();
+        here.surface != there.surface && contrast.cmpgt((here.radiance + there.radiance) * (0.5 * VISIBLE)).any()
+    };
     let column = index % width;
     (column > 0 && differs(index - 1))
         || (column + 1 < width && differs(index + 1))

@@ -17,7 +17,7 @@ pub(crate) struct Sensor {
 impl Sensor {
     pub(crate) fn new(world: &World, camera: &Camera, time_secs: f64, config: &RenderConfig) -> Self {
         // A clear mid-day scene has mean radiance near 0.25; a brighter sun is exposed for.
-        let base = 1.5 / (0.55 + 0.45 * world.light.sun().max_element());
+        let base = 1.9 / (0.55 + 0.45 * world.light.sun().max_element());
         let phase = (world.seed % 97) as f64;
         // Both eyes of a pair share one exposure, as hardware-synchronised cameras do. Periods of 17 s and 5.3 s: under 1 % from frame to frame.
         let wander = 0.7 * (TAU * time_secs / 17.0 + phase).sin() + 0.3 * (TAU * time_secs / 5.3 + 2.0 * phase).sin();
@@ -32,7 +32,7 @@ impl Sensor {
     /// The three bytes of a pixel.
     pub(crate) fn read(&self, radiance: Vec3, index: usize) -> [u8; 3] {
         let seen = Vec3::ONE - (radiance * -self.exposure).exp();
-        let level = seen.clamp(Vec3::ZERO, Vec3::ONE).powf(1.0 / 2.2) * 255.0;
+        let level = seen.clamp(Vec3::ZERO, Vec3::ONE).powf(1.0 / 1.8) * 255.0; // a little under 2.2: cameras add contrast
         let key = hash(self.seed, index as u64);
         let noise = |channel: u64, level: f32| {
             if self.noise == 0.0 {

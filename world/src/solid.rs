@@ -114,6 +114,21 @@ impl Solid {
         Aabb::new(centre - reach, centre + reach)
     }
 
+    /// Distance on the ground from a place to the solid's box; none for what hangs over two metres.
+    pub(crate) fn distance_on_ground(&self, place: Vec2) -> f32 {
+        let aabb = self.aabb();
+        if aabb.mins.z > 2.0 {
+            return f32::INFINITY;
+        }
+        if let Form::Block { half, top } = self.form {
+            let local = self.to_local(place.extend(self.origin.z) - self.origin);
+            let reach = Vec2::new(half.x * top.x.max(1.0), half.y * top.y.max(1.0));
+            return (Vec2::new(local.x, local.y).abs() - reach).max(Vec2::ZERO).length();
+        }
+        let (low, high) = (Vec2::new(aabb.mins.x, aabb.mins.y), Vec2::new(aabb.maxs.x, aabb.maxs.y));
+        place.distance(place.clamp(low, high))
+    }
+
     /// A direction of the solid's frame in the world.
     pub(crate) fn to_world(&self, v: Vec3) -> Vec3 {
         self.axes[0] * v.x + self.axes[1] * v.y + self.axes[2] * v.z

@@ -49,19 +49,26 @@ pub(crate) fn tile(kind: Kind) -> &'static Tile {
 /// Sum of octaves of Perlin noise; `waves` of the first along u and v.
 fn fractal(seed: u32, waves: [f64; 2], octaves: i32, persistence: f64) -> Tile {
     let perlin = Perlin::new(seed);
-    let around = |position: f64, waves: f64| {
-        let (angle, radius) = (position * std::f64::consts::TAU, waves / std::f64::consts::TAU);
-        (radius * angle.cos(), radius * angle.sin())
+    // Each octave's circles for u and v, once per column and row.
+    let circles = |waves: f64| -> Vec<(f64, f64)> {
+        let radius = waves / std::f64::consts::TAU;
+        let angle = |texel: usize| std::f64::consts::TAU * texel as f64 / SIDE as f64;
+        (0..SIDE).map(|texel| (radius * angle(texel).cos(), radius * angle(texel).sin())).collect()
     };
+    let octave = |octave: i32| {
+        let scale = 2f64.powi(octave);
+        (persistence.powi(octave), 7.3 * f64::from(octave), circles(waves[0] * scale), circles(waves[1] * scale))
+    };
+    let octaves: Vec<_> = (0..octaves).map(octave).collect();
     let value = |texel: usize| {
-        let (u, v) = ((texel % SIDE) as f64 / SIDE as f64, (texel / SIDE) as f64 / SIDE as f64);
-        let octave = |octave: i32| {
-            let scale = 2f64.powi(octave);
-            let (a, b) = around(u, waves[0] * scale);
-            let (c, d) = around(v, waves[1] * scale);
-            persistence.powi(octave) * perlin.get([a + 7.3 * f64::from(octave), b, c, d])
-        };
-        (0..octaves).map(octave).sum::<f64>() as f32
+        let sum: f64 = octaves
+            .iter()
+            .map(|(weight, shift, columns, rows)| {
+                let ((a, b), (c, d)) = (columns[texel % SIDE], rows[texel / SIDE]);
+                weight * perlin.get([a + shift, b, c, d])
+            })
+            .sum();
+        sum as f32
     };
     Tile::new((0..SIDE * SIDE).into_par_iter().map(value).collect(), SIDE)
 }

@@ -96,18 +96,9 @@ impl World {
     /// Distance in metres, on the ground, from a place to the nearest thing at a time.
     pub fn clearance_m(&self, place: [f64; 2], time_secs: f64) -> f64 {
         let place = Vec2::new(place[0] as f32, place[1] as f32);
-        let to_box = |solid: &Solid| {
-            let aabb = solid.aabb();
-            // What hangs over two metres is no obstacle.
-            if aabb.mins.z > 2.0 {
-                return f32::INFINITY;
-            }
-            let low = Vec2::new(aabb.mins.x, aabb.mins.y);
-            let high = Vec2::new(aabb.maxs.x, aabb.maxs.y);
-            place.distance(place.clamp(low, high))
-        };
+        let to_solid = |solid: &Solid| solid.distance_on_ground(place);
         let moving = self.movers.iter().flat_map(|mover| mover.solids(time_secs, &self.path, &self.road));
-        let nearest = moving.map(|solid| to_box(&solid)).chain(self.standing.solids.iter().map(to_box));
+        let nearest = moving.map(|solid| to_solid(&solid)).chain(self.standing.solids.iter().map(to_solid));
         f64::from(nearest.fold(f32::INFINITY, f32::min))
     }
 

@@ -1,0 +1,104 @@
+//! What a rendered folder promises: whole or not there, readable by `parallax-core`, the same for the same seed.
+
+use parallax_core::camera::ros_yaml;
+use parallax_core::labels::LabelledSet;
+use parallax_core::recording::{Eye, Recording};
+use parallax_world::dataset::{DatasetConfig, Existing, Watch, write};
+use parallax_world::{Class, Error, LidarConfig, RenderConfig};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+fn small() -> DatasetConfig {
+    DatasetConfig {
+        baseline_m: Some(0.16),
+        labels: 4,
+        places: 2,
+        lidar: Some(LidarConfig::default()),
+        render: RenderConfig { edge_samples: 0, shadows: false, ..RenderConfig::default() },
+        ..DatasetConfig::new(1, 3, (64, 32))
+    }
+}
+
+fn render(config: &DatasetConfig, out: &Path, existing: Existing) -> Result<usize, Error> {
+    let mut pictures = 0;
+    let stop = AtomicBool::new(false);
+    write(config, out, existing, Watch { on_picture: &mut || pictures += 1, stop: &stop })?;
+    Ok(pictures)
+}
+
+#[test]
+fn everything_written_can_be_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("world");
+    assert_eq!(render(&small(), &out, Existing::Keep).unwrap(), 7);
+    let recording = Recording::open(out.join("drive.mcap")).unwrap();
+    assert_eq!(recording.len(), 3);
+    let right = recording.camera(Eye::Right).unwrap();
+    assert!((right.baseline_m().unwrap() - 0.16).abs() < 1e-9);
+    assert_eq!(ros_yaml::read(&out.join("camera.yaml")).unwrap().intrinsics, recording.camera(Eye::Left).unwrap().intrinsics);
+    assert!((ros_yaml::read(&out.join("camera_right.yaml")).unwrap().baseline_m().unwrap() - 0.16).abs() < 1e-9);
+    for index in 0..3 {
+        let (left, right) = (recording.frame(index, Eye::Left).unwrap(), recording.frame(index, Eye::Right).unwrap());
+        assert_ne!(left.data, right.data);
+        assert!(recording.depth(index).unwrap().unwrap().metres.iter().any(|metres| *metres > 0.0));
+        assert!(recording.lidar(index).unwrap().unwrap().metres.iter().any(|metres| *metres > 0.0));
+    }
+    let pose = |index: usize| recording.world_from_camera(index).unwrap();
+    let forward = pose(0).inverse_transform_point(&pose(1).translation.vector.into());
+    assert!((0.1..0.3).contains(&forward.z) && forward.x.abs() < 0.05, "the robot drives forwards: {forward}");
+    let set = LabelledSet::open(&out.join("labelled"), None).unwrap();
+    assert_eq!((set.len(), set.classes().len()), (4, Class::ALL.len()));
+    assert!(set.name(0).starts_with("place00") && set.name(3).starts_with("place01"));
+    assert_eq!(set.labels(3).unwrap().indices.len(), 64 * 32);
+    let settings = std::fs::read_to_string(out.join("world.toml")).unwrap();
+    assert_eq!(toml::from_str::<DatasetConfig>(&settings).unwrap(), small());
+}
+
+#[test]
+fn the_same_seed_writes_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["a", "b"].map(|name| {
+        let out = folder.path().join(name);
+        render(&small(), &out, Existing::Keep).unwrap();
+        ["drive.mcap", "camera_right.yaml", "labelled/images/place01_0001.png", "world.toml"].map(|file| std::fs::read(out.join(file)).unwrap())
+    });
+    for (a, b) in files[0].iter().zip(&files[1]) {
+        assert!(a == b);
+    }
+}
+
+#[test]
+fn a_used_folder_is_refused_and_a_foreign_one_never_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = DatasetConfig { frames: 0, labels: 1, places: 1, ..small() };
+    let out = folder.path().join("world");
+    render(&config, &out, Existing::Keep).unwrap();
+    let error = render(&config, &out, Existing::Keep).unwrap_err();
+    assert!(error.hint().unwrap().contains("--force"), "{error}");
+    render(&DatasetConfig { seed: 2, ..config.clone() }, &out, Existing::Replace).unwrap();
+    assert!(std::fs::read_to_string(out.join("world.toml")).unwrap().contains("seed = 2"));
+    std::fs::write(out.join("thesis.txt"), "mine").unwrap();
+    assert!(matches!(render(&config, &out, Existing::Replace), Err(Error::Occupied { .. })));
+    assert!(out.join("thesis.txt").exists());
+}
+
+#[test]
+fn stopped_work_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = AtomicBool::new(false);
+    let mut on_picture = || stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    let outcome = write(&small(), &folder.path().join("world"), Existing::Keep, Watch { on_picture: &mut on_picture, stop: &stop });
+    assert!(matches!(outcome, Err(Error::Stopped { .. })));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let complaint = |config: DatasetConfig| render(&config, &folder.path().join("world"), Existing::Keep).unwrap_err().to_string();
+    assert!(complaint(DatasetConfig { width: 4, ..small() }).contains("4x32"));
+    assert!(complaint(DatasetConfig { places: 9, ..small() }).contains("places"));
+    assert!(complaint(DatasetConfig { baseline_m: Some(-1.0), ..small() }).contains("baseline"));
+    assert!(complaint(DatasetConfig { frames: 0, labels: 0, ..small() }).contains("at least 1"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
