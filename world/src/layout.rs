@@ -148,7 +148,7 @@ impl Planner {
     fn vehicle_look(&mut self, dice: &mut Dice) -> VehicleLook {
         let van = dice.chance(0.25);
         let paint = self.palette.car_paint(dice);
-        let materials = [paint, Palette::glass(), Palette::rubber(), Palette::bright(dice)].map(|m| self.layout.material(m));
+        let materials = [paint, Palette::glass(), Palette::rubber(), Palette::chrome(dice)].map(|m| self.layout.material(m));
         let [paint, glass, rubber, bright] = materials;
         VehicleLook { paint, glass, rubber, bright, size: VehicleLook::size_of(dice, van), van }
     }

@@ -208,7 +208,15 @@ impl Palette {
         Material::around(Vec3::splat(0.04), 0.6, [layer(Kind::Grain, 0.6, 1.0), layer(Kind::Cloud, 0.5, 0.6), layer(Kind::Cloud, 1.0, 0.4)])
     }
 
-    /// Lamps, number plates, signs' faces.
+    /// Headlamps and hub caps.
+    pub(crate) fn chrome(dice: &mut Dice) -> Material {
+        let tone = color(dice.between(20.0, 220.0), 0.05, dice.between(0.55, 0.8));
+        let mut chrome = Material::around(tone, 0.5, [layer(Kind::Cloud, 0.5, 0.9), layer(Kind::Grain, 0.5, 0.4), layer(Kind::Cloud, 0.9, 0.4)]);
+        chrome.finish = Finish::Glossy(0.6);
+        chrome
+    }
+
+    /// Street lamps, signs' faces.
     pub(crate) fn bright(dice: &mut Dice) -> Material {
         let tone = color(dice.between(0.0, 360.0), dice.between(0.0, 0.5), 0.85);
         Material::around(tone, 0.4, [layer(Kind::Cloud, 0.5, 0.9), layer(Kind::Grain, 0.5, 0.4), layer(Kind::Cloud, 0.9, 0.4)])

@@ -37,6 +37,9 @@ const MOST_SLANTED: f32 = 14.0;
 /// Neighbours on different surfaces whose light differs by less than this part need no smoothing: about three steps of 8 bits.
 const VISIBLE: f32 = 0.04;
 
+/// The same among leaves, which are full of small shadows that a camera blurs anyway.
+const VISIBLE_AMONG_LEAVES: f32 = 0.15;
+
 /// A picture with its truth.
 #[derive(Clone, Debug)]
 pub struct Rendered {
@@ -102,8 +105,10 @@ fn on_edge(samples: &[Sample], index: usize, width: usize) -> bool {
     let here = &samples[index];
     let differs = |other: usize| {
         let there = &samples[other];
+        let among_leaves = here.class == Class::Vegetation && there.class == Class::Vegetation;
+        let visible = if among_leaves { VISIBLE_AMONG_LEAVES } else { VISIBLE };
         let contrast = (here.radiance - there.radiance).abs();
-        here.surface != there.surface && contrast.cmpgt((here.radiance + there.radiance) * (0.5 * VISIBLE)).any()
+        here.surface != there.surface && contrast.cmpgt((here.radiance + there.radiance) * (0.5 * visible)).any()
     };
     let column = index % width;
     (column > 0 && differs(index - 1))

@@ -9,6 +9,9 @@ use crate::world::Beam;
 use parry3d::bounding_volume::Aabb;
 use parry3d::glamx::{Vec2, Vec3};
 
+/// A ray that starts on a surface does not meet it again.
+const NEAREST_M: f32 = 1e-4;
+
 /// Shape of a solid in its own frame.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form {
@@ -147,14 +150,17 @@ impl Solid {
             Form::Ellipsoid { radii } => meet_ellipsoid(ray, radii)?,
             Form::Bar { length, foot, tip } => meet_bar(ray, length, foot, tip)?,
         };
-        let at = |(distance, normal_in_solid): (f32, Vec3), inside: bool| Meeting {
+        if enter.0 >= limit || (self.holes.is_none() && enter.0 <= NEAREST_M) {
+            return None; // most boxes that a ray touches end here
+        }
+        let at = |(distance, normal): (f32, Vec3), inside: bool| Meeting {
             distance,
             point_in_solid: ray.origin + ray.direction * distance,
-            normal_in_solid: if inside { -normal_in_solid } else { normal_in_solid },
+            normal_in_solid: if inside { -normal.normalize() } else { normal.normalize() },
             inside,
         };
         let solid_at = |meeting: &Meeting| {
-            let reached = meeting.distance > 1e-4 && meeting.distance < limit;
+            let reached = meeting.distance > NEAREST_M && meeting.distance < limit;
             reached && !self.is_hole(meeting, beam.width + meeting.distance * beam.pixel_angle)
         };
         let first = at(enter, false);
@@ -192,7 +198,7 @@ impl Solid {
     }
 }
 
-/// Entering and leaving, each with the outward normal.
+/// Entering and leaving, each with an outward normal of any length.
 type Chord = [(f32, Vec3); 2];
 
 fn meet_block(ray: LocalRay, half: Vec3, top: Vec2) -> Option<Chord> {
@@ -223,7 +229,7 @@ fn meet_block(ray: LocalRay, half: Vec3, top: Vec2) -> Option<Chord> {
             }
         }
     }
-    (enter.0 <= leave.0).then(|| [(enter.0, enter.1.normalize()), (leave.0, leave.1.normalize())])
+    (enter.0 <= leave.0).then_some([enter, leave])
 }
 
 fn meet_ellipsoid(ray: LocalRay, radii: Vec3) -> Option<Chord> {
@@ -236,7 +242,7 @@ fn meet_ellipsoid(ray: LocalRay, radii: Vec3) -> Option<Chord> {
         return None;
     }
     let half = (inside / a).sqrt();
-    let at = |distance: f32| (distance, ((o + d * distance) / radii).normalize());
+    let at = |distance: f32| (distance, (o + d * distance) / radii);
     Some([at(-b / a - half), at(-b / a + half)])
 }
 
@@ -253,7 +259,7 @@ fn meet_bar(ray: LocalRay, length: f32, foot: f32, tip: f32) -> Option<Chord> {
     let c = o.x * o.x + o.y * o.y - radius * radius;
     let side_normal = |t: f32| {
         let point = o + d * t;
-        Vec3::new(point.x, point.y, -slope * (foot + slope * point.z)).normalize()
+        Vec3::new(point.x, point.y, -slope * (foot + slope * point.z))
     };
     let (mut enter, mut leave) = (f32::NEG_INFINITY, f32::INFINITY);
     let root = b * b - a * c;

@@ -10,8 +10,8 @@
 
 use parry3d::glamx::Vec2;
 
-/// Samples along the long side of a patch; past this, the level gets coarser instead. Five keeps ground seen at 11° sharp.
-const MAX_TAPS: f32 = 5.0;
+/// Samples along the long side of a patch; past this, the level gets coarser instead. Four keeps ground seen at 14° sharp.
+const MAX_TAPS: f32 = 4.0;
 
 /// The part of a surface that one pixel sees, in the units of the surface's coordinates.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +68,8 @@ impl Tile {
         }
         let level = if width <= texel { 0.0 } else { (width * self.size as f32).log2() };
         let lower = level as usize;
-        // Between two levels only in the middle half; elsewhere the nearer one alone is close enough and costs half.
-        let part = ((level - lower as f32) * 2.0 - 0.5).clamp(0.0, 1.0);
+        // Between two levels only in the middle third; elsewhere the nearer one alone is close enough and costs half.
+        let part = ((level - lower as f32) * 3.0 - 1.0).clamp(0.0, 1.0);
         let step = footprint.along / taps;
         let first = at - footprint.along * 0.5 + step * 0.5;
         let mut sum = 0.0;

@@ -195,3 +195,48 @@ fn colour_alone_does_not_give_the_class_away() {
     assert!(accuracy < 0.5, "colour alone is right for {accuracy} of the pixels");
     assert!(without_sky < 0.3, "colour alone recalls {without_sky} of the classes");
 }
+
+/// What a photometric loss with perfect depth and pose would see: the next frame warped into this one.
+#[test]
+fn textures_do_not_flicker_from_frame_to_frame() {
+    let (width, height) = (256_u32, 96_u32);
+    let camera = robot_camera("left", width, height);
+    let (mut error, mut still, mut count) = (0.0, 0.0, 0.0);
+    for seed in [1, 6, 9] {
+        let world = world(seed);
+        let drive = world.drive(&DriveConfig::default());
+        let take = |index: usize| world.render(&camera, &drive.world_from_camera(index), 0.0, &RenderConfig::clean());
+        let (now, next) = (take(30), take(31));
+        let next_from_now = drive.world_from_camera(31).inverse() * drive.world_from_camera(30);
+        for (x, y) in (0..width).flat_map(|x| (0..height).map(move |y| (x, y))) {
+            let Some(depth) = now.depth.at(x, y) else { continue };
+            let ray = camera.unproject(Point2::new(f64::from(x), f64::from(y))).unwrap() * f64::from(depth);
+            let there = next_from_now * Point3::from(ray);
+            let Some(pixel) = camera.project(&there) else { continue };
+            let (u, v) = (pixel.x.floor(), pixel.y.floor());
+            if u < 0.0 || v < 0.0 || u + 1.0 >= f64::from(width) || v + 1.0 >= f64::from(height) {
+                continue;
+            }
+            let (u, v, fu, fv) = (u as u32, v as u32, pixel.x - u, pixel.y - v);
+            let seen = f64::from(next.depth.metres[((v + u32::from(fv > 0.5)) * width + u + u32::from(fu > 0.5)) as usize]);
+            if (seen - there.z).abs() > 0.03 * there.z {
+                continue; // hidden in one of the two
+            }
+            let color = |x: u32, y: u32| next.rgb.get_pixel(x, y).0.map(f64::from);
+            let (a, b, c, d) = (color(u, v), color(u + 1, v), color(u, v + 1), color(u + 1, v + 1));
+            let here = now.rgb.get_pixel(x, y).0.map(f64::from);
+            let unmoved = color(x, y);
+            for channel in 0..3 {
+                let top = a[channel] + (b[channel] - a[channel]) * fu;
+                let bottom = c[channel] + (d[channel] - c[channel]) * fu;
+                error += (top + (bottom - top) * fv - here[channel]).abs();
+                still += (unmoved[channel] - here[channel]).abs();
+                count += 1.0;
+            }
+        }
+    }
+    println!("warped {:.2}, unwarped {:.2} of 255", error / count, still / count);
+    assert!(error / count < 6.0, "the warped frame is off by {}", error / count);
+    // Learning needs the right depth to explain much more than standing still does.
+    assert!(still > 2.0 * error, "warping explains too little: {} against {}", error / count, still / count);
+}
