@@ -1,5 +1,5 @@
 //! Draws frames of places with their depth and classes side by side: `docs/pictures/world.png` is made with
-//! `cargo run --release -p parallax-world --example sheet -- docs/pictures/world.png 384x192 1:40 2:700 3:200`
+//! `cargo run --release -p parallax-world --example sheet -- docs/pictures/world.png 256x128 1:40 12:300 2:700`
 //! (file, size, then seed:frame pairs).
 
 use parallax_core::labels::Classes;

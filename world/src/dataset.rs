@@ -109,7 +109,10 @@ impl DatasetConfig {
         }
         let drive = &self.drive;
         if !(0.1..=1000.0).contains(&drive.fps) || !(0.01..=20.0).contains(&drive.speed_m_per_s) {
-            return wrong(format!("frames per second must be 0.1 to 1000 and speed 0.01 to 20 m/s, got {} and {}", drive.fps, drive.speed_m_per_s));
+            return wrong(format!(
+                "frames per second must be 0.1 to 1000 and speed 0.01 to 20 m/s, got {} and {}",
+                drive.fps, drive.speed_m_per_s
+            ));
         }
         Ok(())
     }
@@ -170,7 +173,8 @@ pub fn write(config: &DatasetConfig, out: &Path, existing: Existing, mut watch: 
     let target = if replaces { with_suffix(out, ".next") } else { out.to_path_buf() };
     let folder = AtomicFolder::create(&target)?;
     let camera = robot_camera("left", config.width, config.height);
-    let right = config.baseline_m.map(|baseline| robot_camera("right", config.width, config.height).with_baseline(baseline));
+    let right =
+        config.baseline_m.map(|baseline| robot_camera("right", config.width, config.height).with_baseline(baseline));
     ros_yaml::write(&folder.partial().join("camera.yaml"), &camera)?;
     if let Some(right) = &right {
         ros_yaml::write(&folder.partial().join("camera_right.yaml"), right)?;
@@ -204,7 +208,11 @@ fn written(config: &DatasetConfig, out: &Path, driven_m: f64) -> Written {
         settings: out.join(SETTINGS),
         frames: config.frames,
         labels: config.labels,
-        place_seeds: if config.labels > 0 { (0..config.places).map(|place| config.place_seed(place)).collect() } else { vec![] },
+        place_seeds: if config.labels > 0 {
+            (0..config.places).map(|place| config.place_seed(place)).collect()
+        } else {
+            vec![]
+        },
         driven_m,
     }
 }
@@ -218,7 +226,13 @@ struct Taken {
     timestamp: Timestamp,
 }
 
-fn write_recording(config: &DatasetConfig, path: &Path, header: &RecordingHeader, out: &Path, watch: &mut Watch) -> Result<f64> {
+fn write_recording(
+    config: &DatasetConfig,
+    path: &Path,
+    header: &RecordingHeader,
+    out: &Path,
+    watch: &mut Watch,
+) -> Result<f64> {
     let world = World::generate(config.seed, &config.world);
     let drive = world.drive(&config.drive);
     let mut writer = RecordingWriter::create(path, header)?;
@@ -231,7 +245,8 @@ fn write_recording(config: &DatasetConfig, path: &Path, header: &RecordingHeader
             let seen = world.render(right, &right_from_left_pose(&pose, baseline), time, &config.render);
             frames.push((Eye::Right, Frame::from_rgb(seen.rgb, timestamp, index as u64)));
         }
-        let ranges = config.lidar.as_ref().map(|lidar| world.lidar(&header.left, &pose, time, lidar, config.render.movers));
+        let ranges =
+            config.lidar.as_ref().map(|lidar| world.lidar(&header.left, &pose, time, lidar, config.render.movers));
         Taken { frames, left, ranges, pose, timestamp }
     };
     // Pictures are compressed on this thread while the next are rendered on the others.

@@ -51,7 +51,8 @@ impl Drive<'_> {
         let driven = self.driven_m(index);
         let (here, ahead) = (self.ground_point(driven), self.ground_point(driven + 0.3));
         let yaw = (ahead - here).y.atan2((ahead - here).x);
-        let shake = |size: f64, period: f64, phase: f64| self.config.shake * size * (TAU * driven / period + phase).sin();
+        let shake =
+            |size: f64, period: f64, phase: f64| self.config.shake * size * (TAU * driven / period + phase).sin();
         let pitch = self.config.pitch_down_rad + shake(0.005, 3.1, self.phases[1]) + shake(0.002, 0.53, self.phases[2]);
         let roll = shake(0.006, 4.3, self.phases[3]) + shake(0.002, 0.71, self.phases[4]);
         let height = self.config.camera_height_m + shake(0.006, 1.7, self.phases[5]);

@@ -137,7 +137,10 @@ impl Planner {
                 let corner = at + Vec2::from_angle(yaw).rotate(Vec2::new(x * half.x, y * (half.y + 2.2)));
                 self.is_free(corner, 0.2)
             });
-            if clear && self.is_free(at, half.y) && self.taken.iter().all(|(other, size)| at.distance(*other) > reach + size) {
+            if clear
+                && self.is_free(at, half.y)
+                && self.taken.iter().all(|(other, size)| at.distance(*other) > reach + size)
+            {
                 let look = dice.pick(&looks);
                 building(&mut self.layout.solids, dice, at, yaw, half, look);
                 self.take(at, reach + 0.4);
@@ -148,7 +151,8 @@ impl Planner {
     fn vehicle_look(&mut self, dice: &mut Dice) -> VehicleLook {
         let van = dice.chance(0.25);
         let paint = self.palette.car_paint(dice);
-        let materials = [paint, Palette::glass(), Palette::rubber(), Palette::chrome(dice)].map(|m| self.layout.material(m));
+        let materials =
+            [paint, Palette::glass(), Palette::rubber(), Palette::chrome(dice)].map(|m| self.layout.material(m));
         let [paint, glass, rubber, bright] = materials;
         VehicleLook { paint, glass, rubber, bright, size: VehicleLook::size_of(dice, van), van }
     }

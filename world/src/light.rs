@@ -59,7 +59,8 @@ impl Light {
         // Twice the short side instead of the true slant: clouds are soft, and one sample then is enough.
         let width = 2.0 * pixel_angle * slant;
         let patch = Footprint { across: width, along: Vec2::new(width, 0.0) };
-        let cloud = tile(Kind::Cloud).mean_over(at, patch, Vec2::splat(7.0)) + 0.5 * tile(Kind::Cloud).mean_over(at, patch, Vec2::splat(2.3));
+        let cloud = tile(Kind::Cloud).mean_over(at, patch, Vec2::splat(7.0))
+            + 0.5 * tile(Kind::Cloud).mean_over(at, patch, Vec2::splat(2.3));
         let cover = ((cloud + self.clouds - 0.5) * 1.6).clamp(0.0, 1.0);
         let bright = Vec3::splat(0.92) + 0.25 * self.sun * (0.5 - cloud).clamp(0.0, 1.0);
         color = color.lerp(bright, cover * 0.85);

@@ -1,4 +1,4 @@
-//! `parallax-world`: renders a place with known truth.
+//! `parallax-world`: renders a place with known truth. Exit code 0: done; 1: failed; 2: bad arguments.
 
 mod cli;
 mod commands;
@@ -9,7 +9,12 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
     let outcome = match cli::Cli::parse().command {
         cli::Command::Render(args) => commands::render::run(&args),
     };
@@ -17,7 +22,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = complain(&error);
-            ExitCode::FAILURE
+            let is_argument = matches!(error.downcast_ref(), Some(parallax_world::Error::Setting { .. }));
+            ExitCode::from(if is_argument { 2 } else { 1 })
         }
     }
 }

@@ -131,7 +131,8 @@ impl Windows {
         let width = extent(patch);
         let covered = |size: Vec2| {
             let start = (self.pitch - size) * 0.5;
-            stripe(at.x - start.x, self.pitch.x, size.x, width.x) * stripe(at.y - start.y, self.pitch.y, size.y, width.y)
+            stripe(at.x - start.x, self.pitch.x, size.x, width.x)
+                * stripe(at.y - start.y, self.pitch.y, size.y, width.y)
         };
         let (whole, pane) = (covered(self.size), covered(self.size - Vec2::splat(2.0 * FRAME_M)));
         let cell = (at / self.pitch).floor();

@@ -72,12 +72,15 @@ impl Palette {
         let stains = layer(Kind::Cloud, 5.7, 0.9);
         match dice.below(4) {
             0 => {
-                let mut slabs = Material::around(tone, 0.5, [layer(Kind::Grain, 1.9, 0.8), layer(Kind::Cloud, 0.9, 0.6), stains]);
-                slabs.courses = Some(courses([dice.between(0.4, 0.7), dice.between(0.3, 0.5)], 0.018, 0.5, tone * 0.35, 0.22));
+                let mut slabs =
+                    Material::around(tone, 0.5, [layer(Kind::Grain, 1.9, 0.8), layer(Kind::Cloud, 0.9, 0.6), stains]);
+                slabs.courses =
+                    Some(courses([dice.between(0.4, 0.7), dice.between(0.3, 0.5)], 0.018, 0.5, tone * 0.35, 0.22));
                 (slabs, false)
             }
             1 => {
-                let mut setts = Material::around(tone, 0.55, [layer(Kind::Grain, 1.3, 1.0), layer(Kind::Cloud, 1.7, 0.6), stains]);
+                let mut setts =
+                    Material::around(tone, 0.55, [layer(Kind::Grain, 1.3, 1.0), layer(Kind::Cloud, 1.7, 0.6), stains]);
                 setts.courses = Some(courses([0.2, 0.12], 0.016, 0.5, tone * 0.3, 0.35));
                 (setts, false)
             }
@@ -86,7 +89,8 @@ impl Palette {
                 (Material::around(tone, 0.65, gravel), true)
             }
             _ => {
-                let earth = [layer(Kind::Grain, 2.7, 1.1), layer(Kind::Pebbles, 2.9, 0.5), layer(Kind::Cloud, 4.1, 1.1)];
+                let earth =
+                    [layer(Kind::Grain, 2.7, 1.1), layer(Kind::Pebbles, 2.9, 0.5), layer(Kind::Cloud, 4.1, 1.1)];
                 (Material::around(tone, 0.6, earth), true)
             }
         }
@@ -95,7 +99,11 @@ impl Palette {
     /// The road: asphalt with patches.
     pub(crate) fn road(dice: &mut Dice) -> Material {
         let tone = color(dice.between(20.0, 240.0), 0.05, dice.between(0.36, 0.52));
-        Material::around(tone, 0.55, [layer(Kind::Grain, 2.1, 1.0), layer(Kind::Grain, 9.0, 0.6), layer(Kind::Cloud, 11.0, 0.8)])
+        Material::around(
+            tone,
+            0.55,
+            [layer(Kind::Grain, 2.1, 1.0), layer(Kind::Grain, 9.0, 0.6), layer(Kind::Cloud, 11.0, 0.8)],
+        )
     }
 
     /// Grass.
@@ -112,14 +120,22 @@ impl Palette {
     /// Bare earth between the grass.
     pub(crate) fn soil(&self, dice: &mut Dice) -> Material {
         let tone = self.stone(dice).lerp(color(28.0, 0.4, 0.45), 0.5);
-        Material::around(tone, 0.6, [layer(Kind::Pebbles, 2.2, 0.9), layer(Kind::Grain, 3.3, 0.7), layer(Kind::Cloud, 6.0, 0.5)])
+        Material::around(
+            tone,
+            0.6,
+            [layer(Kind::Pebbles, 2.2, 0.9), layer(Kind::Grain, 3.3, 0.7), layer(Kind::Cloud, 6.0, 0.5)],
+        )
     }
 
     /// Leaves of one kind of plant.
     pub(crate) fn leaves(&self, dice: &mut Dice) -> Material {
         let tone = self.grown(dice);
         let size = dice.between(1.2, 2.2);
-        let mut leaves = Material::around(tone, 0.8, [layer(Kind::Leaves, size, 1.2), layer(Kind::Leaves, size * 3.1, 0.6), layer(Kind::Cloud, 3.7, 0.6)]);
+        let mut leaves = Material::around(
+            tone,
+            0.8,
+            [layer(Kind::Leaves, size, 1.2), layer(Kind::Leaves, size * 3.1, 0.6), layer(Kind::Cloud, 3.7, 0.6)],
+        );
         leaves.tint = self.grown(dice);
         leaves.tint_amount = 0.8;
         leaves.finish = Finish::Soft;
@@ -138,18 +154,21 @@ impl Palette {
         let stains = layer(Kind::Cloud, 6.1, 0.9);
         let mut wall = match dice.below(4) {
             0 => {
-                let mut brick = Material::around(tone, 0.4, [layer(Kind::Grain, 1.4, 0.7), layer(Kind::Cloud, 2.1, 0.4), stains]);
+                let mut brick =
+                    Material::around(tone, 0.4, [layer(Kind::Grain, 1.4, 0.7), layer(Kind::Cloud, 2.1, 0.4), stains]);
                 let joint = if dice.chance(0.5) { tone * 0.5 } else { Vec3::splat(0.35) };
                 brick.courses = Some(courses([0.5, 0.17], 0.022, 0.5, joint, 0.35));
                 brick
             }
             1 => {
                 let mut boards = Material::around(tone, 0.4, [fibre(1.9, 0.9), layer(Kind::Cloud, 2.1, 0.5), stains]);
-                boards.courses = Some(Courses { joint: Vec2::new(0.025, 0.0), ..courses([0.21, 4.0], 0.0, 0.0, tone * 0.3, 0.2) });
+                boards.courses =
+                    Some(Courses { joint: Vec2::new(0.025, 0.0), ..courses([0.21, 4.0], 0.0, 0.0, tone * 0.3, 0.2) });
                 boards
             }
             2 => {
-                let mut blocks = Material::around(tone, 0.45, [layer(Kind::Grain, 2.3, 0.9), layer(Kind::Cloud, 1.3, 0.5), stains]);
+                let mut blocks =
+                    Material::around(tone, 0.45, [layer(Kind::Grain, 2.3, 0.9), layer(Kind::Cloud, 1.3, 0.5), stains]);
                 blocks.courses = Some(courses([1.1, 0.55], 0.03, 0.5, tone * 0.45, 0.2));
                 blocks
             }
@@ -165,7 +184,11 @@ impl Palette {
     /// Tiles or sheets on a roof.
     pub(crate) fn roof(&self, dice: &mut Dice) -> Material {
         let tone = self.made(dice) * 0.8;
-        let mut roof = Material::around(tone, 0.45, [layer(Kind::Grain, 1.9, 0.7), layer(Kind::Cloud, 2.4, 0.6), layer(Kind::Cloud, 7.0, 0.7)]);
+        let mut roof = Material::around(
+            tone,
+            0.45,
+            [layer(Kind::Grain, 1.9, 0.7), layer(Kind::Cloud, 2.4, 0.6), layer(Kind::Cloud, 7.0, 0.7)],
+        );
         roof.courses = Some(courses([0.3, dice.between(0.25, 0.4)], 0.04, 0.5, tone * 0.35, 0.25));
         roof
     }
@@ -179,7 +202,11 @@ impl Palette {
     /// Bare or painted metal of poles.
     pub(crate) fn metal(&self, dice: &mut Dice) -> Material {
         let tone = if dice.chance(0.5) { color(210.0, 0.05, dice.between(0.4, 0.65)) } else { self.made(dice) };
-        let mut metal = Material::around(tone, 0.4, [layer(Kind::Cloud, 0.7, 0.8), layer(Kind::Grain, 0.9, 0.5), layer(Kind::Cloud, 1.9, 0.5)]);
+        let mut metal = Material::around(
+            tone,
+            0.4,
+            [layer(Kind::Cloud, 0.7, 0.8), layer(Kind::Grain, 0.9, 0.5), layer(Kind::Cloud, 1.9, 0.5)],
+        );
         metal.finish = Finish::Glossy(0.25);
         metal
     }
@@ -191,27 +218,43 @@ impl Palette {
             1 => self.grown(dice),
             _ => self.made(dice),
         };
-        let mut paint = Material::around(tone, 0.3, [layer(Kind::Cloud, 2.1, 0.6), layer(Kind::Grain, 1.7, 0.35), layer(Kind::Cloud, 3.1, 0.5)]);
+        let mut paint = Material::around(
+            tone,
+            0.3,
+            [layer(Kind::Cloud, 2.1, 0.6), layer(Kind::Grain, 1.7, 0.35), layer(Kind::Cloud, 3.1, 0.5)],
+        );
         paint.finish = Finish::Glossy(0.6);
         paint
     }
 
     /// Panes of cars: dark with soft reflections.
     pub(crate) fn glass() -> Material {
-        let mut glass = Material::around(Vec3::new(0.07, 0.08, 0.09), 0.8, [layer(Kind::Cloud, 1.6, 1.2), layer(Kind::Grain, 2.0, 0.3), layer(Kind::Cloud, 3.0, 0.4)]);
+        let mut glass = Material::around(
+            Vec3::new(0.07, 0.08, 0.09),
+            0.8,
+            [layer(Kind::Cloud, 1.6, 1.2), layer(Kind::Grain, 2.0, 0.3), layer(Kind::Cloud, 3.0, 0.4)],
+        );
         glass.finish = Finish::Glossy(0.8);
         glass
     }
 
     /// Tyres, bumpers, soles.
     pub(crate) fn rubber() -> Material {
-        Material::around(Vec3::splat(0.04), 0.6, [layer(Kind::Grain, 0.6, 1.0), layer(Kind::Cloud, 0.5, 0.6), layer(Kind::Cloud, 1.0, 0.4)])
+        Material::around(
+            Vec3::splat(0.04),
+            0.6,
+            [layer(Kind::Grain, 0.6, 1.0), layer(Kind::Cloud, 0.5, 0.6), layer(Kind::Cloud, 1.0, 0.4)],
+        )
     }
 
     /// Headlamps and hub caps.
     pub(crate) fn chrome(dice: &mut Dice) -> Material {
         let tone = color(dice.between(20.0, 220.0), 0.05, dice.between(0.55, 0.8));
-        let mut chrome = Material::around(tone, 0.5, [layer(Kind::Cloud, 0.5, 0.9), layer(Kind::Grain, 0.5, 0.4), layer(Kind::Cloud, 0.9, 0.4)]);
+        let mut chrome = Material::around(
+            tone,
+            0.5,
+            [layer(Kind::Cloud, 0.5, 0.9), layer(Kind::Grain, 0.5, 0.4), layer(Kind::Cloud, 0.9, 0.4)],
+        );
         chrome.finish = Finish::Glossy(0.6);
         chrome
     }
@@ -219,7 +262,11 @@ impl Palette {
     /// Street lamps, signs' faces.
     pub(crate) fn bright(dice: &mut Dice) -> Material {
         let tone = color(dice.between(0.0, 360.0), dice.between(0.0, 0.5), 0.85);
-        Material::around(tone, 0.4, [layer(Kind::Cloud, 0.5, 0.9), layer(Kind::Grain, 0.5, 0.4), layer(Kind::Cloud, 0.9, 0.4)])
+        Material::around(
+            tone,
+            0.4,
+            [layer(Kind::Cloud, 0.5, 0.9), layer(Kind::Grain, 0.5, 0.4), layer(Kind::Cloud, 0.9, 0.4)],
+        )
     }
 
     /// Clothes.
@@ -229,13 +276,21 @@ impl Palette {
             1 => self.grown(dice),
             _ => self.made(dice),
         };
-        Material::around(tone, 0.5, [layer(Kind::Cloud, 0.45, 1.0), layer(Kind::Grain, 0.7, 0.6), layer(Kind::Cloud, 0.8, 0.7)])
+        Material::around(
+            tone,
+            0.5,
+            [layer(Kind::Cloud, 0.45, 1.0), layer(Kind::Grain, 0.7, 0.6), layer(Kind::Cloud, 0.8, 0.7)],
+        )
     }
 
     /// Skin and hair.
     pub(crate) fn skin(dice: &mut Dice) -> Material {
         let tone = color(dice.between(18.0, 30.0), dice.between(0.3, 0.55), dice.between(0.35, 0.85));
-        Material::around(tone, 0.3, [layer(Kind::Cloud, 0.4, 0.8), layer(Kind::Grain, 0.4, 0.3), layer(Kind::Cloud, 0.6, 0.3)])
+        Material::around(
+            tone,
+            0.3,
+            [layer(Kind::Cloud, 0.4, 0.8), layer(Kind::Grain, 0.4, 0.3), layer(Kind::Cloud, 0.6, 0.3)],
+        )
     }
 
     /// Kerb stones.

@@ -25,7 +25,8 @@ impl<'a> Parts<'a> {
     fn push(&mut self, form: Form, middle: Vec3, material: usize) -> &mut Solid {
         let mut solid = Solid::upright(form, self.place(middle), self.yaw, self.class, material);
         // By the part's number and place in the thing, so that a moving thing keeps its texture.
-        solid.texture_shift = Vec2::new(middle.x * 1.7 + middle.z, middle.y * 2.3 + middle.x) + self.solids.len() as f32 * 0.618;
+        solid.texture_shift =
+            Vec2::new(middle.x * 1.7 + middle.z, middle.y * 2.3 + middle.x) + self.solids.len() as f32 * 0.618;
         self.solids.push(solid);
         self.solids.last_mut().expect("just pushed")
     }

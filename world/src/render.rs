@@ -76,7 +76,11 @@ impl World {
         let width = camera.width as usize;
         let mut samples = Vec::with_capacity(width * camera.height as usize);
         let at_centre = |index: usize| painter.sample(&view, [(index % width) as f64, (index / width) as f64]);
-        (0..width * camera.height as usize).into_par_iter().with_min_len(256).map(at_centre).collect_into_vec(&mut samples);
+        (0..width * camera.height as usize)
+            .into_par_iter()
+            .with_min_len(256)
+            .map(at_centre)
+            .collect_into_vec(&mut samples);
         let sensor = Sensor::new(self, camera, time_secs, config);
         let color = |index: usize| {
             let radiance = if config.edge_samples > 0 && on_edge(&samples, index, width) {
@@ -209,7 +213,15 @@ impl Painter<'_> {
     }
 
     /// Reflected light, and whether the sun reaches the point.
-    fn lit(&self, albedo: Vec3, finish: Finish, normal: Vec3, point: Vec3, beam: &Beam, (distance, openness): (f32, f32)) -> (Vec3, bool) {
+    fn lit(
+        &self,
+        albedo: Vec3,
+        finish: Finish,
+        normal: Vec3,
+        point: Vec3,
+        beam: &Beam,
+        (distance, openness): (f32, f32),
+    ) -> (Vec3, bool) {
         if !self.config.shading {
             return (albedo, false);
         }

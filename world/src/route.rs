@@ -62,7 +62,8 @@ impl Polar {
 
     /// Radius at an angle; wave k starts at 2, since the first would only move the centre.
     pub(crate) fn radius(&self, theta: f32) -> f32 {
-        let sum: f32 = (2u8..).zip(&self.waves).map(|(k, (amount, phase))| amount * (f32::from(k) * theta + phase).cos()).sum();
+        let sum: f32 =
+            (2u8..).zip(&self.waves).map(|(k, (amount, phase))| amount * (f32::from(k) * theta + phase).cos()).sum();
         self.mean_m * (1.0 + sum)
     }
 }

@@ -42,6 +42,7 @@ impl Sensor {
             let size = self.noise * (1.3 - 0.5 * level / 255.0);
             size * gaussian_from_hash(hash(key, channel))
         };
-        [level.x + noise(0, level.x), level.y + noise(1, level.y), level.z + noise(2, level.z)].map(|value| value.round() as u8)
+        [level.x + noise(0, level.x), level.y + noise(1, level.y), level.z + noise(2, level.z)]
+            .map(|value| value.round() as u8)
     }
 }

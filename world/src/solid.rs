@@ -144,7 +144,8 @@ impl Solid {
 
     /// The first meeting with a beam, closer than `limit`.
     pub(crate) fn meet(&self, beam: &Beam, limit: f32) -> Option<Meeting> {
-        let ray = LocalRay { origin: self.to_local(beam.origin - self.origin), direction: self.to_local(beam.direction) };
+        let ray =
+            LocalRay { origin: self.to_local(beam.origin - self.origin), direction: self.to_local(beam.direction) };
         let [enter, leave] = match self.form {
             Form::Block { half, top } => meet_block(ray, half, top)?,
             Form::Ellipsoid { radii } => meet_ellipsoid(ray, radii)?,
@@ -299,5 +300,6 @@ fn meet_bar(ray: LocalRay, length: f32, foot: f32, tip: f32) -> Option<Chord> {
         }
     }
     let ends = |t: f32, normal: Option<Vec3>| (t + skip, normal.unwrap_or_else(|| side_normal(t)));
-    (enter <= leave && enter.is_finite() && leave.is_finite()).then(|| [ends(enter, enter_normal), ends(leave, leave_normal)])
+    (enter <= leave && enter.is_finite() && leave.is_finite())
+        .then(|| [ends(enter, enter_normal), ends(leave, leave_normal)])
 }

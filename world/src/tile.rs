@@ -149,7 +149,8 @@ mod tests {
         let tile = checkers();
         let patch = Footprint { across: 0.01, along: Vec2::new(0.03, 0.01) };
         for at in [Vec2::new(0.1, 0.9), Vec2::new(0.99, 0.01)] {
-            let (here, there) = (tile.mean_over(at, patch, Vec2::ONE), tile.mean_over(at + Vec2::new(3.0, -2.0), patch, Vec2::ONE));
+            let (here, there) =
+                (tile.mean_over(at, patch, Vec2::ONE), tile.mean_over(at + Vec2::new(3.0, -2.0), patch, Vec2::ONE));
             assert!((here - there).abs() < 1e-4);
         }
     }

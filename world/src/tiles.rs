@@ -118,7 +118,8 @@ fn pebble(dice: &mut Dice) -> Brush {
     let (tone, light) = (dice.between(0.3, 1.0), dice.between(0.0, TAU));
     let brightness = move |along: f32, across: f32| {
         let radius = along * along + across * across;
-        (radius <= 1.0).then(|| tone * (1.0 - 0.55 * radius * radius) + 0.15 * (along * light.cos() + across * light.sin()))
+        (radius <= 1.0)
+            .then(|| tone * (1.0 - 0.55 * radius * radius) + 0.15 * (along * light.cos() + across * light.sin()))
     };
     let half_length = dice.between(3.0, 9.0);
     Brush { half_length, half_width: half_length * dice.between(0.6, 1.0), brightness: Box::new(brightness) }

@@ -35,7 +35,10 @@ fn everything_written_can_be_read_again() {
     assert_eq!(recording.len(), 3);
     let right = recording.camera(Eye::Right).unwrap();
     assert!((right.baseline_m().unwrap() - 0.16).abs() < 1e-9);
-    assert_eq!(ros_yaml::read(&out.join("camera.yaml")).unwrap().intrinsics, recording.camera(Eye::Left).unwrap().intrinsics);
+    assert_eq!(
+        ros_yaml::read(&out.join("camera.yaml")).unwrap().intrinsics,
+        recording.camera(Eye::Left).unwrap().intrinsics
+    );
     assert!((ros_yaml::read(&out.join("camera_right.yaml")).unwrap().baseline_m().unwrap() - 0.16).abs() < 1e-9);
     for index in 0..3 {
         let (left, right) = (recording.frame(index, Eye::Left).unwrap(), recording.frame(index, Eye::Right).unwrap());
@@ -60,7 +63,8 @@ fn the_same_seed_writes_the_same_bytes() {
     let files = ["a", "b"].map(|name| {
         let out = folder.path().join(name);
         render(&small(), &out, Existing::Keep).unwrap();
-        ["drive.mcap", "camera_right.yaml", "labelled/images/place01_0001.png", "world.toml"].map(|file| std::fs::read(out.join(file)).unwrap())
+        ["drive.mcap", "camera_right.yaml", "labelled/images/place01_0001.png", "world.toml"]
+            .map(|file| std::fs::read(out.join(file)).unwrap())
     });
     for (a, b) in files[0].iter().zip(&files[1]) {
         assert!(a == b);
@@ -87,7 +91,12 @@ fn stopped_work_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let stop = AtomicBool::new(false);
     let mut on_picture = || stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    let outcome = write(&small(), &folder.path().join("world"), Existing::Keep, Watch { on_picture: &mut on_picture, stop: &stop });
+    let outcome = write(
+        &small(),
+        &folder.path().join("world"),
+        Existing::Keep,
+        Watch { on_picture: &mut on_picture, stop: &stop },
+    );
     assert!(matches!(outcome, Err(Error::Stopped { .. })));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -95,7 +104,8 @@ fn stopped_work_leaves_nothing() {
 #[test]
 fn settings_out_of_range_are_named() {
     let folder = tempfile::tempdir().unwrap();
-    let complaint = |config: DatasetConfig| render(&config, &folder.path().join("world"), Existing::Keep).unwrap_err().to_string();
+    let complaint =
+        |config: DatasetConfig| render(&config, &folder.path().join("world"), Existing::Keep).unwrap_err().to_string();
     assert!(complaint(DatasetConfig { width: 4, ..small() }).contains("4x32"));
     assert!(complaint(DatasetConfig { places: 9, ..small() }).contains("places"));
     assert!(complaint(DatasetConfig { baseline_m: Some(-1.0), ..small() }).contains("baseline"));

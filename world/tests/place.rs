@@ -1,7 +1,9 @@
 //! What a place promises: it repeats, it is true to itself, it is varied, and the robot gets through it.
 
 use nalgebra::{Point2, Point3};
-use parallax_world::{Class, DriveConfig, LidarConfig, RenderConfig, World, WorldConfig, right_from_left_pose, robot_camera};
+use parallax_world::{
+    Class, DriveConfig, LidarConfig, RenderConfig, World, WorldConfig, right_from_left_pose, robot_camera,
+};
 
 const BASELINE_M: f64 = 0.16;
 
@@ -34,7 +36,8 @@ fn seeds_differ_in_layout_and_light() {
     });
     let other_class = taken[0].classes.indices.iter().zip(&taken[1].classes.indices).filter(|(a, b)| a != b).count();
     assert!(other_class > 64 * 32 / 10, "only {other_class} pixels differ in class");
-    let other_color = taken[0].rgb.as_raw().iter().zip(taken[1].rgb.as_raw()).filter(|(a, b)| a.abs_diff(**b) > 8).count();
+    let other_color =
+        taken[0].rgb.as_raw().iter().zip(taken[1].rgb.as_raw()).filter(|(a, b)| a.abs_diff(**b) > 8).count();
     assert!(other_color > 64 * 32, "only {other_color} bytes differ in colour");
 }
 
@@ -63,7 +66,8 @@ fn flat_ground_has_the_depth_of_a_plane() {
 #[test]
 fn a_left_pixel_moved_by_its_disparity_lands_on_the_same_thing_in_the_right_picture() {
     let (width, height) = (256_u32, 128_u32);
-    let (left, right) = (robot_camera("left", width, height), robot_camera("right", width, height).with_baseline(BASELINE_M));
+    let (left, right) =
+        (robot_camera("left", width, height), robot_camera("right", width, height).with_baseline(BASELINE_M));
     let (mut same_class, mut same_depth, mut seen, mut error) = (0, 0, 0, 0.0);
     for seed in [1, 2] {
         let world = world(seed);
@@ -82,7 +86,8 @@ fn a_left_pixel_moved_by_its_disparity_lands_on_the_same_thing_in_the_right_pict
             }
             let at = (v * width) as usize + u as usize;
             seen += 1;
-            same_class += usize::from(from_left.classes.indices[(y * width + x) as usize] == from_right.classes.indices[at]);
+            same_class +=
+                usize::from(from_left.classes.indices[(y * width + x) as usize] == from_right.classes.indices[at]);
             // A pixel is off by half a column at most, which on slanted surfaces is some depth.
             if (from_right.depth.metres[at] - depth).abs() < 0.03 * depth {
                 same_depth += 1;
@@ -161,7 +166,12 @@ fn colour_alone_does_not_give_the_class_away() {
             let world = world(seed);
             let drive = world.drive(&DriveConfig::default());
             for index in frames {
-                let taken = world.render(&camera, &drive.world_from_camera(index), drive.time_secs(index), &RenderConfig::default());
+                let taken = world.render(
+                    &camera,
+                    &drive.world_from_camera(index),
+                    drive.time_secs(index),
+                    &RenderConfig::default(),
+                );
                 let color = |pixel: &image::Rgb<u8>| pixel.0.map(f64::from);
                 pixels.extend(taken.classes.indices.iter().copied().zip(taken.rgb.pixels().map(color)));
             }
@@ -218,7 +228,8 @@ fn textures_do_not_flicker_from_frame_to_frame() {
                 continue;
             }
             let (u, v, fu, fv) = (u as u32, v as u32, pixel.x - u, pixel.y - v);
-            let seen = f64::from(next.depth.metres[((v + u32::from(fv > 0.5)) * width + u + u32::from(fu > 0.5)) as usize]);
+            let seen =
+                f64::from(next.depth.metres[((v + u32::from(fv > 0.5)) * width + u + u32::from(fu > 0.5)) as usize]);
             if (seen - there.z).abs() > 0.03 * there.z {
                 continue; // hidden in one of the two
             }

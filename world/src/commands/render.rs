@@ -35,8 +35,10 @@ fn effective(args: &RenderArgs) -> anyhow::Result<DatasetConfig> {
     let mut config = DatasetConfig::new(args.seed, args.frames, args.size);
     if let Some(path) = &args.config {
         let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let earlier: DatasetConfig = toml::from_str(&text).with_context(|| format!("malformed settings in {}", path.display()))?;
-        (config.world, config.render, config.drive, config.lidar) = (earlier.world, earlier.render, earlier.drive, earlier.lidar);
+        let earlier: DatasetConfig =
+            toml::from_str(&text).with_context(|| format!("malformed settings in {}", path.display()))?;
+        (config.world, config.render, config.drive, config.lidar) =
+            (earlier.world, earlier.render, earlier.drive, earlier.lidar);
     }
     config.labels = args.labels;
     config.places = args.places;
@@ -72,7 +74,13 @@ fn report(args: &RenderArgs, config: &DatasetConfig, written: &Written, seconds:
         writeln!(out, "{}: {} frames over {:.1} m", recording.display(), written.frames, written.driven_m)?;
     }
     if let Some(labelled) = &written.labelled {
-        writeln!(out, "{}: {} labelled pictures from {} places", labelled.display(), written.labels, written.place_seeds.len())?;
+        writeln!(
+            out,
+            "{}: {} labelled pictures from {} places",
+            labelled.display(),
+            written.labels,
+            written.place_seeds.len()
+        )?;
     }
     writeln!(out, "{}", written.camera.display())?;
     if let Some(right) = &written.camera_right {

@@ -35,7 +35,8 @@ pub(crate) fn person(solids: &mut Vec<Solid>, at: Vec2, yaw: f32, (step, swing):
     for (side, phase) in [(-1.0, step), (1.0, step + std::f32::consts::PI)] {
         let reach = 0.30 * swing * phase.sin() * h;
         let lift = 0.10 * swing * phase.cos().max(0.0);
-        let (knee, foot) = ([reach * 0.5 + 0.06 * swing, side * 0.09, 0.46 * h + lift * 0.5], [reach, side * 0.09, 0.06 + lift]);
+        let (knee, foot) =
+            ([reach * 0.5 + 0.06 * swing, side * 0.09, 0.46 * h + lift * 0.5], [reach, side * 0.09, 0.06 + lift]);
         body.bar(([0.0, side * 0.1, hip], 0.085 * look.girth), (knee, 0.065 * look.girth), look.trousers);
         body.bar((knee, 0.065 * look.girth), (foot, 0.05), look.trousers);
         body.block([foot[0] + 0.05, foot[1], foot[2]], [0.13, 0.05, 0.055], [0.8, 0.9], look.shoes);

@@ -64,7 +64,8 @@ pub(crate) fn bush(solids: &mut Vec<Solid>, dice: &mut Dice, at: Vec2, size: f32
     for _ in 0..3 + dice.below(3) {
         let radius = size * dice.between(0.28, 0.45);
         let middle = [dice.between(-0.3, 0.3) * size, dice.between(-0.3, 0.3) * size, radius * dice.between(0.5, 0.9)];
-        bush.ellipsoid(middle, [radius, radius * 1.1, radius * dice.between(0.75, 1.0)], look.leaves).holes = holes(1.3, -0.16);
+        bush.ellipsoid(middle, [radius, radius * 1.1, radius * dice.between(0.75, 1.0)], look.leaves).holes =
+            holes(1.3, -0.16);
     }
 }
 
@@ -72,7 +73,9 @@ pub(crate) fn bush(solids: &mut Vec<Solid>, dice: &mut Dice, at: Vec2, size: f32
 pub(crate) fn hedge_piece(solids: &mut Vec<Solid>, dice: &mut Dice, at: Vec2, yaw: f32, height: f32, look: PlantLook) {
     let mut piece = Parts::of(solids, Class::Vegetation, at, yaw);
     let thick = dice.between(0.32, 0.4);
-    piece.block([0.0, 0.0, height * 0.45], [0.45, thick, height * 0.45], [0.98, 0.8], look.leaves).holes = holes(1.3, -0.28);
+    piece.block([0.0, 0.0, height * 0.45], [0.45, thick, height * 0.45], [0.98, 0.8], look.leaves).holes =
+        holes(1.3, -0.28);
     let middle = [dice.between(-0.15, 0.15), 0.0, height * 0.8];
-    piece.ellipsoid(middle, [0.5, thick * 1.1, height * dice.between(0.22, 0.3)], look.leaves).holes = holes(1.3, -0.16);
+    piece.ellipsoid(middle, [0.5, thick * 1.1, height * dice.between(0.22, 0.3)], look.leaves).holes =
+        holes(1.3, -0.16);
 }
