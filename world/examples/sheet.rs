@@ -19,10 +19,8 @@ fn main() {
         let world = World::generate(u64::from(seed), &WorldConfig::default());
         let drive = world.drive(&DriveConfig::default());
         let camera = robot_camera("left", size.0, size.1);
-        let started = std::time::Instant::now();
         let pose = drive.world_from_camera(frame as usize);
         let taken = world.render(&camera, &pose, drive.time_secs(frame as usize), &RenderConfig::default());
-        eprintln!("{spot}: {} solids, {:.0} ms", world.solid_count(), started.elapsed().as_secs_f64() * 1e3);
         let truth = mask_in_colors(&taken.classes, &classes);
         vec![
             (format!("seed {seed}, frame {frame}"), taken.rgb),

@@ -28,6 +28,7 @@ with another seed.";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch on the command line")]
 pub(crate) struct RenderArgs {
     /// Which place; the same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]

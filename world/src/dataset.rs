@@ -254,7 +254,7 @@ fn write_recording(
         let (sender, receiver) = std::sync::mpsc::sync_channel::<Taken>(4);
         scope.spawn(move || {
             // A closed channel means that the file could not be written or the user stopped: nothing more to take.
-            (0..config.frames).try_for_each(|index| sender.send(take(index)))
+            (0..config.frames).all(|index| sender.send(take(index)).is_ok())
         });
         for taken in receiver {
             if watch.stop.load(Ordering::Relaxed) {

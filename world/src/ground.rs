@@ -31,7 +31,7 @@ impl Grid {
         let mut grid = Self::filled(KNOWN_M);
         // Every second point: 20 cm apart, which errs by 20²/8/d cm, under a millimetre from 50 cm on.
         for point in points.iter().step_by(2) {
-            grid.change_around(*point, KNOWN_M, |old, distance| old.min(distance));
+            grid.change_around(*point, KNOWN_M, f32::min);
         }
         grid
     }
@@ -82,13 +82,7 @@ pub(crate) struct Ground {
     /// Share of the sky that things standing near leave open.
     pub(crate) openness: Grid,
     pub(crate) widths: Widths,
-    pub(crate) path: Material,
-    pub(crate) road: Material,
-    pub(crate) grass: Material,
-    /// Bare earth and gravel that shows through the grass; class grass all the same.
-    pub(crate) soil: Material,
-    pub(crate) kerb: Vec3,
-    pub(crate) marking: Vec3,
+    surfaces: Surfaces,
 }
 
 /// What the ground is at a place.
@@ -104,6 +98,7 @@ pub(crate) struct Surfaces {
     pub(crate) path: Material,
     pub(crate) road: Material,
     pub(crate) grass: Material,
+    /// Bare earth and gravel that shows through the grass; class grass all the same.
     pub(crate) soil: Material,
     pub(crate) kerb: Vec3,
     pub(crate) marking: Vec3,
@@ -116,12 +111,7 @@ impl Ground {
             road_distance: Grid::of_distance(road.points()),
             openness: Grid::filled(1.0),
             widths,
-            path: surfaces.path,
-            road: surfaces.road,
-            grass: surfaces.grass,
-            soil: surfaces.soil,
-            kerb: surfaces.kerb,
-            marking: surfaces.marking,
+            surfaces,
         }
     }
 
@@ -157,7 +147,7 @@ impl Ground {
     pub(crate) fn albedo(&self, place: Vec2, point: GroundPoint, patch: Footprint) -> Vec3 {
         match point.class {
             Class::Path => {
-                let color = self.path.albedo(place, patch);
+                let color = self.surfaces.path.albedo(place, patch);
                 if self.widths.ragged > 0.0 {
                     return color;
                 }
@@ -172,14 +162,14 @@ impl Ground {
                 // The finer blotches add at most 0.9.
                 let fine = || 0.9 * tile(Kind::Cloud).mean_over(place, patch, Vec2::splat(2.3));
                 let bare = if slow > -0.9 { ((slow + fine()) * 3.0).clamp(0.0, 0.9) } else { 0.0 };
-                let grass = self.grass.albedo(place, patch);
-                if bare > 0.0 { grass.lerp(self.soil.albedo(place, patch), bare) } else { grass }
+                let grass = self.surfaces.grass.albedo(place, patch);
+                if bare > 0.0 { grass.lerp(self.surfaces.soil.albedo(place, patch), bare) } else { grass }
             }
         }
     }
 
     fn road_albedo(&self, place: Vec2, point: GroundPoint, patch: Footprint) -> Vec3 {
-        let color = self.road.albedo(place, patch);
+        let color = self.surfaces.road.albedo(place, patch);
         let width = patch.along.length().max(patch.across);
         let from_edge = self.widths.half_road - point.to_road;
         let color = self.kerb_over(color, from_edge, 0.16, place, patch);
@@ -187,13 +177,13 @@ impl Ground {
         let dashes = stripe(place.y.atan2(place.x) * 36.0, 4.0, 2.0, width);
         let centre_line = stripe(point.to_road + 0.07, 100.0, 0.14, width) * dashes;
         let worn = 0.75 + 0.5 * tile(Kind::Grain).mean_over(place, patch, Vec2::splat(2.0));
-        color.lerp(self.marking, (edge_line.max(centre_line) * worn).clamp(0.0, 1.0))
+        color.lerp(self.surfaces.marking, (edge_line.max(centre_line) * worn).clamp(0.0, 1.0))
     }
 
     fn kerb_over(&self, color: Vec3, from_edge: f32, kerb_m: f32, place: Vec2, patch: Footprint) -> Vec3 {
         let width = patch.along.length().max(patch.across);
         let share = stripe(from_edge, 100.0, kerb_m, width);
-        let stone = self.kerb * (1.0 + 0.5 * tile(Kind::Grain).mean_over(place, patch, Vec2::splat(1.7)));
+        let stone = self.surfaces.kerb * (1.0 + 0.5 * tile(Kind::Grain).mean_over(place, patch, Vec2::splat(1.7)));
         color.lerp(stone, share)
     }
 }

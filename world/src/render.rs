@@ -192,11 +192,12 @@ impl Painter<'_> {
     }
 
     fn solid(&self, solid: &Solid, number: u32, meeting: &Meeting, beam: &Beam) -> (Vec3, u64) {
-        let axes = solid.surface_axes(meeting);
-        let patch = patch(beam, meeting.distance, meeting.normal_in_solid, axes, solid.to_local(beam.direction));
+        let axes = meeting.surface_axes();
+        let patch =
+            patch(beam, meeting.distance, meeting.normal_in_solid, axes, solid.solid_from_world(beam.direction));
         let material = &self.moment.world.materials[solid.material];
         let albedo = material.albedo(solid.surface_point(meeting), patch);
-        let normal = solid.to_world(meeting.normal_in_solid);
+        let normal = solid.world_from_solid(meeting.normal_in_solid);
         let point = beam.origin + beam.direction * meeting.distance;
         // Inside a crown, and close to the ground, less of the sky is seen.
         let openness = if meeting.inside { 0.35 } else { (0.6 + 0.8 * point.z).clamp(0.6, 1.0) };

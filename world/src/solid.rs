@@ -112,7 +112,7 @@ impl Solid {
             }
         };
         let (middle, half) = ((low + high) * 0.5, (high - low) * 0.5);
-        let centre = self.origin + self.to_world(middle);
+        let centre = self.origin + self.world_from_solid(middle);
         let reach = self.axes[0].abs() * half.x + self.axes[1].abs() * half.y + self.axes[2].abs() * half.z;
         Aabb::new(centre - reach, centre + reach)
     }
@@ -124,7 +124,7 @@ impl Solid {
             return f32::INFINITY;
         }
         if let Form::Block { half, top } = self.form {
-            let local = self.to_local(place.extend(self.origin.z) - self.origin);
+            let local = self.solid_from_world(place.extend(self.origin.z) - self.origin);
             let reach = Vec2::new(half.x * top.x.max(1.0), half.y * top.y.max(1.0));
             return (Vec2::new(local.x, local.y).abs() - reach).max(Vec2::ZERO).length();
         }
@@ -133,19 +133,21 @@ impl Solid {
     }
 
     /// A direction of the solid's frame in the world.
-    pub(crate) fn to_world(&self, v: Vec3) -> Vec3 {
+    pub(crate) fn world_from_solid(&self, v: Vec3) -> Vec3 {
         self.axes[0] * v.x + self.axes[1] * v.y + self.axes[2] * v.z
     }
 
     /// A direction of the world in the solid's frame.
-    pub(crate) fn to_local(&self, v: Vec3) -> Vec3 {
+    pub(crate) fn solid_from_world(&self, v: Vec3) -> Vec3 {
         Vec3::new(self.axes[0].dot(v), self.axes[1].dot(v), self.axes[2].dot(v))
     }
 
     /// The first meeting with a beam, closer than `limit`.
     pub(crate) fn meet(&self, beam: &Beam, limit: f32) -> Option<Meeting> {
-        let ray =
-            LocalRay { origin: self.to_local(beam.origin - self.origin), direction: self.to_local(beam.direction) };
+        let ray = LocalRay {
+            origin: self.solid_from_world(beam.origin - self.origin),
+            direction: self.solid_from_world(beam.direction),
+        };
         let [enter, leave] = match self.form {
             Form::Block { half, top } => meet_block(ray, half, top)?,
             Form::Ellipsoid { radii } => meet_ellipsoid(ray, radii)?,
@@ -181,14 +183,17 @@ impl Solid {
 
     /// Texture coordinates in metres at a meeting.
     pub(crate) fn surface_point(&self, meeting: &Meeting) -> Vec2 {
-        let [u, v] = self.surface_axes(meeting);
+        let [u, v] = meeting.surface_axes();
         let point = meeting.point_in_solid;
         Vec2::new(u.dot(point), v.dot(point)) + self.texture_shift
     }
+}
 
-    /// The two axes of the solid's frame along which texture runs at a meeting.
-    pub(crate) fn surface_axes(&self, meeting: &Meeting) -> [Vec3; 2] {
-        let normal = meeting.normal_in_solid.abs();
+impl Meeting {
+    /// The two axes of the solid's frame along which texture runs here.
+    pub(crate) fn surface_axes(&self) -> [Vec3; 2] {
+        let normal = self.normal_in_solid.abs();
+
         if normal.x >= normal.y && normal.x >= normal.z {
             [Vec3::Y, Vec3::Z]
         } else if normal.y >= normal.z {

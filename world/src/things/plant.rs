@@ -14,8 +14,8 @@ pub(crate) struct PlantLook {
 }
 
 /// A share of a third of the surface is open; the tile's deviation is 1/3.
-fn holes(metres: f32, threshold: f32) -> Option<Holes> {
-    Some(Holes { metres, threshold })
+fn holes(metres: f32, threshold: f32) -> Holes {
+    Holes { metres, threshold }
 }
 
 /// A tree with a round crown, `height` metres high.
@@ -38,10 +38,12 @@ pub(crate) fn broad_tree(solids: &mut Vec<Solid>, dice: &mut Dice, at: Vec2, hei
             tree.bar((fork, radius * 0.6), (end, radius * 0.2), look.bark);
         }
         let size = crown * dice.between(0.5, 0.72);
-        tree.ellipsoid(end, [size, size * 1.05, size * dice.between(0.65, 0.9)], look.leaves).holes = holes(1.9, -0.06);
+        tree.ellipsoid(end, [size, size * 1.05, size * dice.between(0.65, 0.9)], look.leaves).holes =
+            Some(holes(1.9, -0.06));
     }
     let top = [fork[0], fork[1], middle + (height - middle) * 0.4];
-    tree.ellipsoid(top, [crown * 0.75, crown * 0.8, (height - middle) * 0.62], look.leaves).holes = holes(2.1, -0.12);
+    tree.ellipsoid(top, [crown * 0.75, crown * 0.8, (height - middle) * 0.62], look.leaves).holes =
+        Some(holes(2.1, -0.12));
 }
 
 /// A spruce.
@@ -54,7 +56,8 @@ pub(crate) fn conifer(solids: &mut Vec<Solid>, dice: &mut Dice, at: Vec2, height
         let part = tier as f32 / tiers as f32;
         let (low, high) = (height * (0.12 + 0.80 * part), height * (0.12 + 0.80 * part + 1.25 / tiers as f32).min(1.0));
         let radius = wide * (1.0 - part).max(0.12) * dice.between(0.9, 1.1);
-        tree.bar(([0.0, 0.0, low], radius), ([0.0, 0.0, high], radius * 0.12), look.leaves).holes = holes(1.5, -0.10);
+        tree.bar(([0.0, 0.0, low], radius), ([0.0, 0.0, high], radius * 0.12), look.leaves).holes =
+            Some(holes(1.5, -0.10));
     }
 }
 
@@ -65,7 +68,7 @@ pub(crate) fn bush(solids: &mut Vec<Solid>, dice: &mut Dice, at: Vec2, size: f32
         let radius = size * dice.between(0.28, 0.45);
         let middle = [dice.between(-0.3, 0.3) * size, dice.between(-0.3, 0.3) * size, radius * dice.between(0.5, 0.9)];
         bush.ellipsoid(middle, [radius, radius * 1.1, radius * dice.between(0.75, 1.0)], look.leaves).holes =
-            holes(1.3, -0.16);
+            Some(holes(1.3, -0.16));
     }
 }
 
@@ -74,8 +77,8 @@ pub(crate) fn hedge_piece(solids: &mut Vec<Solid>, dice: &mut Dice, at: Vec2, ya
     let mut piece = Parts::of(solids, Class::Vegetation, at, yaw);
     let thick = dice.between(0.32, 0.4);
     piece.block([0.0, 0.0, height * 0.45], [0.45, thick, height * 0.45], [0.98, 0.8], look.leaves).holes =
-        holes(1.3, -0.28);
+        Some(holes(1.3, -0.28));
     let middle = [dice.between(-0.15, 0.15), 0.0, height * 0.8];
     piece.ellipsoid(middle, [0.5, thick * 1.1, height * dice.between(0.22, 0.3)], look.leaves).holes =
-        holes(1.3, -0.16);
+        Some(holes(1.3, -0.16));
 }
