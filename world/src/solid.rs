@@ -308,3 +308,56 @@ fn meet_bar(ray: LocalRay, length: f32, foot: f32, tip: f32) -> Option<Chord> {
     (enter <= leave && enter.is_finite() && leave.is_finite())
         .then(|| [ends(enter, enter_normal), ends(leave, leave_normal)])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::Dice;
+    use parry3d::query::{Ray, RayCast};
+    use parry3d::shape::{Ball, Cone, Cuboid, Cylinder};
+
+    /// Distances along random rays towards the origin, by us and by `parry3d`.
+    fn compare(form: Form, theirs: impl Fn(Vec3, Vec3) -> Option<f32>, tolerance: f32) {
+        let solid = Solid::upright(form, Vec3::ZERO, 0.0, Class::Pole, 0);
+        let mut dice = Dice::new(1, "rays");
+        let (mut met, mut differ) = (0, 0);
+        for _ in 0..2000 {
+            let mut point = |reach: f32| Vec3::from([0; 3].map(|_| dice.between(-reach, reach)));
+            let (origin, target) = (point(1.0).normalize() * 9.0, point(1.6));
+            let direction = (target - origin).normalize();
+            let beam = Beam { origin, direction, pixel_angle: 0.0, width: 0.0 };
+            let ours = solid.meet(&beam, 100.0).map(|meeting| meeting.distance);
+            met += usize::from(ours.is_some());
+            differ += usize::from(match (ours, theirs(origin, direction)) {
+                (Some(a), Some(b)) => (a - b).abs() > tolerance,
+                (a, b) => a.is_some() != b.is_some(),
+            });
+        }
+        assert!(met > 300, "only {met} rays met the solid");
+        // Grazing rays may go either way.
+        assert!(differ <= 10, "{differ} of 2000 rays differ");
+    }
+
+    #[test]
+    fn boxes_and_balls_are_met_where_parry_meets_them() {
+        let half = Vec3::new(1.0, 0.5, 0.7);
+        let cuboid = Cuboid::new(half);
+        compare(Form::Block { half, top: Vec2::ONE }, |o, d| cuboid.cast_local_ray(&Ray::new(o, d), 100.0, true), 1e-4);
+        let ball = Ball::new(0.8);
+        let radii = Vec3::splat(0.8);
+        compare(Form::Ellipsoid { radii }, |o, d| ball.cast_local_ray(&Ray::new(o, d), 100.0, true), 1e-4);
+    }
+
+    #[test]
+    fn bars_and_cones_are_met_where_parry_meets_them() {
+        // Parry's stand along y around the origin, ours along z from it: (x, y, z) here is (x, z, -y) there.
+        let turned = |v: Vec3| Vec3::new(v.x, v.z, -v.y);
+        let lifted = |o: Vec3| turned(o - Vec3::Z * 0.6);
+        let cylinder = Cylinder::new(0.6, 0.5);
+        let by_cylinder = |o: Vec3, d: Vec3| cylinder.cast_local_ray(&Ray::new(lifted(o), turned(d)), 100.0, true);
+        compare(Form::Bar { length: 1.2, foot: 0.5, tip: 0.5 }, by_cylinder, 1e-2);
+        let cone = Cone::new(0.6, 0.9);
+        let by_cone = |o: Vec3, d: Vec3| cone.cast_local_ray(&Ray::new(lifted(o), turned(d)), 100.0, true);
+        compare(Form::Bar { length: 1.2, foot: 0.9, tip: 0.0 }, by_cone, 1e-2);
+    }
+}
