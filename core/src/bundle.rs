@@ -97,6 +97,20 @@ pub struct Training {
     pub seed: u64,
     /// Names of the labelled pictures that were trained on; they are left out when the bundle is scored.
     pub labelled: Vec<String>,
+    /// SHA-256 of those pictures' files in the same order, so that another set's picture of the same name is not left out.
+    #[serde(default)]
+    pub labelled_sha256: Vec<String>,
+}
+
+impl Training {
+    /// Whether a picture was trained on: the same name and, where the hashes are known, the same bytes.
+    ///
+    /// # Errors
+    /// Whatever `image_sha256` returns.
+    pub fn has_learned(&self, name: &str, image_sha256: impl FnOnce() -> Result<String>) -> Result<bool> {
+        let Some(at) = self.labelled.iter().position(|learned| learned == name) else { return Ok(false) };
+        self.labelled_sha256.get(at).map_or(Ok(true), |expected| Ok(image_sha256()? == *expected))
+    }
 }
 
 impl BundleManifest {
@@ -330,8 +344,13 @@ mod tests {
             mask: "golden_mask.png".to_owned(),
             mask_sha256: sha256_of_bytes(&picture),
         };
-        let training =
-            Training { network: "slim".to_owned(), transfer: "whole".to_owned(), seed: 1, labelled: vec!["a".to_owned()] };
+        let training = Training {
+            network: "slim".to_owned(),
+            transfer: "whole".to_owned(),
+            seed: 1,
+            labelled: vec!["a".to_owned()],
+            labelled_sha256: vec!["0".to_owned()],
+        };
         let manifest = BundleManifest {
             schema: SCHEMA,
             name: "test".to_owned(),

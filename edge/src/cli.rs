@@ -1,0 +1,122 @@
+//! The command line: one subcommand per file of [`crate::commands`], no logic here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Segmentation on the board: a bundle and a recording in, masks out.
+#[derive(Debug, Parser)]
+#[command(name = "parallax-edge", version, about, propagate_version = true)]
+pub(crate) struct Cli {
+    /// Say more on stderr.
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Segment every frame of a recording, a folder of pictures or a picture.
+    Run(RunArgs),
+    /// Say what a bundle holds and what runs it.
+    Inspect(InspectArgs),
+    /// Score a bundle on a labelled set.
+    Evaluate(EvaluateArgs),
+    /// Measure how fast a bundle runs here.
+    Bench(BenchArgs),
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parallax-edge run --from drive.mcap --bundle slim.bundle --out masks
+  parallax-edge run --from photos/ --bundle slim.tar --out masks --json | jq .stages_ms.infer")]
+pub(crate) struct RunArgs {
+    /// A recording, a folder of pictures or a picture.
+    #[arg(long, value_name = "RECORDING|FOLDER|IMAGE")]
+    pub(crate) from: String,
+    /// The bundle: a folder or a .tar.
+    #[arg(long)]
+    pub(crate) bundle: PathBuf,
+    /// The folder to write: masks/, overlays/, frames.jsonl, summary.json.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Which of the bundle's models to run (the first one by default).
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Frames at most.
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+    /// Frames to work on at once.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: u16,
+    /// Write masks only.
+    #[arg(long)]
+    pub(crate) no_overlays: bool,
+    /// One JSON object per frame on stdout; the summary goes to stderr.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  parallax-edge inspect slim.bundle")]
+pub(crate) struct InspectArgs {
+    /// The bundle: a folder or a .tar.
+    pub(crate) bundle: PathBuf,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+#[command(after_help = "Pictures that the bundle was trained on are left out, by name and content.
+
+Examples:
+  parallax-edge evaluate --bundle slim.bundle --labels labelled/
+  parallax-edge evaluate --bundle slim.bundle --labels labelled/ --only test_names.txt --json")]
+pub(crate) struct EvaluateArgs {
+    /// The bundle: a folder or a .tar.
+    #[arg(long)]
+    pub(crate) bundle: PathBuf,
+    /// The labelled set: images/, labels/, classes.toml.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) labels: PathBuf,
+    /// Classes file used instead of the set's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classes: Option<PathBuf>,
+    /// Which of the bundle's models to score (the first one by default).
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Score only the pictures named in this file, one name without extension per line.
+    #[arg(long, value_name = "FILE", conflicts_with = "include_training")]
+    pub(crate) only: Option<PathBuf>,
+    /// Score the pictures that the bundle was trained on as well.
+    #[arg(long)]
+    pub(crate) include_training: bool,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  parallax-edge bench --bundle slim.bundle --runs 200")]
+pub(crate) struct BenchArgs {
+    /// The bundle: a folder or a .tar.
+    #[arg(long)]
+    pub(crate) bundle: PathBuf,
+    /// Frames to measure on each thread.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// Frames to work on at once.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) threads: u16,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

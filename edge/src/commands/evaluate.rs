@@ -1,0 +1,46 @@
+//! `parallax-edge evaluate`: the score of a bundle on a labelled set.
+
+use parallax_core::bundle::Bundle;
+use parallax_core::files::read_text;
+use parallax_core::labels::LabelledSet;
+use parallax_edge::Engine;
+use parallax_edge::evaluation::{Evaluation, Pictures, evaluate};
+
+use super::{Outcome, progress_bar, stop_on_ctrl_c};
+use crate::cli::EvaluateArgs;
+
+/// Runs the command.
+pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
+    let bundle = Bundle::open(&args.bundle)?;
+    let engine = Engine::load(&bundle, args.model.as_deref())?;
+    let set = LabelledSet::open(&args.labels, args.classes.as_deref())?;
+    let pictures = match &args.only {
+        Some(path) => Pictures::Only(read_text(path)?.split_whitespace().map(str::to_owned).collect()),
+        None if args.include_training => Pictures::All,
+        None => Pictures::Unseen,
+    };
+    let bar = progress_bar(set.len());
+    let evaluation = evaluate(&bundle, &engine, &set, &pictures, &stop_on_ctrl_c(), |done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
+    show(&evaluation, args.json)?;
+    Ok(if evaluation.interrupted { Outcome::DoneWithLostInput } else { Outcome::Done })
+}
+
+#[expect(clippy::print_stdout, reason = "results belong on stdout")]
+fn show(evaluation: &Evaluation, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(evaluation)?);
+        return Ok(());
+    }
+    println!("{}", evaluation.score);
+    if evaluation.left_out > 0 {
+        println!("{} pictures left out (trained on, or not asked for)", evaluation.left_out);
+    }
+    if evaluation.interrupted {
+        println!("stopped before the end: the score is of the pictures done so far");
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! `parallax-edge run`: a recording into masks.
+
+use parallax_camera::Source;
+use parallax_core::bundle::Bundle;
+use parallax_edge::Engine;
+use parallax_edge::drive::{DriveConfig, DriveSummary, FrameLine, Overlays, drive};
+
+use super::{Outcome, progress_bar, stop_on_ctrl_c};
+use crate::cli::RunArgs;
+
+/// Runs the command.
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
+    let bundle = Bundle::open(&args.bundle)?;
+    let engine = Engine::load(&bundle, args.model.as_deref())?;
+    let source = Source::open(&args.from)?;
+    let config = DriveConfig {
+        out: args.out.clone(),
+        limit: args.limit,
+        threads: usize::from(args.threads),
+        overlays: if args.no_overlays { Overlays::Skip } else { Overlays::Write },
+    };
+    let stop = stop_on_ctrl_c();
+    let bar = progress_bar(args.limit.map_or(source.len(), |limit| limit.min(source.len())));
+    let summary = drive(&engine, source, &config, &stop, |line| {
+        bar.suspend(|| show(line, args.json));
+        bar.inc(1);
+    })?;
+    bar.finish_and_clear();
+    finish(&summary, args.json);
+    Ok(if summary.lost > 0 || summary.damage.is_some() { Outcome::DoneWithLostInput } else { Outcome::Done })
+}
+
+#[expect(clippy::print_stdout, reason = "results belong on stdout")]
+fn show(line: &FrameLine, json: bool) {
+    if let Some(error) = &line.error {
+        tracing::warn!("frame {} is lost: {error}", line.frame);
+    }
+    if json && let Ok(text) = serde_json::to_string(line) {
+        println!("{text}");
+    }
+}
+
+/// The summary: on stdout for people, on stderr when stdout carries JSON lines.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "results belong on stdout, all else on stderr")]
+fn finish(summary: &DriveSummary, json: bool) {
+    let text = describe(summary);
+    if json { eprintln!("{text}") } else { println!("{text}") }
+}
+
+fn describe(summary: &DriveSummary) -> String {
+    let out = summary.out.display();
+    let mut lines = vec![summary.stages.to_string()];
+    lines.push(format!(
+        "{} masks, {:.1} per second on {} thread(s)",
+        summary.frames, summary.frames_per_s, summary.threads
+    ));
+    if summary.lost > 0 {
+        lines.push(format!("{} frames could not be read; frames.jsonl says why", summary.lost));
+    }
+    if let Some(damage) = &summary.damage {
+        lines.push(format!("the recording is damaged: {damage}"));
+    }
+    if summary.interrupted {
+        lines.push("stopped before the end".to_owned());
+    }
+    lines.push(format!("wrote {out}: masks/, frames.jsonl, summary.json (and overlays/ unless --no-overlays)"));
+    lines.join("\n")
+}

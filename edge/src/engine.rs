@@ -1,0 +1,157 @@
+//! A bundle's model in tract, checked against what the bundle promises before the first frame.
+//!
+//! tract runs int8 (QDQ) files in float today: each DequantizeLinear gives floats to a float convolution. The answers are
+//! those of the int8 file, the speed is not; [`crate::inspection`] says so for every bundle.
+
+use std::sync::Arc;
+
+use parallax_core::bundle::{Bundle, BundledModel};
+use parallax_core::labels::Classes;
+use parallax_core::model_input::ModelInput;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::*;
+
+use crate::{EdgeError, Result};
+
+/// A model ready to run, with the contract it runs under. Cheap to clone; shared by all workers.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    plan: Arc<TypedRunnableModel>,
+    input: ModelInput,
+    classes: Classes,
+    place: Place,
+}
+
+/// Where a model is, for messages.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    file: String,
+    bundle: std::path::PathBuf,
+}
+
+impl Engine {
+    /// Loads a bundle's model: the one with the role `role`, else the first.
+    ///
+    /// # Errors
+    /// A missing operator, an input or output that is not what the manifest promises, another number of classes, a file
+    /// that is no model.
+    pub fn load(bundle: &Bundle, role: Option<&str>) -> Result<Self> {
+        let model = find_model(bundle, role)?;
+        let place = Place { file: model.file.clone(), bundle: bundle.path().to_path_buf() };
+        let typed = typed_model(bundle, model)?;
+        let manifest = bundle.manifest();
+        place.check_shapes(&typed, &manifest.input, manifest.classes.len())?;
+        let load = |error: TractError| place.engine_error("load", &error);
+        let plan = typed.into_optimized().map_err(load)?.into_runnable().map_err(load)?;
+        Ok(Self { plan, input: manifest.input, classes: manifest.classes.clone(), place })
+    }
+
+    /// The contract between a picture and the model's numbers.
+    pub fn input(&self) -> &ModelInput {
+        &self.input
+    }
+
+    /// The classes, in the order of the model's output.
+    pub fn classes(&self) -> &Classes {
+        &self.classes
+    }
+
+    pub(crate) fn plan(&self) -> &Arc<TypedRunnableModel> {
+        &self.plan
+    }
+
+    pub(crate) fn run_error(&self, error: &TractError) -> EdgeError {
+        self.place.engine_error("run", error)
+    }
+}
+
+/// The model with a role, or the first.
+///
+/// # Errors
+/// No such role.
+pub(crate) fn find_model<'a>(bundle: &'a Bundle, role: Option<&str>) -> Result<&'a BundledModel> {
+    let models = &bundle.manifest().models;
+    let found = role.map_or_else(|| models.first(), |role| models.iter().find(|model| model.role == role));
+    found.ok_or_else(|| EdgeError::NoSuchModel {
+        role: role.unwrap_or_default().to_owned(),
+        known: models.iter().map(|model| model.role.as_str()).collect::<Vec<_>>().join(", "),
+        bundle: bundle.path().to_path_buf(),
+    })
+}
+
+/// Decodes a model file.
+///
+/// # Errors
+/// It is no ONNX model.
+pub(crate) fn read_proto(bundle: &Bundle, model: &BundledModel) -> Result<ModelProto> {
+    let not_onnx =
+        |reason: String| EdgeError::NotOnnx { file: model.file.clone(), reason, bundle: bundle.path().to_path_buf() };
+    let mut bytes = bundle.model_bytes(model);
+    let proto = tract_onnx::onnx().proto_model_for_read(&mut bytes).map_err(|error| not_onnx(one_line(&error)))?;
+    match &proto.graph {
+        Some(graph) if !graph.node.is_empty() => Ok(proto),
+        _ => Err(not_onnx("it has no operators".to_owned())),
+    }
+}
+
+/// A model before optimisation, with every operator known and every shape fixed.
+///
+/// # Errors
+/// A missing operator, or anything else tract cannot load.
+pub(crate) fn typed_model(bundle: &Bundle, model: &BundledModel) -> Result<TypedModel> {
+    let mut proto = read_proto(bundle, model)?;
+    let place = Place { file: model.file.clone(), bundle: bundle.path().to_path_buf() };
+    let onnx = tract_onnx::onnx();
+    if let Some(graph) = proto.graph.as_mut() {
+        let missing = graph.node.iter().find(|node| !onnx.op_register.0.contains_key(&node.op_type));
+        if let Some(node) = missing {
+            return Err(EdgeError::MissingOperator {
+                operator: node.op_type.clone(),
+                node: node.name.clone(),
+                file: place.file,
+                bundle: place.bundle,
+            });
+        }
+        // Shapes of inner tensors are tract's to derive.
+        graph.value_info.clear();
+    }
+    let load = |error: TractError| place.engine_error("load", &error);
+    onnx.model_for_proto_model(&proto).map_err(load)?.into_typed().map_err(load)
+}
+
+impl Place {
+    fn check_shapes(&self, model: &TypedModel, input: &ModelInput, classes: usize) -> Result<()> {
+        let load = |error: TractError| self.engine_error("load", &error);
+        let (width, height) = (input.width as usize, input.height as usize);
+        let expected = vec![1, 3, height, width];
+        let found = shape(model.input_fact(0).map_err(load)?);
+        let (file, bundle) = (self.file.clone(), self.bundle.clone());
+        if found != expected {
+            return Err(EdgeError::WrongInput { expected, found, file, bundle });
+        }
+        let expected = vec![1, classes, height, width];
+        let found = shape(model.output_fact(0).map_err(load)?);
+        match found.as_slice() {
+            _ if found == expected => Ok(()),
+            [1, channels, h, w] if (*h, *w) == (height, width) => {
+                Err(EdgeError::WrongClasses { expected: classes, found: *channels, file, bundle })
+            }
+            _ => Err(EdgeError::WrongOutput { expected, found, file, bundle }),
+        }
+    }
+
+    fn engine_error(&self, doing: &'static str, error: &TractError) -> EdgeError {
+        EdgeError::Engine { doing, reason: one_line(error), file: self.file.clone(), bundle: self.bundle.clone() }
+    }
+}
+
+/// A shape as numbers; a size that is not fixed becomes 0.
+fn shape(fact: &TypedFact) -> Vec<usize> {
+    fact.shape.iter().map(|size| size.to_i64().map_or(0, |size| size as usize)).collect()
+}
+
+/// tract's chain of reasons on one line.
+fn one_line(error: &TractError) -> String {
+    let text = format!("{error:#}");
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,272 @@
+//! What a bundle holds and what runs it.
+//!
+//! The count of multiply-accumulates comes from the engine's own view of the model, so it is what is computed, not what a
+//! paper says; 1 GOP = 10⁹ operations, a multiply-accumulate being two.
+
+use std::collections::BTreeMap;
+
+use parallax_core::bundle::{Arithmetic, Bundle, BundledModel};
+use parallax_core::labels::LabelMap;
+use parallax_core::score::agreement;
+use serde::Serialize;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::prelude::*;
+use tract_onnx::tract_core::ops::Cost;
+use tract_onnx::tract_core::ops::cnn::Conv;
+
+use crate::engine::{read_proto, typed_model};
+use crate::{EdgeError, Engine, Result, Worker};
+
+/// Share of the golden mask's pixels that must come out as stored. Less than 1, because other processors sum floats in
+/// another order and a pixel between two classes may then tip.
+pub const GOLDEN_AGREEMENT: f64 = 0.99;
+
+/// Everything `parallax-edge inspect` says.
+#[derive(Debug, Clone, Serialize)]
+pub struct Inspection {
+    /// The bundle's name.
+    pub name: String,
+    /// Program and version that packed it.
+    pub packed_by: String,
+    /// Network, how it was transferred, seed, and how many labelled pictures it saw.
+    pub training: TrainingSummary,
+    /// The input contract.
+    pub input: parallax_core::model_input::ModelInput,
+    /// The classes' names.
+    pub classes: Vec<String>,
+    /// Hash of the camera file, where known.
+    pub camera_sha256: Option<String>,
+    /// Files whose hashes were verified.
+    pub verified_files: usize,
+    /// The models.
+    pub models: Vec<ModelInspection>,
+    /// The first model on the golden frame.
+    pub golden: GoldenCheck,
+}
+
+/// Where a bundle's models come from.
+#[derive(Debug, Clone, Serialize)]
+pub struct TrainingSummary {
+    /// Network.
+    pub network: String,
+    /// Transfer.
+    pub transfer: String,
+    /// Seed.
+    pub seed: u64,
+    /// Labelled pictures it was trained on.
+    pub labelled: usize,
+}
+
+/// One model.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelInspection {
+    /// Its role.
+    pub role: String,
+    /// Its file.
+    pub file: String,
+    /// Size of the file.
+    pub bytes: usize,
+    /// What the manifest says of its arithmetic.
+    pub arithmetic: Arithmetic,
+    /// Operators in the file, by name.
+    pub operators: BTreeMap<String, usize>,
+    /// Constants in the file by data type: how many numbers.
+    pub constants: BTreeMap<String, u64>,
+    /// Convolutions in the file, and how many of them are written for int8.
+    pub convolutions: Convolutions,
+    /// Multiply-accumulates per frame, in 10⁹.
+    pub gmacs: f64,
+    /// Operations per frame, in 10⁹.
+    pub gops: f64,
+    /// What runs it, in one sentence.
+    pub runs_on: String,
+}
+
+/// How convolutions are written and how they are run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Convolutions {
+    /// In the file.
+    pub in_file: usize,
+    /// In the file between DequantizeLinear and QuantizeLinear.
+    pub int8_in_file: usize,
+    /// Run in integer arithmetic by this program.
+    pub run_in_int8: usize,
+    /// Run in float by this program.
+    pub run_in_float: usize,
+}
+
+/// Whether the bundle still gives the mask it was packed with.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct GoldenCheck {
+    /// Share of pixels as stored.
+    pub agreement: f64,
+    /// Whether that is enough.
+    pub reproduced: bool,
+}
+
+/// Inspects an opened bundle (opening it has verified the hashes) and runs its golden frame.
+///
+/// # Errors
+/// A model that cannot be loaded or run, or a golden picture that cannot be decoded.
+pub fn inspect(bundle: &Bundle) -> Result<Inspection> {
+    let manifest = bundle.manifest();
+    let training = &manifest.training;
+    let models = manifest.models.iter().map(|model| inspect_model(bundle, model)).collect::<Result<Vec<_>>>()?;
+    Ok(Inspection {
+        name: manifest.name.clone(),
+        packed_by: manifest.packed_by.clone(),
+        training: TrainingSummary {
+            network: training.network.clone(),
+            transfer: training.transfer.clone(),
+            seed: training.seed,
+            labelled: training.labelled.len(),
+        },
+        input: manifest.input,
+        classes: manifest.classes.names().map(str::to_owned).collect(),
+        camera_sha256: manifest.camera_sha256.clone(),
+        verified_files: models.len() + 2,
+        golden: check_golden(bundle, &Engine::load(bundle, None)?)?,
+        models,
+    })
+}
+
+/// Runs the golden frame and compares the mask with the stored one.
+///
+/// # Errors
+/// The engine fails, or a golden picture cannot be decoded.
+pub fn check_golden(bundle: &Bundle, engine: &Engine) -> Result<GoldenCheck> {
+    let frame = bundle.golden_frame()?;
+    let stored = bundle.golden_mask()?;
+    let mut worker = Worker::new(engine)?;
+    let (mask, _stages) = worker.segment(&frame)?;
+    let values = mask.indices.iter().map(|class| engine.classes().picture_value(*class)).collect();
+    let found = LabelMap { width: mask.width, height: mask.height, indices: values };
+    if stored.dimensions() != (found.width, found.height) {
+        let (expected, found) = ((found.width, found.height), stored.dimensions());
+        return Err(parallax_core::Error::SizeMismatch { what: "golden mask and the network", expected, found }.into());
+    }
+    let stored = LabelMap { width: found.width, height: found.height, indices: stored.into_raw() };
+    let agreement = agreement(&stored, &found);
+    Ok(GoldenCheck { agreement, reproduced: agreement >= GOLDEN_AGREEMENT })
+}
+
+fn inspect_model(bundle: &Bundle, model: &BundledModel) -> Result<ModelInspection> {
+    let proto = read_proto(bundle, model)?;
+    let failed = |error: TractError| EdgeError::Engine {
+        doing: "load",
+        reason: format!("{error:#}"),
+        file: model.file.clone(),
+        bundle: bundle.path().to_path_buf(),
+    };
+    let typed = typed_model(bundle, model)?.into_decluttered().map_err(failed)?;
+    let macs = multiply_accumulates(&typed).map_err(failed)?;
+    let mut convolutions = convolutions_in_file(&proto);
+    (convolutions.run_in_int8, convolutions.run_in_float) = convolutions_run(&typed);
+    Ok(ModelInspection {
+        role: model.role.clone(),
+        file: model.file.clone(),
+        bytes: bundle.model_bytes(model).len(),
+        arithmetic: model.arithmetic,
+        operators: operators(&proto),
+        constants: constants(&proto),
+        convolutions,
+        gmacs: macs / 1e9,
+        gops: 2.0 * macs / 1e9,
+        runs_on: runs_on(convolutions),
+    })
+}
+
+fn runs_on(convolutions: Convolutions) -> String {
+    match convolutions {
+        Convolutions { int8_in_file: 0, .. } => "float file, run by tract in float".to_owned(),
+        Convolutions { run_in_int8: 0, .. } => "int8 file, run by tract in float: int8 answers, float speed".to_owned(),
+        Convolutions { run_in_int8, run_in_float, .. } => {
+            format!("int8 file, run by tract: {run_in_int8} convolutions in int8, {run_in_float} in float")
+        }
+    }
+}
+
+fn operators(proto: &ModelProto) -> BTreeMap<String, usize> {
+    let nodes = proto.graph.iter().flat_map(|graph| &graph.node);
+    nodes.fold(BTreeMap::new(), |mut counts, node| {
+        *counts.entry(node.op_type.clone()).or_default() += 1;
+        counts
+    })
+}
+
+fn constants(proto: &ModelProto) -> BTreeMap<String, u64> {
+    let tensors = proto.graph.iter().flat_map(|graph| &graph.initializer);
+    tensors.fold(BTreeMap::new(), |mut counts, tensor| {
+        let data_type = DataType::try_from(tensor.data_type).unwrap_or(DataType::Undefined);
+        let numbers: i64 = tensor.dims.iter().product();
+        *counts.entry(format!("{data_type:?}").to_lowercase()).or_default() += numbers.unsigned_abs();
+        counts
+    })
+}
+
+fn convolutions_in_file(proto: &ModelProto) -> Convolutions {
+    let Some(graph) = &proto.graph else { return Convolutions::default() };
+    let dequantized: std::collections::HashSet<&str> = graph
+        .node
+        .iter()
+        .filter(|node| node.op_type == "DequantizeLinear")
+        .flat_map(|node| node.output.iter().map(String::as_str))
+        .collect();
+    let convolutions: Vec<_> = graph.node.iter().filter(|node| node.op_type == "Conv").collect();
+    let int8 = convolutions.iter().filter(|conv| conv.input.iter().all(|name| dequantized.contains(name.as_str())));
+    Convolutions { in_file: convolutions.len(), int8_in_file: int8.count(), ..Convolutions::default() }
+}
+
+/// Convolutions that the engine runs in integers and in float. A convolution may have become a matrix product; only
+/// those that are still convolutions are counted.
+fn convolutions_run(model: &TypedModel) -> (usize, usize) {
+    let convolutions = model.nodes().iter().filter_map(|node| node.op_as::<Conv>());
+    let (int8, float): (Vec<_>, Vec<_>) = convolutions.partition(|conv| conv.q_params.is_some());
+    (int8.len(), float.len())
+}
+
+fn multiply_accumulates(model: &TypedModel) -> TractResult<f64> {
+    let mut total = 0.0;
+    for node in model.nodes() {
+        let facts = model.node_input_facts(node.id)?;
+        for (cost, count) in node.op.cost(&facts)? {
+            if matches!(cost, Cost::FMA(_)) {
+                total += count.to_i64().unwrap_or(0) as f64;
+            }
+        }
+    }
+    Ok(total)
+}
+
+impl std::fmt::Display for Inspection {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (input, training) = (&self.input, &self.training);
+        writeln!(formatter, "bundle    {} (packed by {})", self.name, self.packed_by)?;
+        writeln!(
+            formatter,
+            "network   {}, transfer {}, seed {}, {} labelled pictures",
+            training.network, training.transfer, training.seed, training.labelled
+        )?;
+        writeln!(
+            formatter,
+            "input     {}x{} RGB, mean {:?}, std {:?}",
+            input.width, input.height, input.mean, input.std
+        )?;
+        writeln!(formatter, "classes   {}: {}", self.classes.len(), self.classes.join(", "))?;
+        let camera = self.camera_sha256.as_deref().unwrap_or("unknown");
+        writeln!(formatter, "camera    {camera}")?;
+        for model in &self.models {
+            writeln!(formatter, "model     {} ({}, {:.2} MB)", model.file, model.role, model.bytes as f64 / 1e6)?;
+            let operators = model.operators.iter().map(|(name, count)| format!("{count} {name}"));
+            writeln!(formatter, "          {}", operators.collect::<Vec<_>>().join(", "))?;
+            let constants = model.constants.iter().map(|(name, count)| format!("{count} {name}"));
+            writeln!(formatter, "          constants: {}", constants.collect::<Vec<_>>().join(", "))?;
+            writeln!(formatter, "          {:.3} GMAC = {:.3} GOP per frame", model.gmacs, model.gops)?;
+            writeln!(formatter, "          {}", model.runs_on)?;
+        }
+        writeln!(formatter, "hashes    {} files verified", self.verified_files)?;
+        let word = if self.golden.reproduced { "reproduced" } else { "NOT reproduced" };
+        write!(formatter, "golden    {word}: {:.3} % of the mask as stored", 100.0 * self.golden.agreement)
+    }
+}

@@ -1,0 +1,29 @@
+//! Segmentation on the board: a bundle and a recording in, masks out.
+//!
+//! In reading order, following a frame:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`engine`] | a bundle's model, loaded and checked against its contract |
+//! | [`worker`] | one frame through the model: prepare, infer, postprocess; buffers made once |
+//! | [`stages`] | how long each stage took, and the percentiles of many frames |
+//! | [`drive`] | a whole recording through the model, masks and overlays onto disk |
+//! | [`evaluation`] | the score of a bundle on a labelled set |
+//! | [`inspection`] | what a bundle holds and what runs it |
+//! | [`bench`] | how fast a bundle runs on this machine |
+//!
+//! *Invariant:* this crate knows no training and no burn; what must equal training (resizing, normalising, class order,
+//! score) comes from `parallax_core`.
+
+pub mod bench;
+pub mod drive;
+pub mod engine;
+mod error;
+pub mod evaluation;
+pub mod inspection;
+pub mod stages;
+pub mod worker;
+
+pub use engine::Engine;
+pub use error::{EdgeError, Result};
+pub use worker::Worker;

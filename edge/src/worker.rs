@@ -1,0 +1,98 @@
+//! One frame through the model: prepare, infer, postprocess.
+//!
+//! A worker makes its buffers once: resized picture, input tensor, mask. The plan behind it is built once per program and
+//! shared. tract itself still allocates its inner tensors for every frame.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use image::RgbImage;
+use parallax_core::labels::{Classes, LabelMap};
+use parallax_core::model_input::Preparer;
+use parallax_core::model_output::mask_from_logits;
+use tract_onnx::prelude::*;
+
+use crate::stages::{StagesMs, ms_since};
+use crate::{Engine, Result};
+
+/// Runs frames one after the other; one worker per thread.
+#[derive(Debug)]
+pub struct Worker {
+    engine: Engine,
+    state: TypedSimpleState,
+    preparer: Preparer,
+    input: Arc<Tensor>,
+    mask: LabelMap,
+}
+
+impl Worker {
+    /// Makes all buffers.
+    ///
+    /// # Errors
+    /// The engine cannot start.
+    pub fn new(engine: &Engine) -> Result<Self> {
+        let input = engine.input();
+        let shape = [1, 3, input.height as usize, input.width as usize];
+        let tensor = Tensor::zero::<f32>(&shape).map_err(|error| engine.run_error(&error))?;
+        let pixels = input.width as usize * input.height as usize;
+        Ok(Self {
+            state: engine.plan().spawn().map_err(|error| engine.run_error(&error))?,
+            preparer: Preparer::new(*input),
+            input: Arc::new(tensor),
+            mask: LabelMap { width: input.width, height: input.height, indices: vec![0; pixels] },
+            engine: engine.clone(),
+        })
+    }
+
+    /// The classes of its masks.
+    pub fn classes(&self) -> &Classes {
+        self.engine.classes()
+    }
+
+    /// The mask of `picture` at the network's size, with the times of the stages; it stays valid until the next call.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub fn segment(&mut self, picture: &RgbImage) -> Result<(&LabelMap, StagesMs)> {
+        let mut stages = StagesMs::default();
+        let start = Instant::now();
+        self.prepare(picture).map_err(|error| self.engine.run_error(&error))?;
+        stages.prepare = ms_since(start);
+
+        let start = Instant::now();
+        let input = TValue::from_const(self.input.clone());
+        let outputs = self.state.run(tvec!(input)).map_err(|error| self.engine.run_error(&error))?;
+        stages.infer = ms_since(start);
+
+        let start = Instant::now();
+        let logits = outputs[0].try_as_plain_ram().and_then(|plain| plain.as_slice::<f32>());
+        let logits = logits.map_err(|error| self.engine.run_error(&error))?;
+        mask_from_logits(logits, self.engine.classes().len(), &mut self.mask);
+        stages.postprocess = ms_since(start);
+        Ok((&self.mask, stages))
+    }
+
+    /// The mask of `picture` at the picture's own size: nearest neighbour from the network's size.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub fn segment_at_own_size(&mut self, picture: &RgbImage) -> Result<(LabelMap, StagesMs)> {
+        let (mask, mut stages) = self.segment(picture)?;
+        let start = Instant::now();
+        let mask = mask.resized(picture.width(), picture.height());
+        stages.postprocess += ms_since(start);
+        Ok((mask, stages))
+    }
+
+    fn prepare(&mut self, picture: &RgbImage) -> TractResult<()> {
+        if Arc::get_mut(&mut self.input).is_none() {
+            // The engine kept the last input: give it that one and take another.
+            self.input = Arc::new(Tensor::zero::<f32>(self.input.shape())?);
+        }
+        if let Some(tensor) = Arc::get_mut(&mut self.input) {
+            let mut plain = tensor.try_as_plain_ram_mut()?;
+            self.preparer.prepare(picture, plain.as_slice_mut::<f32>()?);
+        }
+        Ok(())
+    }
+}

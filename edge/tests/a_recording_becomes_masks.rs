@@ -1,0 +1,235 @@
+//! The program and the library on a bundle whose right answers are known by construction.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::atomic::AtomicBool;
+
+use parallax_camera::Source;
+use parallax_core::bundle::Bundle;
+use parallax_core::labels::{IGNORE, LabelMap, LabelledSetWriter};
+use parallax_edge::drive::{DriveConfig, Overlays, drive};
+use parallax_edge::inspection::inspect;
+use parallax_edge::{EdgeError, Engine};
+
+use common::{HEIGHT, WIDTH, classes, model, picture, write_bundle};
+
+/// Frames of another size than the network: the mask must come back at theirs.
+const FRAME: (u32, u32) = (64, 32);
+
+fn bundle_in(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("bundle");
+    write_bundle(&path, model("Conv", WIDTH, HEIGHT), |_| {});
+    path
+}
+
+/// Frame `i` is red from column `8 i` on.
+fn frames_in(folder: &Path, count: u32) -> std::path::PathBuf {
+    let path = folder.join("frames_in");
+    std::fs::create_dir(&path).unwrap();
+    for index in 0..count {
+        picture(FRAME.0, FRAME.1, 8 * index).save(path.join(format!("{index}.png"))).unwrap();
+    }
+    path
+}
+
+fn program(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_parallax-edge")).args(arguments).output().unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn check_mask(path: &Path, split: u32) {
+    let mask = image::open(path).unwrap().to_luma8();
+    assert_eq!(mask.dimensions(), FRAME);
+    for (x, y, value) in mask.enumerate_pixels() {
+        // The border is blurred over one network pixel, four frame pixels.
+        if x.abs_diff(split) > 4 {
+            assert_eq!(value.0[0], if x < split { 0 } else { 7 }, "{} at {x}, {y}", path.display());
+        }
+    }
+}
+
+#[test]
+fn every_frame_gets_a_mask_an_overlay_and_a_line_whatever_the_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, frames) = (bundle_in(folder.path()), frames_in(folder.path(), 7));
+    for threads in ["1", "3"] {
+        let out = folder.path().join(format!("out{threads}"));
+        let arguments = [
+            "run",
+            "--from",
+            text(&frames),
+            "--bundle",
+            text(&bundle),
+            "--out",
+            text(&out),
+            "--json",
+            "--threads",
+            threads,
+        ];
+        let output = program(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let stdout = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(stdout, std::fs::read_to_string(out.join("frames.jsonl")).unwrap());
+        for (index, line) in stdout.lines().enumerate() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(line["frame"], index);
+            assert_eq!(line["dropped"], 0);
+            assert!(line["age_ms"].as_f64().unwrap() > 0.0);
+            for stage in ["decode", "prepare", "infer", "postprocess", "write"] {
+                assert!(line["stages_ms"][stage].is_f64(), "{stage}");
+            }
+            check_mask(&out.join(format!("masks/{index:06}.png")), 8 * index as u32);
+            assert_eq!(image::open(out.join(format!("overlays/{index:06}.png"))).unwrap().width(), FRAME.0);
+        }
+        assert_eq!(stdout.lines().count(), 7);
+        let summary: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+        assert_eq!(summary["frames"], 7);
+        assert!(summary["stages"]["infer"]["p95_ms"].is_f64());
+    }
+}
+
+#[test]
+fn a_damaged_frame_is_reported_and_skipped_with_exit_code_three() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, frames) = (bundle_in(folder.path()), frames_in(folder.path(), 4));
+    let bytes = std::fs::read(frames.join("2.png")).unwrap();
+    std::fs::write(frames.join("2.png"), &bytes[..bytes.len() / 2]).unwrap();
+    let out = folder.path().join("out");
+    let output =
+        program(&["run", "--from", text(&frames), "--bundle", text(&bundle), "--out", text(&out), "--no-overlays"]);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let lines = std::fs::read_to_string(out.join("frames.jsonl")).unwrap();
+    let lost: serde_json::Value = serde_json::from_str(lines.lines().nth(2).unwrap()).unwrap();
+    assert!(lost["error"].as_str().unwrap().contains("2.png"), "{lost}");
+    assert!(lost["mask"].is_null());
+    assert!(!out.join("masks/000002.png").exists() && out.join("masks/000003.png").exists());
+    assert!(!out.join("overlays").exists());
+}
+
+#[test]
+fn an_occupied_output_folder_and_a_missing_recording_fail_before_any_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, frames) = (bundle_in(folder.path()), frames_in(folder.path(), 1));
+    let output = program(&["run", "--from", text(&frames), "--bundle", text(&bundle), "--out", text(&frames)]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains("not empty") && stderr.contains("hint: "), "{stderr}");
+    let nowhere = folder.path().join("nowhere");
+    let out = folder.path().join("out");
+    let output = program(&["run", "--from", text(&nowhere), "--bundle", text(&bundle), "--out", text(&out)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!out.exists() && !folder.path().join("out.partial").exists());
+    assert_eq!(program(&["run", "--bundle", text(&bundle)]).status.code(), Some(2));
+}
+
+#[test]
+fn a_run_that_is_stopped_keeps_what_is_done_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = Bundle::open(&bundle_in(folder.path())).unwrap();
+    let source = Source::open(text(&frames_in(folder.path(), 6))).unwrap();
+    let engine = Engine::load(&bundle, None).unwrap();
+    let out = folder.path().join("out");
+    let config = DriveConfig { out: out.clone(), limit: None, threads: 1, overlays: Overlays::Skip };
+    let stop = AtomicBool::new(false);
+    let summary = drive(&engine, source, &config, &stop, |line| {
+        if line.frame == 1 {
+            stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        }
+    })
+    .unwrap();
+    assert!(summary.interrupted && summary.frames >= 2 && summary.frames < 6, "{summary:?}");
+    let lines = std::fs::read_to_string(out.join("frames.jsonl")).unwrap();
+    assert_eq!(lines.lines().count(), summary.frames);
+}
+
+#[test]
+fn a_recording_without_one_readable_frame_is_an_error_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = Bundle::open(&bundle_in(folder.path())).unwrap();
+    let frames = frames_in(folder.path(), 2);
+    let source = Source::open(text(&frames)).unwrap();
+    for index in 0..2 {
+        std::fs::write(frames.join(format!("{index}.png")), "gone").unwrap();
+    }
+    let engine = Engine::load(&bundle, None).unwrap();
+    let out = folder.path().join("out");
+    let config = DriveConfig { out: out.clone(), limit: None, threads: 2, overlays: Overlays::Write };
+    let error = drive(&engine, source, &config, &AtomicBool::new(false), |_| {}).unwrap_err();
+    assert!(matches!(error, EdgeError::AllFramesLost { frames: 2, .. }), "{error}");
+    assert!(!out.exists());
+}
+
+#[test]
+fn the_golden_frame_comes_out_as_stored_and_a_wrong_one_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle_in(folder.path());
+    let inspection = inspect(&Bundle::open(&bundle).unwrap()).unwrap();
+    assert_eq!(inspection.golden.agreement, 1.0);
+    let found = &inspection.models[0];
+    // 2 × 3 weights for each of 16 × 8 pixels.
+    assert!((found.gmacs * 1e9 - 768.0).abs() < 0.5, "{}", found.gmacs);
+    assert_eq!((found.convolutions.in_file, found.convolutions.int8_in_file), (1, 0));
+    assert!(program(&["inspect", text(&bundle)]).status.success());
+
+    // Another mean moves the border between the classes: the bundle is whole, but its masks are wrong.
+    let shifted = folder.path().join("shifted");
+    write_bundle(&shifted, model("Conv", WIDTH, HEIGHT), |manifest| manifest.input.mean = [0.99, 0.5, 0.5]);
+    let output = program(&["inspect", text(&shifted), "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let inspection: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(inspection["golden"]["reproduced"], false);
+}
+
+#[test]
+fn evaluation_leaves_out_what_the_model_was_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle_in(folder.path());
+    let path = folder.path().join("labelled");
+    let writer = LabelledSetWriter::create(&path, classes()).unwrap();
+    for (name, split) in [("000", 16), ("001", 32), ("002", 48)] {
+        let truth = |x: u32| if x.abs_diff(split) <= 4 { IGNORE } else { u8::from(x >= split) };
+        let indices = (0..FRAME.0 * FRAME.1).map(|at| truth(at % FRAME.0)).collect();
+        let labels = LabelMap { width: FRAME.0, height: FRAME.1, indices };
+        writer.add(name, &picture(FRAME.0, FRAME.1, split), &labels).unwrap();
+    }
+    writer.finish().unwrap();
+    let score = |more: &[&str]| -> serde_json::Value {
+        let arguments = [&["evaluate", "--bundle", text(&bundle), "--labels", text(&path), "--json"], more].concat();
+        let output = program(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let unseen = score(&[]);
+    assert_eq!((&unseen["images"], &unseen["left_out"]), (&2.into(), &1.into()));
+    assert_eq!((&unseen["miou"], &unseen["pixel_accuracy"]), (&1.0.into(), &1.0.into()));
+    assert_eq!(unseen["per_class"][1]["name"], "red");
+    assert_eq!(score(&["--include-training"])["images"], 3);
+    let names = folder.path().join("names.txt");
+    std::fs::write(&names, "002\n").unwrap();
+    assert_eq!(score(&["--only", text(&names)])["images"], 1);
+
+    let others = folder.path().join("classes.toml");
+    parallax_core::labels::Classes::dense(&[("other", [0; 3]), ("blue", [0, 0, 255])]).write(&others).unwrap();
+    let output = program(&["evaluate", "--bundle", text(&bundle), "--labels", text(&path), "--classes", text(&others)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("red"));
+}
+
+#[test]
+fn bench_gives_the_promised_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle_in(folder.path());
+    let output = program(&["bench", "--bundle", text(&bundle), "--runs", "5", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bench: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in ["p50_ms", "p95_ms", "p99_ms", "gops"] {
+        assert!(bench[key].is_f64(), "{key}");
+    }
+    assert_eq!(bench["runs"], 5);
+}

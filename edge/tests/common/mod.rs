@@ -1,0 +1,130 @@
+//! A bundle made by hand: a 1×1 convolution that calls a pixel `red` when its red value is above one half.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use image::{Rgb, RgbImage};
+use parallax_core::bundle::{self, Arithmetic, BundleManifest, BundledModel, Golden, Training};
+use parallax_core::files::sha256_of_bytes;
+use parallax_core::labels::Classes;
+use parallax_core::model_input::ModelInput;
+use prost::Message as _;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::type_proto::{self, Value};
+use tract_onnx::pb::*;
+
+pub(crate) const WIDTH: u32 = 16;
+pub(crate) const HEIGHT: u32 = 8;
+
+/// Half black, half red, with the border at `split`.
+pub(crate) fn picture(width: u32, height: u32, split: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, _| if x < split { Rgb([10, 200, 30]) } else { Rgb([250, 0, 90]) })
+}
+
+pub(crate) fn classes() -> Classes {
+    let mut classes = Classes::dense(&[("other", [0, 0, 0]), ("red", [255, 0, 0])]);
+    classes.entries[1].id = 7;
+    classes
+}
+
+fn value_info(name: &str, shape: [i64; 4]) -> ValueInfoProto {
+    let dim = |size: i64| tensor_shape_proto::Dimension {
+        value: Some(tensor_shape_proto::dimension::Value::DimValue(size)),
+        ..Default::default()
+    };
+    let shape = TensorShapeProto { dim: shape.map(dim).to_vec() };
+    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape: Some(shape) };
+    let r#type = Some(TypeProto { value: Some(Value::TensorType(tensor)), ..Default::default() });
+    ValueInfoProto { name: name.to_owned(), r#type, ..Default::default() }
+}
+
+fn floats(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
+    TensorProto {
+        name: name.to_owned(),
+        dims: dims.to_vec(),
+        data_type: DataType::Float as i32,
+        float_data: values.to_vec(),
+        ..Default::default()
+    }
+}
+
+/// `logits = [-red, red]` for a normalised picture of the given size; `operator` is `Conv` unless a test breaks it.
+pub(crate) fn model(operator: &str, width: u32, height: u32) -> Vec<u8> {
+    let node = NodeProto {
+        op_type: operator.to_owned(),
+        name: "classify".to_owned(),
+        input: vec!["image".to_owned(), "weights".to_owned()],
+        output: vec!["logits".to_owned()],
+        ..Default::default()
+    };
+    let (width, height) = (i64::from(width), i64::from(height));
+    let graph = GraphProto {
+        name: "by hand".to_owned(),
+        node: vec![node],
+        initializer: vec![floats("weights", &[2, 3, 1, 1], &[-1.0, 0.0, 0.0, 1.0, 0.0, 0.0])],
+        input: vec![value_info("image", [1, 3, height, width])],
+        output: vec![value_info("logits", [1, 2, height, width])],
+        ..Default::default()
+    };
+    let model = ModelProto {
+        ir_version: 8,
+        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
+        graph: Some(graph),
+        ..Default::default()
+    };
+    model.encode_to_vec()
+}
+
+pub(crate) fn input() -> ModelInput {
+    ModelInput { mean: [0.5; 3], std: [0.5; 3], ..ModelInput::imagenet(WIDTH, HEIGHT) }
+}
+
+fn png(picture: &image::DynamicImage) -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// Writes a bundle around `model`, with whatever `change` does to its manifest.
+pub(crate) fn write_bundle(path: &Path, model: Vec<u8>, change: impl FnOnce(&mut BundleManifest)) {
+    let frame = picture(WIDTH, HEIGHT, 6);
+    let mask = image::GrayImage::from_fn(WIDTH, HEIGHT, |x, _| image::Luma([if x < 6 { 0 } else { 7 }]));
+    let (frame, mask) = (png(&frame.into()), png(&mask.into()));
+    let golden = Golden {
+        frame: "golden.png".to_owned(),
+        frame_sha256: sha256_of_bytes(&frame),
+        mask: "golden_mask.png".to_owned(),
+        mask_sha256: sha256_of_bytes(&mask),
+    };
+    let main = BundledModel {
+        role: "main".to_owned(),
+        file: "main.onnx".to_owned(),
+        sha256: sha256_of_bytes(&model),
+        arithmetic: Arithmetic::Float32,
+    };
+    let training = Training {
+        network: "by hand".to_owned(),
+        transfer: "none".to_owned(),
+        seed: 0,
+        labelled: vec!["000".to_owned()],
+        labelled_sha256: Vec::new(),
+    };
+    let mut manifest = BundleManifest {
+        schema: bundle::SCHEMA,
+        name: "red".to_owned(),
+        packed_by: "a test".to_owned(),
+        input: input(),
+        models: vec![main],
+        golden,
+        training,
+        camera_sha256: None,
+        classes: classes(),
+    };
+    change(&mut manifest);
+    let files = BTreeMap::from([
+        ("main.onnx".to_owned(), model),
+        ("golden.png".to_owned(), frame),
+        ("golden_mask.png".to_owned(), mask),
+    ]);
+    bundle::write(path, &manifest, &files).unwrap();
+}
