@@ -1,0 +1,71 @@
+//! One file per subcommand: each takes its arguments, runs, and says how it ended.
+
+pub(crate) mod check_device;
+pub(crate) mod evaluate;
+pub(crate) mod evaluate_depth;
+pub(crate) mod export;
+pub(crate) mod finetune;
+pub(crate) mod pack;
+pub(crate) mod pretrain;
+pub(crate) mod quantize;
+
+use std::process::ExitCode;
+
+use parallax_train::pack::PackError;
+use parallax_train::quantize::QuantizeError;
+
+/// How a command that did not fail has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Everything asked for was done.
+    Done,
+    /// Done, but some of the input was unreadable and left out.
+    DoneWithLostInput,
+}
+
+/// Arguments that make no sense together or are out of range: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub(crate) struct BadArguments {
+    /// What is wrong.
+    pub(crate) message: String,
+    /// What to do about it.
+    pub(crate) hint: String,
+}
+
+impl BadArguments {
+    /// An `anyhow` error that ends the program with exit code 2.
+    pub(crate) fn error(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+        Self { message: message.into(), hint: hint.into() }.into()
+    }
+}
+
+/// Prints an error, its causes and a hint on stderr.
+#[expect(clippy::print_stderr, reason = "the one place where this program reports its end")]
+pub(crate) fn report(error: &anyhow::Error) {
+    eprintln!("error: {error:#}");
+    if let Some(hint) = hint(error) {
+        eprintln!("hint: {hint}");
+    }
+}
+
+/// The exit code for an error: 2 for bad arguments, else 1.
+pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.chain().any(|cause| cause.is::<BadArguments>()) { ExitCode::from(2) } else { ExitCode::FAILURE }
+}
+
+fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        cause
+            .downcast_ref::<BadArguments>()
+            .map(|error| error.hint.clone())
+            .or_else(|| cause.downcast_ref::<parallax_train::Error>().and_then(parallax_train::Error::hint))
+            .or_else(|| owned(cause.downcast_ref::<QuantizeError>().and_then(QuantizeError::hint)))
+            .or_else(|| owned(cause.downcast_ref::<PackError>().and_then(PackError::hint)))
+            .or_else(|| owned(cause.downcast_ref::<parallax_core::Error>().and_then(parallax_core::Error::hint)))
+    })
+}
+
+fn owned(hint: Option<&str>) -> Option<String> {
+    hint.map(str::to_owned)
+}

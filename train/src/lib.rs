@@ -1,0 +1,30 @@
+//! Depth pre-training, few-shot segmentation, scores, export and quantization.
+//!
+//! In reading order:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`data`] | from recordings to batches |
+//! | [`geometry`] | from a depth map to another frame's pixels, differentiably |
+//! | [`loss`] | what depth pre-training minimises |
+//! | [`pretraining`] | depth pre-training: networks, batches and loss put together |
+//! | [`evaluation`] | depth scores |
+//! | [`finetune`] | masks from a few labelled pictures |
+//! | [`device`] | which device to train on, proven |
+//! | [`quantize`] | from a float ONNX model to an int8 one, calibrated on the user's frames |
+//! | [`pack`] | a model, its contract and a golden frame into a bundle |
+//! | [`training`] | the loop, checkpoints, log and resuming, shared by everything that learns |
+
+pub mod data;
+pub mod device;
+mod error;
+pub mod evaluation;
+pub mod finetune;
+pub mod geometry;
+pub mod loss;
+pub mod pack;
+pub mod pretraining;
+pub mod quantize;
+pub mod training;
+
+pub use error::Error;

@@ -1,0 +1,158 @@
+//! The loops against the tensors: same loss, same gradients.
+
+use burn::tensor::{Device, Tensor, TensorData};
+
+use super::*;
+use crate::geometry::{Pinholes, Poses};
+use crate::loss::reprojection::{self, reprojection_loss};
+
+const BATCH: usize = 2;
+const WIDTH: usize = 32;
+const HEIGHT: usize = 16;
+/// As the slim network has them: the finest map is half the image.
+const STRIDES: [usize; 3] = [2, 4, 8];
+
+/// Smooth formula-made values in 0.1..0.9.
+fn picture(count: usize, phase: f32) -> Vec<f32> {
+    (0..count)
+        .map(|i| {
+            let (x, y) = ((i % WIDTH) as f32, (i / WIDTH) as f32);
+            0.5 + 0.4 * (0.45 * x + phase).sin() * (0.37 * y - 0.2 * phase + 0.03 * x).cos()
+        })
+        .collect()
+}
+
+struct Example {
+    target: Vec<f32>,
+    earlier: Vec<f32>,
+    right: Vec<f32>,
+    pyramid: Vec<Vec<f32>>,
+    disparities: Vec<Vec<f32>>,
+    intrinsics: Vec<Intrinsics>,
+    axis_angle: Vec<f32>,
+    translation: Vec<f32>,
+    shifts: Vec<f32>,
+}
+
+fn example() -> Example {
+    let size = BATCH * 3 * WIDTH * HEIGHT;
+    let target = picture(size, 0.0);
+    let map = |stride: usize| {
+        let count = BATCH * WIDTH * HEIGHT / stride / stride;
+        (0..count).map(|i| 0.08 + 0.03 * (i as f32 * 0.7 + stride as f32).sin()).collect()
+    };
+    Example {
+        pyramid: STRIDES.iter().map(|stride| crate::data::augmentation::shrink(&target, WIDTH, *stride)).collect(),
+        target,
+        earlier: picture(size, 0.5),
+        right: picture(size, -0.8),
+        disparities: STRIDES.map(map).to_vec(),
+        intrinsics: vec![
+            Intrinsics { fx: 25.0, fy: 26.0, cx: 15.2, cy: 7.7 },
+            Intrinsics { fx: 24.0, fy: 25.5, cx: 16.1, cy: 7.1 },
+        ],
+        axis_angle: vec![0.01, -0.02, 0.005, -0.013, 0.008, 0.011],
+        translation: vec![0.02, 0.01, 0.06, -0.01, 0.02, -0.05],
+        shifts: vec![-0.1, 0.1],
+    }
+}
+
+/// Loss parts, gradients of the disparities, gradients of axis-angle and translation.
+type Numbers = (Vec<f64>, Vec<Vec<f32>>, Vec<f32>, Vec<f32>);
+
+fn on_tensors(example: &Example) -> Numbers {
+    let device = Device::flex().autodiff();
+    let image = |values: &[f32], stride: usize| {
+        let dims = [BATCH, values.len() * stride * stride / (BATCH * WIDTH * HEIGHT), HEIGHT / stride, WIDTH / stride];
+        Tensor::<4>::from_data(TensorData::new(values.to_vec(), dims), &device)
+    };
+    let vector = |values: &[f32]| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [BATCH, 3]), &device).require_grad();
+    let maps = || example.disparities.iter().zip(STRIDES);
+    let disparities: Vec<Tensor<4>> = maps().map(|(values, stride)| image(values, stride).require_grad()).collect();
+    let pyramid: Vec<Tensor<4>> = example.pyramid.iter().zip(STRIDES).map(|(values, stride)| image(values, stride)).collect();
+    let (axis_angle, translation) = (vector(&example.axis_angle), vector(&example.translation));
+    let source = |values: &[f32], pose| reprojection::Source { image: image(values, 1), pose };
+    let learned = Poses::from_axis_angle(axis_angle.clone(), translation.clone());
+    let terms = [
+        reprojection::Term { weight: 1.0, sources: vec![source(&example.earlier, learned.clone()), source(&example.right, learned.inverse())] },
+        reprojection::Term { weight: 0.5, sources: vec![source(&example.right, Poses::shifts(&example.shifts, &device))] },
+    ];
+    let cameras = Pinholes::new(&example.intrinsics, &device);
+    let parts = reprojection_loss(image(&example.target, 1), &cameras, &terms, &disparities, &pyramid);
+    let mut total = parts.smoothness.clone();
+    let mut values = Vec::new();
+    for part in parts.photometric {
+        values.push(f64::from(part.clone().into_scalar::<f32>()));
+        total = total + part;
+    }
+    values.push(f64::from(parts.smoothness.into_scalar::<f32>()));
+    let gradients = total.backward();
+    let of = |tensor: &Tensor<4>| tensor.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
+    let of_vector = |tensor: &Tensor<2>| tensor.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
+    (values, disparities.iter().map(of).collect(), of_vector(&axis_angle), of_vector(&translation))
+}
+
+fn in_loops(example: &Example) -> Numbers {
+    let device = Device::flex().autodiff();
+    let vector = |values: &[f32]| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [BATCH, 3]), &device).require_grad();
+    let (axis_angle, translation) = (vector(&example.axis_angle), vector(&example.translation));
+    let learned = Poses::from_axis_angle(axis_angle.clone(), translation.clone());
+    let poses = [learned.clone(), learned.inverse(), Poses::shifts(&example.shifts, &device)];
+    let source = |image, poses: &Poses| Source { image, motions: poses.motions() };
+    let frames = Frames {
+        width: WIDTH,
+        height: HEIGHT,
+        target: &example.target,
+        pyramid: &example.pyramid,
+        intrinsics: &example.intrinsics,
+        terms: vec![
+            Term { weight: 1.0, sources: vec![source(&example.earlier, &poses[0]), source(&example.right, &poses[1])] },
+            Term { weight: 0.5, sources: vec![source(&example.right, &poses[2])] },
+        ],
+    };
+    let loss = host_loss(&frames, &example.disparities);
+    let objective = poses[0].dot(&loss.motions[0][0]) + poses[1].dot(&loss.motions[0][1]);
+    let gradients = objective.backward();
+    let of_vector = |tensor: &Tensor<2>| tensor.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
+    let mut values = loss.photometric.clone();
+    values.push(loss.smoothness);
+    (values, loss.disparities, of_vector(&axis_angle), of_vector(&translation))
+}
+
+/// Largest difference, relative to the largest value.
+fn difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let largest = a.iter().fold(1e-12_f32, |largest, value| largest.max(value.abs()));
+    a.iter().zip(b).fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs())) / largest
+}
+
+#[test]
+fn loss_and_gradients_are_those_of_the_tensors() {
+    let example = example();
+    let (tensor_values, tensor_maps, tensor_turn, tensor_shift) = on_tensors(&example);
+    let (values, maps, turn, shift) = in_loops(&example);
+    for (a, b) in tensor_values.iter().zip(&values) {
+        assert!((a - b).abs() < 1e-5 * a.abs(), "{tensor_values:?} {values:?}");
+    }
+    for (a, b) in tensor_maps.iter().zip(&maps) {
+        assert!(difference(a, b) < 1e-3, "disparity gradients differ by {}", difference(a, b));
+    }
+    assert!(difference(&tensor_turn, &turn) < 1e-3, "{tensor_turn:?} {turn:?}");
+    assert!(difference(&tensor_shift, &shift) < 1e-3, "{tensor_shift:?} {shift:?}");
+}
+
+#[test]
+fn the_adjoints_are_adjoint() {
+    let small: Vec<f32> = (0..8 * 4).map(|i| (i as f32 * 0.7).sin()).collect();
+    let large: Vec<f32> = (0..32 * 16).map(|i| (i as f32 * 0.3).cos()).collect();
+    let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+    let there = product(&bilinear::enlarge(&small, 8, 4), &large);
+    let back = product(&small, &bilinear::enlarge_adjoint(&large, 8, 4));
+    assert!((there - back).abs() < 1e-4);
+
+    let (mut rows, mut mean, mut adjoint) = (Vec::new(), Vec::new(), Vec::new());
+    let other: Vec<f32> = (0..32 * 16).map(|i| (i as f32 * 1.3).sin()).collect();
+    local_mean::local_mean(&large, 32, &mut rows, &mut mean);
+    local_mean::local_mean_adjoint(&other, 32, &mut rows, &mut adjoint);
+    assert!((product(&mean, &other) - product(&large, &adjoint)).abs() < 1e-4);
+}

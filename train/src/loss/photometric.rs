@@ -1,0 +1,88 @@
+//! How differently a warped source frame looks from the target, and which source to believe at each pixel.
+//!
+//! ```text
+//! pe(a, b) = 0.85 · (1 − SSIM(a, b)) / 2 + 0.15 · |a − b|            mean over channels
+//! loss     = mean over pixels of min( min_s pe(target, source_s), min_s pe(target, warped_s) )
+//! ```
+//!
+//! The minimum over sources takes the frame in which the pixel is not hidden. The unwarped sources in the same minimum are
+//! the *auto-mask*: where a frame that was not warped at all fits better (a standing camera, an object that moves with it),
+//! the pixel teaches nothing.
+//!
+//! Reference: Godard et al., ICCV 2019, eq. 3 to 6.
+
+use burn::tensor::{Tensor, TensorData};
+
+use super::ssim::Reference;
+
+/// Weight of the structural part.
+pub(super) const STRUCTURE: f32 = 0.85;
+
+/// Weight of the absolute difference.
+pub(super) const DIFFERENCE: f32 = 0.15;
+
+/// Height of the noise that decides between a warped and an unwarped frame that fit equally well. Without it a flat sky,
+/// where everything fits, would be decided by rounding.
+pub(super) const TIE_BREAK: f32 = 1e-5;
+
+/// Photometric error per pixel.
+///
+/// # Shapes
+/// - `target`, `other`: `[batch, channels, height, width]`, values in `[0, 1]`
+/// - result: `[batch, 1, height, width]`
+#[must_use]
+pub fn photometric_error(target: &Reference, other: Tensor<4>) -> Tensor<4> {
+    let structure = target.dissimilarity(other.clone());
+    let difference = (target.image().clone() - other).abs();
+    (structure.mul_scalar(STRUCTURE) + difference.mul_scalar(DIFFERENCE)).mean_dim(1)
+}
+
+/// The smallest error of the unwarped sources, with the tie-breaking noise added.
+///
+/// # Shapes
+/// - `sources`: each `[batch, channels, height, width]`
+/// - result: `[batch, 1, height, width]`
+#[must_use]
+pub fn unwarped_error(target: &Reference, sources: &[Tensor<4>]) -> Tensor<4> {
+    let [batch, _, height, width] = target.image().dims();
+    let noise = tie_breaking_noise(batch * height * width);
+    let noise = Tensor::from_data(TensorData::new(noise, [batch, 1, height, width]), &target.image().device());
+    smallest(sources.iter().map(|source| photometric_error(target, source.clone()))) + noise
+}
+
+/// The smallest of several maps, per pixel.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn smallest(maps: impl Iterator<Item = Tensor<4>>) -> Tensor<4> {
+    maps.reduce(Tensor::min_pair).expect("at least one map")
+}
+
+/// Fixed noise in `0..1e-5`: a hash of the pixel's number, the same at every step and on every machine.
+#[must_use]
+pub fn tie_breaking_noise(pixels: usize) -> Vec<f32> {
+    (0..pixels as u64)
+        .map(|pixel| {
+            // SplitMix64's mixing: neighbouring numbers give unrelated bits.
+            let mut bits = pixel.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+            bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+            TIE_BREAK * ((bits >> 40) as f32 / (1_u64 << 24) as f32)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_noise_is_small_uneven_and_always_the_same() {
+        let noise = tie_breaking_noise(1000);
+        assert_eq!(noise, tie_breaking_noise(1000));
+        assert!(noise.iter().all(|value| (0.0..TIE_BREAK).contains(value)));
+        let mean = noise.iter().sum::<f32>() / 1000.0;
+        assert!((mean - 0.5 * TIE_BREAK).abs() < 0.05 * TIE_BREAK);
+    }
+}

@@ -1,0 +1,145 @@
+//! The run's log, one JSON line per logged step, and the loss curves drawn from it.
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use plotters::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::LossTerm;
+use crate::Error;
+
+/// One line of `log.jsonl`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogLine {
+    /// Steps done after this one.
+    pub step: u64,
+    /// The loss of this step's batch.
+    pub loss: f64,
+    /// Its parts.
+    pub terms: std::collections::BTreeMap<String, f64>,
+    /// The learning rate used.
+    pub learning_rate: f64,
+    /// Seconds this step took.
+    pub seconds: f64,
+}
+
+impl LogLine {
+    pub(super) fn new(step: u64, terms: &[LossTerm], learning_rate: f64, seconds: f64) -> Self {
+        Self {
+            step,
+            loss: terms.iter().map(|term| term.value).sum(),
+            terms: terms.iter().map(|term| (term.name.to_owned(), term.value)).collect(),
+            learning_rate,
+            seconds,
+        }
+    }
+}
+
+/// The log of a run, open for appending.
+pub(super) struct Log {
+    path: PathBuf,
+    file: File,
+    lines: Vec<LogLine>,
+}
+
+impl Log {
+    /// Opens the log; lines of steps after `done` belong to work that was lost and are dropped.
+    pub(super) fn open(path: &Path, done: u64) -> Result<Self, Error> {
+        let mut lines = if path.is_file() && done > 0 { read(path)? } else { Vec::new() };
+        lines.retain(|line| line.step <= done);
+        let mut text = Vec::new();
+        for line in &lines {
+            text.extend_from_slice(&to_json(line));
+        }
+        parallax_core::files::write_bytes(path, &text)?;
+        let file = OpenOptions::new().append(true).open(path).map_err(Error::io("open", path))?;
+        Ok(Self { path: path.to_path_buf(), file, lines })
+    }
+
+    pub(super) fn append(&mut self, line: LogLine) -> Result<(), Error> {
+        self.file.write_all(&to_json(&line)).map_err(Error::io("write", &self.path))?;
+        self.lines.push(line);
+        Ok(())
+    }
+
+    /// Draws total and terms over the steps.
+    pub(super) fn draw(&self, path: &Path) -> Result<(), Error> {
+        if self.lines.len() < 2 {
+            return Ok(());
+        }
+        draw_curves(&self.lines, path)
+    }
+}
+
+/// Reads a `log.jsonl`; an unfinished last line (a killed run) is left out.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn read(path: &Path) -> Result<Vec<LogLine>, Error> {
+    let text = parallax_core::files::read_text(path)?;
+    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+}
+
+fn to_json(line: &LogLine) -> Vec<u8> {
+    let mut text = serde_json::to_vec(line).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+const WIDTH: u32 = 900;
+const HEIGHT: u32 = 500;
+
+fn draw_curves(lines: &[LogLine], path: &Path) -> Result<(), Error> {
+    let mut pixels = vec![0_u8; (WIDTH * HEIGHT * 3) as usize];
+    plot(lines, &mut pixels).map_err(|error| Error::Drawing { what: "loss curves", reason: error.to_string() })?;
+    let Some(picture) = image::RgbImage::from_raw(WIDTH, HEIGHT, pixels) else {
+        return Err(Error::Drawing { what: "loss curves", reason: "the picture has the wrong size".into() });
+    };
+    Ok(parallax_core::files::write_picture(path, &picture.into())?)
+}
+
+type PlotResult = Result<(), Box<dyn std::error::Error>>;
+
+/// Curves without text: the font backend of the plotting library needs a font file, which a bare machine lacks. The
+/// legend is in the colours' order: total (black), then the terms by name; numbers are in `log.jsonl`.
+fn plot(lines: &[LogLine], pixels: &mut [u8]) -> PlotResult {
+    let names: Vec<&String> = lines[lines.len() - 1].terms.keys().collect();
+    let total = smoothed(lines.iter().map(|line| (line.step as f64, line.loss)));
+    let terms: Vec<Vec<(f64, f64)>> = names
+        .iter()
+        .map(|name| smoothed(lines.iter().filter_map(|line| Some((line.step as f64, *line.terms.get(*name)?)))))
+        .collect();
+    let last_step = lines[lines.len() - 1].step as f64;
+    let highest = total.iter().map(|(_, loss)| *loss).fold(1e-9, f64::max) * 1.05;
+
+    let root = BitMapBackend::with_buffer(pixels, (WIDTH, HEIGHT)).into_drawing_area();
+    root.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&root).margin(20).build_cartesian_2d(0.0..last_step, 0.0..highest)?;
+    for tenth in 0..=10 {
+        let (x, y) = (last_step * f64::from(tenth) / 10.0, highest * f64::from(tenth) / 10.0);
+        chart.draw_series([PathElement::new(vec![(x, 0.0), (x, highest)], RGBColor(225, 225, 225))])?;
+        chart.draw_series([PathElement::new(vec![(0.0, y), (last_step, y)], RGBColor(225, 225, 225))])?;
+    }
+    for (index, points) in terms.into_iter().enumerate() {
+        chart.draw_series(LineSeries::new(points, Palette99::pick(index).stroke_width(1)))?;
+    }
+    chart.draw_series(LineSeries::new(total, BLACK.stroke_width(2)))?;
+    root.present()?;
+    Ok(())
+}
+
+/// A running mean over about a fiftieth of the run: single batches differ more than the learning of many steps.
+fn smoothed(points: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
+    let points: Vec<(f64, f64)> = points.collect();
+    let weight = 1.0 / (points.len() as f64 / 50.0).max(1.0);
+    let mut mean = points.first().map_or(0.0, |(_, value)| *value);
+    points
+        .into_iter()
+        .map(|(step, value)| {
+            mean += weight * (value - mean);
+            (step, mean)
+        })
+        .collect()
+}

@@ -1,0 +1,32 @@
+//! A small made-up drive on disk: textured wall, known motion, stereo.
+
+use std::path::{Path, PathBuf};
+
+use image::{Rgb, RgbImage};
+use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
+
+/// Picture size of the drive.
+pub const SIZE: (u32, u32) = (64, 32);
+
+/// Writes a folder with `frames/`, `frames_right/` and both camera files; the cameras are 0.2 m apart.
+pub fn stereo_drive(parent: &Path, frames: usize) -> PathBuf {
+    let folder = parent.join("drive");
+    let camera = Camera::pinhole("left", SIZE.0, SIZE.1, Intrinsics { fx: 50.0, fy: 50.0, cx: 31.5, cy: 15.5 });
+    for (eye, shift) in [("frames", 0.0), ("frames_right", 2.0)] {
+        std::fs::create_dir_all(folder.join(eye)).unwrap();
+        for frame in 0..frames {
+            wall(shift + 1.3 * frame as f32).save(folder.join(eye).join(format!("{frame:06}.png"))).unwrap();
+        }
+    }
+    ros_yaml::write(&folder.join("camera.yaml"), &camera).unwrap();
+    ros_yaml::write(&folder.join("camera_right.yaml"), &camera.with_baseline(0.2)).unwrap();
+    folder
+}
+
+fn wall(shift: f32) -> RgbImage {
+    RgbImage::from_fn(SIZE.0, SIZE.1, |x, y| {
+        let (x, y) = (x as f32 + shift, y as f32);
+        let value = |phase: f32| 128.0 + 90.0 * (0.4 * x + phase).sin() * (0.33 * y + 0.07 * x - phase).cos();
+        Rgb([value(0.0) as u8, value(0.8) as u8, value(1.9) as u8])
+    })
+}

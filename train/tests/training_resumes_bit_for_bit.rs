@@ -1,0 +1,87 @@
+//! A run that is stopped and resumed ends with the very weights of one that was not.
+
+mod footage;
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use parallax_train::data::Supervision;
+use parallax_train::device::ChosenDevice;
+use parallax_train::pretraining::{PretrainConfig, pretrain, resume};
+use parallax_train::training::{LoopConfig, Schedule, checkpoint::read_state};
+
+fn cpu() -> ChosenDevice {
+    ChosenDevice { device: Device::flex(), name: "cpu (flex)".into(), reason: "test".into() }
+}
+
+fn config(data: &Path, steps: u64) -> PretrainConfig {
+    PretrainConfig {
+        from: vec![Supervision::Video, Supervision::Stereo],
+        data: vec![data.to_path_buf()],
+        camera: None,
+        right_camera: None,
+        network: parallax_models::Network::Slim,
+        width: 64,
+        height: 32,
+        batch: 2,
+        frame_gap: 1,
+        seed: 3,
+        init: None,
+        memory: 1 << 20,
+        metres_per_unit: None,
+        steps: LoopConfig {
+            steps,
+            learning_rate: 1e-3,
+            schedule: Schedule::Constant,
+            save_every: 0,
+            picture_every: 0,
+            loader_threads: 2,
+        },
+    }
+}
+
+fn files(run: &Path) -> Vec<Vec<u8>> {
+    ["model.safetensors", "pose.safetensors"].map(|name| std::fs::read(run.join(name)).unwrap()).into()
+}
+
+#[test]
+fn three_steps_and_three_more_are_six_steps() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = footage::stereo_drive(folder.path(), 6);
+    let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
+    pretrain(config(&data, 6), &whole, &cpu()).unwrap();
+    pretrain(config(&data, 3), &parts, &cpu()).unwrap();
+    assert_ne!(files(&whole), files(&parts));
+    let trained = resume(&parts, Some(6), &cpu()).unwrap();
+    assert_eq!(trained.step, 6);
+    assert!(files(&whole) == files(&parts), "the weights differ");
+}
+
+#[test]
+fn a_run_leaves_everything_that_a_run_folder_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = footage::stereo_drive(folder.path(), 4);
+    let run = folder.path().join("run");
+    pretrain(config(&data, 2), &run, &cpu()).unwrap();
+    for name in ["run.toml", "model.safetensors", "optimizer.bpk", "state.json", "log.jsonl", "losses.png", "samples"] {
+        assert!(run.join(name).exists(), "{name} is missing");
+    }
+    let opened = parallax_train::training::RunFolder::open(&run).unwrap();
+    assert_eq!(read_state(&opened).unwrap().step, 2);
+    let leftovers = std::fs::read_dir(&run).unwrap().filter(|entry| {
+        entry.as_ref().unwrap().file_name().to_string_lossy().contains("partial")
+    });
+    assert_eq!(leftovers.count(), 0);
+}
+
+#[test]
+fn a_run_whose_recording_has_changed_is_not_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = footage::stereo_drive(folder.path(), 4);
+    let run = folder.path().join("run");
+    pretrain(config(&data, 1), &run, &cpu()).unwrap();
+    std::fs::remove_file(data.join("frames/000003.png")).unwrap();
+    std::fs::remove_file(data.join("frames_right/000003.png")).unwrap();
+    let Err(error) = resume(&run, Some(2), &cpu()) else { panic!("it was resumed") };
+    assert!(error.to_string().contains("run was started with"), "{error}");
+}
