@@ -1,0 +1,82 @@
+//! `parallax-train export`: a run's network as a float ONNX model that says how to prepare its input.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use burn::tensor::Device;
+use clap::Args;
+use parallax_core::files::write_atomically;
+use parallax_models::{DepthNetwork, SegmentationNetwork};
+use parallax_train::quantize::graph;
+use parallax_train::training::{RunDescription, RunFolder, RunKind};
+
+use super::Outcome;
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  parallax-train export runs/slim --out model.onnx")]
+pub(crate) struct ExportArgs {
+    /// The run folder.
+    pub(crate) run: PathBuf,
+    /// The ONNX file to write.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// One JSON object on stdout.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
+    let folder = RunFolder::open(&args.run)?;
+    let description = folder.description()?;
+    let (width, height) = (description.input.width as usize, description.input.height as usize);
+    let (device, weights) = (Device::flex(), folder.weights_path());
+    let bytes = match description.kind {
+        RunKind::Depth => DepthNetwork::load(&weights, &device)?.to_onnx(width, height)?,
+        RunKind::Segmentation => SegmentationNetwork::load(&weights, &device)?.to_onnx(width, height)?,
+    };
+    let bytes = with_contract(&bytes, &folder, &description)?;
+    write_atomically(&args.out, |file| file.write_all(&bytes))?;
+    show(args, &description, bytes.len());
+    Ok(Outcome::Done)
+}
+
+/// Adds what whoever runs the model must know: the input contract, the classes, where it comes from.
+fn with_contract(bytes: &[u8], folder: &RunFolder, description: &RunDescription) -> anyhow::Result<Vec<u8>> {
+    let mut model = graph::decode(bytes)?;
+    graph::set_metadata(&mut model, graph::MODEL_INPUT, &serde_json::to_string(&description.input)?);
+    graph::set_metadata(&mut model, "parallax.network", &description.network);
+    graph::set_metadata(&mut model, "parallax.version", env!("CARGO_PKG_VERSION"));
+    graph::set_metadata(&mut model, "parallax.seed", &description.seed.to_string());
+    if description.kind == RunKind::Segmentation {
+        let classes = super::pack::classes_of(folder)?;
+        let names: Vec<&str> = classes.names().collect();
+        graph::set_metadata(&mut model, "parallax.classes", &serde_json::to_string(&names)?);
+    }
+    Ok(graph::encode(&model))
+}
+
+#[expect(clippy::print_stdout, reason = "results belong on stdout")]
+fn show(args: &ExportArgs, description: &RunDescription, bytes: usize) {
+    let input = description.input;
+    let output = match description.kind {
+        RunKind::Depth => "disparity",
+        RunKind::Segmentation => "logits",
+    };
+    if args.json {
+        let object = serde_json::json!({
+            "out": args.out,
+            "bytes": bytes,
+            "network": description.network,
+            "output": output,
+            "width": input.width,
+            "height": input.height,
+        });
+        println!("{object}");
+    } else {
+        let (network, width, height) = (&description.network, input.width, input.height);
+        println!("{network}, {width}x{height}, output {output}, {:.2} MB", bytes as f64 / 1e6);
+        println!("wrote {}", args.out.display());
+    }
+}

@@ -1,0 +1,278 @@
+//! Packing: a model with everything that is needed to run it elsewhere, and a golden frame to notice when it would give
+//! wrong masks there.
+//!
+//! The golden mask is what the packed model itself gives for the golden frame, through the same input contract, engine and
+//! argmax as on the board.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+use std::path::Path;
+
+use image::{GrayImage, ImageFormat, RgbImage};
+use parallax_core::bundle::{self, Arithmetic, BundleManifest, BundledModel, Golden, Training};
+use parallax_core::files::sha256_of_bytes;
+use parallax_core::labels::{Classes, LabelMap};
+use parallax_core::model_input::ModelInput;
+use parallax_core::model_output::mask_from_logits;
+use tract_onnx::pb::ModelProto;
+
+use crate::quantize::runner::Runner;
+use crate::quantize::{QuantizeError, graph};
+
+/// File names in a bundle.
+const GOLDEN_FRAME: &str = "golden.png";
+const GOLDEN_MASK: &str = "golden_mask.png";
+
+/// What can go wrong while packing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PackError {
+    /// The model cannot be read or run.
+    #[error(transparent)]
+    Model(#[from] QuantizeError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Core(#[from] parallax_core::Error),
+    /// The model does not fit the contract.
+    #[error("the {role} model takes {found:?}, its input contract says {expected:?}")]
+    WrongInput {
+        /// Which model.
+        role: String,
+        /// `[1, 3, height, width]` from the contract.
+        expected: Vec<usize>,
+        /// What the model takes.
+        found: Vec<usize>,
+    },
+    /// The model gives another number of classes.
+    #[error("the {role} model gives {found:?}, expected {expected:?} for {classes} classes")]
+    WrongOutput {
+        /// Which model.
+        role: String,
+        /// `[1, classes, height, width]`.
+        expected: Vec<usize>,
+        /// What the model gives.
+        found: Vec<usize>,
+        /// Classes of the run.
+        classes: usize,
+    },
+    /// A picture could not be encoded.
+    #[error("cannot encode the golden pictures: {0}")]
+    Encoding(#[from] image::ImageError),
+}
+
+impl PackError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Model(error) => error.hint(),
+            Self::Core(error) => error.hint(),
+            Self::WrongInput { .. } => Some("export the model again from the run given with --run"),
+            Self::WrongOutput { .. } => {
+                Some("only segmentation models are packed: export a run made by `parallax-train finetune`")
+            }
+            Self::Encoding(_) => None,
+        }
+    }
+}
+
+/// One model to pack.
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// What it is for: `main`, `float`.
+    pub role: String,
+    /// The model, decoded.
+    pub model: ModelProto,
+    /// The file's bytes.
+    pub bytes: Vec<u8>,
+}
+
+impl Part {
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// It is unreadable or no ONNX model.
+    pub fn read(role: &str, path: &Path) -> Result<Self, PackError> {
+        let model = graph::read_model(path)?;
+        let bytes = std::fs::read(path).map_err(parallax_core::Error::io("read", path))?;
+        Ok(Self { role: role.to_owned(), model, bytes })
+    }
+
+    fn arithmetic(&self) -> Arithmetic {
+        let mut nodes = self.model.graph.iter().flat_map(|graph| &graph.node);
+        if nodes.any(|node| graph::is_quantization(&node.op_type)) { Arithmetic::Int8Qdq } else { Arithmetic::Float32 }
+    }
+
+    /// `main.int8.onnx`, `float.onnx`, …
+    fn file_name(&self) -> String {
+        match self.arithmetic() {
+            Arithmetic::Int8Qdq => format!("{}.int8.onnx", self.role),
+            Arithmetic::Float32 => format!("{}.onnx", self.role),
+        }
+    }
+}
+
+/// Everything that goes into a bundle.
+#[derive(Debug)]
+pub struct PackRequest<'a> {
+    /// The bundle's name.
+    pub name: String,
+    /// The models; the first is run by default and makes the golden mask.
+    pub parts: Vec<Part>,
+    /// The input contract of all of them.
+    pub input: ModelInput,
+    /// The classes, in network order.
+    pub classes: Classes,
+    /// Where the models come from.
+    pub training: Training,
+    /// SHA-256 of the camera file, where known.
+    pub camera_sha256: Option<String>,
+    /// The golden frame.
+    pub golden: &'a RgbImage,
+}
+
+/// Writes a bundle to `out`, a folder or a `.tar`, whole or not at all, and opens it again to verify it.
+///
+/// # Errors
+/// A model that does not fit the contract or the classes, or a bundle that cannot be written.
+pub fn pack(out: &Path, request: &PackRequest<'_>) -> Result<BundleManifest, PackError> {
+    let masks = request.parts.iter().map(|part| mask_of(part, request)).collect::<Result<Vec<_>, _>>()?;
+    let frame = png(request.golden)?;
+    let mask = png(&ids(&masks[0], &request.classes))?;
+    let golden = Golden {
+        frame: GOLDEN_FRAME.to_owned(),
+        frame_sha256: sha256_of_bytes(&frame),
+        mask: GOLDEN_MASK.to_owned(),
+        mask_sha256: sha256_of_bytes(&mask),
+    };
+    let models = request.parts.iter().map(|part| BundledModel {
+        role: part.role.clone(),
+        file: part.file_name(),
+        sha256: sha256_of_bytes(&part.bytes),
+        arithmetic: part.arithmetic(),
+    });
+    let manifest = BundleManifest {
+        schema: bundle::SCHEMA,
+        name: request.name.clone(),
+        packed_by: concat!("parallax-train ", env!("CARGO_PKG_VERSION")).to_owned(),
+        input: request.input,
+        models: models.collect(),
+        golden,
+        training: request.training.clone(),
+        camera_sha256: request.camera_sha256.clone(),
+        classes: request.classes.clone(),
+    };
+    let mut files = BTreeMap::from([(GOLDEN_FRAME.to_owned(), frame), (GOLDEN_MASK.to_owned(), mask)]);
+    files.extend(request.parts.iter().map(|part| (part.file_name(), part.bytes.clone())));
+    bundle::write(out, &manifest, &files)?;
+    bundle::Bundle::open(out)?;
+    Ok(manifest)
+}
+
+/// The mask a model gives for the golden frame, at the network's size.
+fn mask_of(part: &Part, request: &PackRequest<'_>) -> Result<LabelMap, PackError> {
+    let (input, classes) = (&request.input, request.classes.len());
+    let (width, height) = (input.width as usize, input.height as usize);
+    let runner = Runner::new(&part.model)?;
+    let (expected, found) = (vec![1, 3, height, width], runner.input_shape().to_vec());
+    if expected != found {
+        return Err(PackError::WrongInput { role: part.role.clone(), expected, found });
+    }
+    let mut values = vec![0.0; input.len()];
+    input.prepare(request.golden, &mut values);
+    let outputs = runner.run(&values)?;
+    let (expected, found) = (vec![1, classes, height, width], outputs[0].shape().to_vec());
+    if expected != found {
+        return Err(PackError::WrongOutput { role: part.role.clone(), expected, found, classes });
+    }
+    let mut mask = LabelMap { width: input.width, height: input.height, indices: vec![0; width * height] };
+    mask_from_logits(outputs[0].values()?, classes, &mut mask);
+    Ok(mask)
+}
+
+/// The class ids of a mask as a gray picture.
+fn ids(mask: &LabelMap, classes: &Classes) -> GrayImage {
+    GrayImage::from_fn(mask.width, mask.height, |x, y| {
+        let index = mask.indices[(y * mask.width + x) as usize];
+        image::Luma([classes.picture_value(index)])
+    })
+}
+
+fn png<P>(picture: &image::ImageBuffer<P, Vec<u8>>) -> Result<Vec<u8>, image::ImageError>
+where
+    P: image::PixelWithColorType<Subpixel = u8>,
+{
+    let mut bytes = Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, ImageFormat::Png)?;
+    Ok(bytes.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quantize::tests::{HEIGHT, WIDTH, quantized, unet};
+    use parallax_core::bundle::Bundle;
+
+    fn part(role: &str, model: ModelProto) -> Part {
+        Part { role: role.to_owned(), bytes: graph::encode(&model), model }
+    }
+
+    fn request(golden: &RgbImage) -> PackRequest<'_> {
+        let int8 = quantized(&unet(), None).model;
+        PackRequest {
+            name: "tiny".to_owned(),
+            parts: vec![part("main", int8), part("float", unet())],
+            input: ModelInput::imagenet(WIDTH as u32, HEIGHT as u32),
+            classes: Classes::dense(&[("a", [0; 3]), ("b", [9; 3]), ("c", [200; 3])]),
+            training: Training {
+                network: "tiny".to_owned(),
+                transfer: "whole".to_owned(),
+                seed: 3,
+                labelled: vec!["000".to_owned()],
+                labelled_sha256: Vec::new(),
+            },
+            camera_sha256: None,
+            golden,
+        }
+    }
+
+    fn frame() -> RgbImage {
+        RgbImage::from_fn(40, 30, |x, y| image::Rgb([(x * 6) as u8, (y * 8) as u8, (x * y) as u8]))
+    }
+
+    #[test]
+    fn a_packed_bundle_opens_and_its_golden_mask_is_what_its_first_model_gives() {
+        let folder = tempfile::tempdir().unwrap();
+        let golden = frame();
+        let mut request = request(&golden);
+        request.classes.entries[2].id = 77;
+        for name in ["bundle", "bundle.tar"] {
+            let path = folder.path().join(name);
+            pack(&path, &request).unwrap();
+            let bundle = Bundle::open(&path).unwrap();
+            let models = &bundle.manifest().models;
+            assert_eq!((models[0].arithmetic, models[0].file.as_str()), (Arithmetic::Int8Qdq, "main.int8.onnx"));
+            assert_eq!((models[1].arithmetic, models[1].file.as_str()), (Arithmetic::Float32, "float.onnx"));
+            assert_eq!(bundle.golden_frame().unwrap(), golden);
+            let expected = ids(&mask_of(&request.parts[0], &request).unwrap(), &request.classes);
+            assert_eq!(bundle.golden_mask().unwrap(), expected);
+            assert!(expected.iter().any(|id| *id == 77), "the mask holds class ids, not positions");
+        }
+    }
+
+    #[test]
+    fn a_model_that_does_not_fit_is_refused_and_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bundle");
+        let golden = frame();
+        let mut fewer = request(&golden);
+        fewer.classes.entries.pop();
+        assert!(matches!(pack(&path, &fewer), Err(PackError::WrongOutput { classes: 2, .. })));
+        let mut larger = request(&golden);
+        larger.input = ModelInput::imagenet(32, 32);
+        assert!(matches!(pack(&path, &larger), Err(PackError::WrongInput { .. })));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        pack(&path, &request(&golden)).unwrap();
+        assert!(pack(&path, &request(&golden)).is_err(), "a bundle is not overwritten");
+    }
+}

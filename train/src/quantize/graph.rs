@@ -1,0 +1,263 @@
+//! Reading and writing ONNX: constants, metadata, who produces a tensor and who reads it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use parallax_core::model_input::ModelInput;
+use prost::Message as _;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto};
+
+use super::{QuantizeError, Result};
+
+/// The oldest operator set with per-axis QuantizeLinear.
+const OLDEST_OPSET: i64 = 13;
+
+/// Reads an ONNX file.
+///
+/// # Errors
+/// An unreadable file, or one that is not an ONNX model with a graph.
+pub fn read_model(path: &Path) -> Result<ModelProto> {
+    let bytes = std::fs::read(path).map_err(|source| QuantizeError::Unreadable { path: path.to_path_buf(), source })?;
+    let not_onnx = |reason: String| QuantizeError::NotOnnx { path: path.to_path_buf(), reason };
+    let model = ModelProto::decode(bytes.as_slice()).map_err(|error| not_onnx(error.to_string()))?;
+    let nodes = model.graph.as_ref().map_or(0, |graph| graph.node.len());
+    if nodes == 0 {
+        return Err(not_onnx("it has no operators; the file may be truncated".to_owned()));
+    }
+    Ok(model)
+}
+
+/// Decodes a model that is in memory.
+///
+/// # Errors
+/// Bytes that are no ONNX model.
+pub fn decode(bytes: &[u8]) -> Result<ModelProto> {
+    ModelProto::decode(bytes).map_err(|error| QuantizeError::Unsupported(error.to_string()))
+}
+
+/// The bytes of an ONNX file.
+pub fn encode(model: &ModelProto) -> Vec<u8> {
+    model.encode_to_vec()
+}
+
+/// The model's graph.
+///
+/// # Errors
+/// A model without one.
+pub fn graph(model: &ModelProto) -> Result<&GraphProto> {
+    model.graph.as_ref().ok_or_else(|| QuantizeError::Unsupported("the model has no graph".to_owned()))
+}
+
+fn graph_mut(model: &mut ModelProto) -> Result<&mut GraphProto> {
+    model.graph.as_mut().ok_or_else(|| QuantizeError::Unsupported("the model has no graph".to_owned()))
+}
+
+/// The metadata entry `key`.
+pub fn metadata<'a>(model: &'a ModelProto, key: &str) -> Option<&'a str> {
+    model.metadata_props.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
+}
+
+/// Sets the metadata entry `key`.
+pub fn set_metadata(model: &mut ModelProto, key: &str, value: &str) {
+    model.metadata_props.retain(|entry| entry.key != key);
+    model.metadata_props.push(StringStringEntryProto { key: key.to_owned(), value: value.to_owned() });
+}
+
+/// The metadata entry that says how to prepare the model's input, as JSON.
+pub const MODEL_INPUT: &str = "parallax.model_input";
+
+/// How to prepare the model's input, from its metadata.
+///
+/// # Errors
+/// No such entry, or one that makes no sense.
+pub fn model_input(model: &ModelProto) -> Result<ModelInput> {
+    let text = metadata(model, MODEL_INPUT).ok_or(QuantizeError::NoModelInput { key: MODEL_INPUT })?;
+    let bad = |reason: String| QuantizeError::BadMetadata { key: MODEL_INPUT.to_owned(), reason };
+    let input: ModelInput = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
+    input.validate().map_err(bad)?;
+    Ok(input)
+}
+
+/// Turns `Constant` nodes into initializers, so that every constant is found in one place.
+///
+/// # Errors
+/// A `Constant` node without a tensor value.
+pub fn lift_constants(model: &mut ModelProto) -> Result<()> {
+    let graph = graph_mut(model)?;
+    let (constants, nodes): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut graph.node).into_iter().partition(|node| node.op_type == "Constant");
+    graph.node = nodes;
+    for node in constants {
+        let name = node.output.first().cloned().unwrap_or_default();
+        let unsupported = || QuantizeError::BadTensor { tensor: name.clone(), reason: "no tensor value".to_owned() };
+        let attribute = node.attribute.first().ok_or_else(unsupported)?;
+        let mut tensor = match attribute.name.as_str() {
+            "value" => attribute.t.clone().ok_or_else(unsupported)?,
+            "value_float" => float_tensor(&name, &[], &[attribute.f]),
+            "value_floats" => float_tensor(&name, &[attribute.floats.len()], &attribute.floats),
+            "value_int" => int64_tensor(&name, &[], &[attribute.i]),
+            "value_ints" => int64_tensor(&name, &[attribute.ints.len()], &attribute.ints),
+            _ => return Err(unsupported()),
+        };
+        tensor.name.clone_from(&name);
+        graph.initializer.push(tensor);
+    }
+    Ok(())
+}
+
+/// Checks that a model can be quantized at all: a recent operator set, one input, no quantization yet, finite weights.
+///
+/// # Errors
+/// The first of these that does not hold.
+pub fn check_float(model: &ModelProto) -> Result<()> {
+    let opset = model.opset_import.iter().find(|set| set.domain.is_empty()).map_or(0, |set| set.version);
+    if opset < OLDEST_OPSET {
+        return Err(QuantizeError::Unsupported(format!("expected operator set {OLDEST_OPSET} or newer, got {opset}")));
+    }
+    let graph = graph(model)?;
+    if let Some(node) = graph.node.iter().find(|node| is_quantization(&node.op_type)) {
+        return Err(QuantizeError::AlreadyQuantized { node: node_name(node), operator: node.op_type.clone() });
+    }
+    for tensor in graph.initializer.iter().filter(|tensor| tensor.data_type == DataType::Float as i32) {
+        if let Some(value) = floats(tensor)?.into_iter().find(|value| !value.is_finite()) {
+            return Err(QuantizeError::NonFiniteWeight { tensor: tensor.name.clone(), value });
+        }
+    }
+    inputs(graph).map(|_| ())
+}
+
+/// Whether an operator belongs to a quantized model.
+pub fn is_quantization(operator: &str) -> bool {
+    matches!(
+        operator,
+        "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" | "ConvInteger" | "MatMulInteger"
+    ) || operator.starts_with("QLinear")
+}
+
+/// The graph's one true input (initializers may be listed as inputs too).
+///
+/// # Errors
+/// None, or more than one.
+pub fn inputs(graph: &GraphProto) -> Result<&str> {
+    let constants = constants(graph);
+    let mut names = graph.input.iter().map(|input| input.name.as_str()).filter(|name| !constants.contains_key(name));
+    match (names.next(), names.next()) {
+        (Some(name), None) => Ok(name),
+        (first, _) => Err(QuantizeError::Unsupported(format!(
+            "expected one input, got {}",
+            if first.is_none() { "none" } else { "several" }
+        ))),
+    }
+}
+
+/// A name for messages: the node's own, else its first output's.
+pub fn node_name(node: &NodeProto) -> String {
+    if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() }
+}
+
+/// Initializers by name.
+pub fn constants(graph: &GraphProto) -> HashMap<&str, &TensorProto> {
+    graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect()
+}
+
+/// Which node writes each tensor.
+pub fn producers(graph: &GraphProto) -> HashMap<&str, usize> {
+    let written = graph.node.iter().enumerate();
+    written.flat_map(|(index, node)| node.output.iter().map(move |name| (name.as_str(), index))).collect()
+}
+
+/// Which nodes read each tensor, in graph order.
+pub fn consumers(graph: &GraphProto) -> HashMap<&str, Vec<usize>> {
+    let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, node) in graph.node.iter().enumerate() {
+        for name in node.input.iter().filter(|name| !name.is_empty()) {
+            readers.entry(name).or_default().push(index);
+        }
+    }
+    readers
+}
+
+/// The float values of an initializer, in row-major order.
+///
+/// # Errors
+/// Another data type, data in another file, or a length that does not fit the shape.
+pub fn floats(tensor: &TensorProto) -> Result<Vec<f32>> {
+    let bad = |reason: String| QuantizeError::BadTensor { tensor: tensor.name.clone(), reason };
+    if tensor.data_type != DataType::Float as i32 {
+        return Err(bad(format!("expected 32-bit floats, got ONNX data type {}", tensor.data_type)));
+    }
+    if !tensor.external_data.is_empty() {
+        return Err(bad("its data is in another file".to_owned()));
+    }
+    let values = if tensor.raw_data.is_empty() {
+        tensor.float_data.clone()
+    } else {
+        let (values, _rest) = tensor.raw_data.as_chunks::<4>();
+        values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    };
+    let expected: i64 = tensor.dims.iter().product();
+    if values.len() as i64 != expected {
+        return Err(bad(format!("expected {expected} values, got {}", values.len())));
+    }
+    Ok(values)
+}
+
+fn tensor(name: &str, shape: &[usize], data_type: DataType, raw_data: Vec<u8>) -> TensorProto {
+    let dims = shape.iter().map(|size| *size as i64).collect();
+    TensorProto { dims, data_type: data_type as i32, name: name.to_owned(), raw_data, ..TensorProto::default() }
+}
+
+/// An f32 initializer.
+pub fn float_tensor(name: &str, shape: &[usize], values: &[f32]) -> TensorProto {
+    tensor(name, shape, DataType::Float, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
+/// An s8 initializer.
+pub fn int8_tensor(name: &str, shape: &[usize], values: &[i8]) -> TensorProto {
+    tensor(name, shape, DataType::Int8, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
+/// A u8 initializer.
+pub fn uint8_tensor(name: &str, shape: &[usize], values: &[u8]) -> TensorProto {
+    tensor(name, shape, DataType::Uint8, values.to_vec())
+}
+
+/// An int32 initializer.
+pub fn int32_tensor(name: &str, shape: &[usize], values: &[i32]) -> TensorProto {
+    tensor(name, shape, DataType::Int32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
+/// An int64 initializer.
+pub fn int64_tensor(name: &str, shape: &[usize], values: &[i64]) -> TensorProto {
+    tensor(name, shape, DataType::Int64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
+/// A node with the default domain.
+pub fn node(operator: &str, name: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        op_type: operator.to_owned(),
+        name: name.to_owned(),
+        input: inputs.iter().map(|input| (*input).to_owned()).collect(),
+        output: vec![output.to_owned()],
+        ..NodeProto::default()
+    }
+}
+
+/// An integer attribute.
+pub fn int_attribute(name: &str, value: i64) -> AttributeProto {
+    // 2 is AttributeProto.AttributeType.INT.
+    AttributeProto { name: name.to_owned(), i: value, r#type: 2, ..AttributeProto::default() }
+}
+
+/// An attribute of several integers.
+pub fn ints_attribute(name: &str, values: &[i64]) -> AttributeProto {
+    // 7 is AttributeProto.AttributeType.INTS.
+    AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..AttributeProto::default() }
+}
+
+/// The text attribute `name` of a node.
+pub fn text_attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a str> {
+    let attribute = node.attribute.iter().find(|attribute| attribute.name == name)?;
+    std::str::from_utf8(&attribute.s).ok()
+}

@@ -1,0 +1,261 @@
+//! Which tensors become u8, which of them share one scale, and what stays in float.
+//!
+//! | operator | treatment |
+//! |---|---|
+//! | Conv with constant weights | u8 in, u8 out, s8 weights, int32 bias |
+//! | Add, Elu, Sigmoid, Mul, … | u8 in, u8 out, a scale of its own |
+//! | Relu after Conv or Add | gone: the u8 range starts at zero, so clamping is the ReLU |
+//! | MaxPool, Resize, Pad, Reshape, … | moves or averages values: its output keeps its input's scale, no requantisation |
+//! | Concat | one scale with every input whose range is at least half of the whole (and that has no fused Relu beside negative values); any other input is requantised |
+//! | anything else | left in float and listed |
+
+use std::collections::{HashMap, HashSet};
+
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+
+use super::Result;
+use super::graph;
+
+/// What an operator does to the scale of its tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// A convolution with constant weights.
+    Convolution,
+    /// Computes new values: the output gets a scale of its own.
+    Computes,
+    /// Moves, repeats, picks or averages values: the output keeps the input's scale.
+    Moves,
+    /// Joins tensors along an axis.
+    Joins,
+    /// Stays in float.
+    Float,
+}
+
+/// An operator that stays in float.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LeftInFloat {
+    /// The node.
+    pub node: String,
+    /// Its operator.
+    pub operator: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A tensor that becomes u8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuantizedTensor {
+    /// Its name in the float model.
+    pub name: String,
+    /// The operator that computes it (`Conv` for a Conv followed by a fused Relu), or `input`.
+    pub operator: String,
+    /// The node that computes it.
+    pub node: String,
+    /// The tensor whose scale it keeps, for [`Treatment::Moves`].
+    pub keeps_scale_of: Option<String>,
+    /// The tensors it joins, for [`Treatment::Joins`].
+    pub joins: Vec<String>,
+    /// Whether a Relu was fused into it.
+    pub relu: FusedRelu,
+}
+
+/// Whether a Relu was fused into a tensor's u8 range.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum FusedRelu {
+    /// No Relu, or one that is still there.
+    #[default]
+    No,
+    /// The clamp at the lower end of the range is the Relu.
+    Yes,
+}
+
+/// What becomes of every operator and tensor of a model.
+#[derive(Debug, Clone, Default)]
+pub struct Layout {
+    /// The model's input.
+    pub input: String,
+    /// The model's outputs.
+    pub outputs: Vec<String>,
+    /// Treatment of each node, in graph order.
+    pub treatments: Vec<Treatment>,
+    /// Relu nodes that disappear: the tensor before each, by node index.
+    pub fused_relus: HashMap<usize, String>,
+    /// The tensor that takes the place of the one before a fused Relu: the Relu's output.
+    pub renamed: HashMap<String, String>,
+    /// u8 tensors in the order in which they are computed.
+    pub tensors: Vec<QuantizedTensor>,
+    /// What stays in float.
+    pub left_in_float: Vec<LeftInFloat>,
+}
+
+impl Layout {
+    /// Decides for a float model whose constants are initializers and whose nodes are in topological order.
+    ///
+    /// # Errors
+    /// A model without a graph or with several inputs.
+    pub fn of(model: &ModelProto) -> Result<Self> {
+        let graph = graph::graph(model)?;
+        let mut layout = Self {
+            input: graph::inputs(graph)?.to_owned(),
+            outputs: graph.output.iter().map(|output| output.name.clone()).collect(),
+            ..Self::default()
+        };
+        layout.find_fused_relus(graph);
+        layout.find_treatments(graph);
+        layout.find_tensors(graph);
+        Ok(layout)
+    }
+
+    /// A Relu disappears into the Conv or Add before it when nothing else reads what is between them.
+    fn find_fused_relus(&mut self, graph: &GraphProto) {
+        let (producers, consumers) = (graph::producers(graph), graph::consumers(graph));
+        for (index, relu) in graph.node.iter().enumerate().filter(|(_, node)| node.op_type == "Relu") {
+            let Some(before) = relu.input.first() else { continue };
+            let Some(producer) = producers.get(before.as_str()).map(|index| &graph.node[*index]) else { continue };
+            let only_reader = consumers.get(before.as_str()).is_some_and(|readers| readers.len() == 1);
+            if matches!(producer.op_type.as_str(), "Conv" | "Add") && only_reader && !self.outputs.contains(before) {
+                self.fused_relus.insert(index, before.clone());
+                self.renamed.insert(before.clone(), relu.output[0].clone());
+            }
+        }
+    }
+
+    fn find_treatments(&mut self, graph: &GraphProto) {
+        let constants = graph::constants(graph);
+        let mut quantized: HashSet<&str> = HashSet::from([self.input.as_str()]);
+        let mut treatments = Vec::with_capacity(graph.node.len());
+        let mut left = Vec::new();
+        for (index, node) in graph.node.iter().enumerate() {
+            let treatment = match treatment(node, &constants, &quantized) {
+                _ if self.fused_relus.contains_key(&index) => Treatment::Computes,
+                Ok(treatment) => treatment,
+                Err(reason) => {
+                    let (name, operator) = (graph::node_name(node), node.op_type.clone());
+                    left.push(LeftInFloat { node: name, operator, reason: reason.to_owned() });
+                    Treatment::Float
+                }
+            };
+            if treatment != Treatment::Float {
+                quantized.extend(node.output.iter().map(String::as_str));
+            }
+            treatments.push(treatment);
+        }
+        self.treatments = treatments;
+        self.left_in_float = left;
+    }
+
+    fn find_tensors(&mut self, graph: &GraphProto) {
+        let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+        let before_relu: HashSet<&str> = self.fused_relus.values().map(String::as_str).collect();
+        let mut known: HashSet<String> = HashSet::new();
+        let mut tensors = Vec::new();
+        for (index, node) in graph.node.iter().enumerate() {
+            let treatment = self.treatments[index];
+            if treatment == Treatment::Float {
+                continue;
+            }
+            let data_inputs = data_inputs(node, treatment).filter(|name| !constants.contains(name));
+            for name in data_inputs.filter(|name| !before_relu.contains(name)) {
+                // An input that a float operator (or nobody) computes is quantized just before it is read.
+                if known.insert(name.to_owned()) {
+                    tensors.push(QuantizedTensor::plain(name, "input", name));
+                }
+            }
+            let output = &node.output[0];
+            if before_relu.contains(output.as_str()) || !known.insert(output.clone()) {
+                continue;
+            }
+            let mut tensor = QuantizedTensor::plain(output, &node.op_type, &graph::node_name(node));
+            match treatment {
+                Treatment::Moves => tensor.keeps_scale_of = node.input.first().cloned(),
+                Treatment::Joins => tensor.joins.clone_from(&node.input),
+                _ => {}
+            }
+            if let Some(producer) = self.fused_relus.get(&index).and_then(|before| producer_of(graph, before)) {
+                tensor.operator = format!("{}+Relu", producer.op_type);
+                tensor.node = graph::node_name(producer);
+                tensor.relu = FusedRelu::Yes;
+            }
+            tensors.push(tensor);
+        }
+        self.tensors = tensors;
+    }
+}
+
+impl QuantizedTensor {
+    fn plain(name: &str, operator: &str, node: &str) -> Self {
+        let (name, operator, node) = (name.to_owned(), operator.to_owned(), node.to_owned());
+        Self { name, operator, node, keeps_scale_of: None, joins: Vec::new(), relu: FusedRelu::No }
+    }
+
+    /// Whether its u8 range must start at zero.
+    pub fn is_rectified(&self) -> bool {
+        self.relu == FusedRelu::Yes
+    }
+}
+
+fn producer_of<'a>(graph: &'a GraphProto, tensor: &str) -> Option<&'a NodeProto> {
+    graph.node.iter().find(|node| node.output.iter().any(|name| name == tensor))
+}
+
+/// The inputs that carry pictures, not weights, sizes or axes.
+fn data_inputs(node: &NodeProto, treatment: Treatment) -> impl Iterator<Item = &str> {
+    let count = match treatment {
+        Treatment::Convolution | Treatment::Moves => 1,
+        Treatment::Computes | Treatment::Joins => node.input.len(),
+        Treatment::Float => 0,
+    };
+    node.input.iter().take(count).map(String::as_str).filter(|name| !name.is_empty())
+}
+
+/// How an operator is treated, or why it stays in float.
+fn treatment(
+    node: &NodeProto,
+    constants: &HashMap<&str, &TensorProto>,
+    quantized: &HashSet<&str>,
+) -> std::result::Result<Treatment, &'static str> {
+    let constant = |index: usize| node.input.get(index).is_some_and(|name| constants.contains_key(name.as_str()));
+    let from_quantized = node.input.first().is_some_and(|name| quantized.contains(name.as_str()));
+    if node.output.len() != 1 || !node.domain.is_empty() {
+        return Err("several outputs, or an operator outside the default domain");
+    }
+    match node.op_type.as_str() {
+        "Conv" if !constant(1) => Err("its weights are not constant"),
+        "Conv" if node.input.len() > 2 && !node.input[2].is_empty() && !constant(2) => Err("its bias is not constant"),
+        "Conv" => Ok(Treatment::Convolution),
+        "Add" | "Mul" | "Sub" if constant(0) || constant(1) => Err("one operand is constant"),
+        "Add" | "Mul" | "Sub" | "Relu" | "Elu" | "Sigmoid" | "Tanh" | "LeakyRelu" | "HardSwish" | "HardSigmoid"
+        | "AveragePool" | "GlobalAveragePool" => Ok(Treatment::Computes),
+        "Concat" if (0..node.input.len()).any(constant) => Err("one operand is constant"),
+        "Concat" => Ok(Treatment::Joins),
+        "Resize" if graph::text_attribute(node, "mode") == Some("cubic") => {
+            Err("cubic interpolation leaves its input's range")
+        }
+        "Pad" if !matches!(graph::text_attribute(node, "mode"), None | Some("constant" | "reflect" | "edge")) => {
+            Err("this padding mode is not handled")
+        }
+        "Pad" if !pads_with_zero(node, constants) => Err("it pads with something other than zero"),
+        "MaxPool" | "Resize" | "Pad" | "Reshape" | "Flatten" | "Transpose" | "Slice" | "Squeeze" | "Unsqueeze"
+        | "Expand" | "Tile" | "DepthToSpace" | "SpaceToDepth" | "Identity"
+            if from_quantized =>
+        {
+            Ok(Treatment::Moves)
+        }
+        "MaxPool" | "Resize" | "Pad" | "Reshape" | "Flatten" | "Transpose" | "Slice" | "Squeeze" | "Unsqueeze"
+        | "Expand" | "Tile" | "DepthToSpace" | "SpaceToDepth" | "Identity" => Err("its input is in float"),
+        _ => Err("no int8 form is known for this operator"),
+    }
+}
+
+/// Whether a Pad repeats the picture, or surrounds it with zeros, which every u8 grid holds exactly.
+fn pads_with_zero(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> bool {
+    let repeats = matches!(graph::text_attribute(node, "mode"), Some("reflect" | "edge"));
+    match node.input.get(2).map(String::as_str) {
+        None | Some("") => true,
+        Some(_) if repeats => true,
+        Some(name) => constants
+            .get(name)
+            .and_then(|tensor| graph::floats(tensor).ok())
+            .is_some_and(|values| values.iter().all(|value| *value == 0.0)),
+    }
+}

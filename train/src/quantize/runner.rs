@@ -1,0 +1,100 @@
+//! A model in tract, with any of its tensors as outputs.
+
+use std::sync::Arc;
+
+use tract_onnx::pb::{ModelProto, ValueInfoProto};
+use tract_onnx::prelude::*;
+
+use super::{QuantizeError, Result, graph};
+
+/// A model ready to run: one picture in, the chosen tensors out.
+#[derive(Debug)]
+pub struct Runner {
+    plan: Arc<TypedRunnableModel>,
+    input_shape: Vec<usize>,
+}
+
+impl Runner {
+    /// A runner that gives the model's own outputs.
+    ///
+    /// # Errors
+    /// An operator or a shape that tract does not know.
+    pub fn new(model: &ModelProto) -> Result<Self> {
+        Self::load(model.clone())
+    }
+
+    /// A runner that gives the tensors `names`, in that order. The input itself cannot be among them: tract forgets its
+    /// shape then.
+    ///
+    /// # Errors
+    /// As [`Runner::new`].
+    pub fn with_outputs(model: &ModelProto, names: &[String]) -> Result<Self> {
+        let mut model = model.clone();
+        if let Some(graph) = model.graph.as_mut() {
+            graph.output =
+                names.iter().map(|name| ValueInfoProto { name: name.clone(), ..ValueInfoProto::default() }).collect();
+        }
+        Self::load(model)
+    }
+
+    fn load(mut model: ModelProto) -> Result<Self> {
+        // tract checks shapes of inner tensors against these; exporters get them wrong after graph passes.
+        if let Some(graph) = model.graph.as_mut() {
+            graph.value_info.clear();
+        }
+        graph::graph(&model)?;
+        let load = |error: TractError| QuantizeError::tract("load", &error);
+        let model = tract_onnx::onnx().model_for_proto_model(&model).map_err(load)?;
+        let model = model.into_optimized().map_err(load)?;
+        let fact = model.input_fact(0).map_err(load)?;
+        let shape = fact.shape.as_concrete().map(<[usize]>::to_vec);
+        let input_shape = shape.ok_or_else(|| {
+            QuantizeError::Unsupported(format!("expected a static input shape, got {:?}", fact.shape))
+        })?;
+        Ok(Self { plan: model.into_runnable().map_err(load)?, input_shape })
+    }
+
+    /// The input's shape, `[1, 3, height, width]` for our networks.
+    pub fn input_shape(&self) -> &[usize] {
+        &self.input_shape
+    }
+
+    /// Runs the model on one prepared picture.
+    ///
+    /// # Shapes
+    /// - `input`: as [`Runner::input_shape`], row-major
+    /// - result: one tensor per output
+    ///
+    /// # Errors
+    /// A wrong number of values, or an operator that fails.
+    pub fn run(&self, input: &[f32]) -> Result<Vec<Output>> {
+        let expected = self.input_shape.iter().product();
+        if input.len() != expected {
+            return Err(QuantizeError::WrongInput { expected, found: input.len() });
+        }
+        let run = |error: TractError| QuantizeError::tract("run", &error);
+        let input = Tensor::from_shape(&self.input_shape, input).map_err(run)?;
+        let outputs = self.plan.run(tvec!(input.into_tvalue())).map_err(run)?;
+        Ok(outputs.into_iter().map(Output).collect())
+    }
+}
+
+/// One tensor that a model computed.
+#[derive(Debug)]
+pub struct Output(TValue);
+
+impl Output {
+    /// Its shape.
+    pub fn shape(&self) -> &[usize] {
+        self.0.shape()
+    }
+
+    /// Its values in row-major order.
+    ///
+    /// # Errors
+    /// A tensor that is not f32.
+    pub fn values(&self) -> Result<&[f32]> {
+        let wrong = |error: TractError| QuantizeError::tract("run", &error);
+        self.0.try_as_plain_ram().map_err(wrong)?.as_slice::<f32>().map_err(wrong)
+    }
+}
