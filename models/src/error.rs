@@ -84,9 +84,13 @@ impl ModelError {
                 Some(format!("the nearest size that works is {}x{}", near(width), near(height)))
             }
             Self::WrongNetwork { .. } => Some("choose the network the weights were trained with (see run.toml)".into()),
-            Self::Mismatch { .. } => Some("the file may come from another network, class count or program version".into()),
+            Self::Mismatch { .. } => {
+                Some("the file may come from another network, class count or program version".into())
+            }
             Self::NoTorchvisionWeights(_) => Some("use resnet18 or resnet50, or start from random weights".into()),
-            Self::Unreadable { .. } => Some("check the path; a run folder holds its weights in model.safetensors".into()),
+            Self::Unreadable { .. } => {
+                Some("check the path; a run folder holds its weights in model.safetensors".into())
+            }
             _ => None,
         }
     }

@@ -123,3 +123,64 @@ impl std::str::FromStr for Network {
         found.ok_or_else(|| ModelError::UnknownNetwork(name.into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Distribution, Tensor};
+
+    #[test]
+    fn slim_with_head_stays_within_half_a_giga_mac_at_320x192() {
+        let segmentation = Network::Slim.segmentation(16, 0, &Device::flex()).unwrap();
+        let macs = segmentation.macs(320, 192);
+        assert!(macs <= 500_000_000, "{macs} multiply-accumulates");
+    }
+
+    #[test]
+    fn resnet18_encoder_has_the_published_multiply_accumulates() {
+        // torchvision states 1.814 GMAC for 224x224 including the classifier's 0.5 million.
+        let encoder = Network::Resnet18.encoder().init(&mut Builder::new("test", 0, &Device::flex()));
+        assert!(encoder.macs([224, 224]).abs_diff(1_813_561_344) < 1_000_000, "{}", encoder.macs([224, 224]));
+    }
+
+    #[test]
+    fn disparities_come_finest_first_and_halve_per_scale() {
+        let device = Device::flex();
+        for network in [Network::Slim, Network::Resnet18] {
+            let image = Tensor::random([1, 3, 64, 96], Distribution::Default, &device);
+            for (scale, disparity) in network.depth(0, &device).forward(image).into_iter().enumerate() {
+                let stride = network.finest_stride() << scale;
+                assert_eq!(disparity.dims(), [1, 1, 64 / stride, 96 / stride], "{network}");
+                let (low, high) = (disparity.clone().min().into_scalar::<f32>(), disparity.max().into_scalar::<f32>());
+                assert!(low > 0.0 && high < 1.0, "{network}: {low} to {high}");
+            }
+        }
+    }
+
+    #[test]
+    fn logits_have_the_size_of_the_input_and_pose_six_small_numbers() {
+        let device = Device::flex();
+        let image = Tensor::<4>::random([2, 3, 64, 96], Distribution::Default, &device);
+        let logits = Network::Slim.segmentation(7, 0, &device).unwrap().forward(image.clone());
+        assert_eq!(logits.dims(), [2, 7, 64, 96]);
+        let pose = Network::Slim.pose(0, &device).forward(image.clone(), image);
+        assert_eq!(pose.dims(), [2, 6]);
+        assert!(pose.abs().max().into_scalar::<f32>() < 0.2);
+    }
+
+    #[test]
+    fn names_and_networks_map_both_ways() {
+        for network in Network::ALL {
+            assert_eq!(network.name().parse::<Network>().unwrap(), network);
+        }
+        assert!(matches!("vgg".parse::<Network>(), Err(ModelError::UnknownNetwork(_))));
+    }
+
+    #[test]
+    fn a_size_that_is_no_multiple_of_32_is_refused() {
+        assert!(Network::Slim.check_size(320, 192).is_ok());
+        let error = Network::Slim.check_size(320, 180).unwrap_err();
+        assert_eq!(error.hint().unwrap(), "the nearest size that works is 320x192");
+        assert!(Network::Slim.check_size(0, 32).is_err());
+    }
+}

@@ -121,14 +121,13 @@ impl SegmentationNetwork {
 }
 
 fn save<M: Module>(module: &M, network: Network, part: &str, classes: Option<usize>, path: &Path) -> Result<()> {
-    let mut store = SafetensorsStore::from_file(path)
-        .overwrite(true)
-        .metadata("network", network.name())
-        .metadata("part", part);
+    let mut store =
+        SafetensorsStore::from_file(path).overwrite(true).metadata("network", network.name()).metadata("part", part);
     if let Some(classes) = classes {
         store = store.metadata("classes", classes.to_string());
     }
-    let unwritable = |error: &dyn std::fmt::Display| ModelError::Unwritable { path: path.into(), reason: error.to_string() };
+    let unwritable =
+        |error: &dyn std::fmt::Display| ModelError::Unwritable { path: path.into(), reason: error.to_string() };
     store.collect_from(&module.valid()).map_err(|error| unwritable(&error))
 }
 

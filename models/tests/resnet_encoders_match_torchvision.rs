@@ -1,8 +1,9 @@
 //! The ResNet encoders compute what torchvision's do, in training and in evaluation.
 //!
 //! Weights come from a formula over their names, so that no weight file is needed; the golden values are from
-//! `golden/make_resnet_golden.py`. Tolerance: 1e-4 of a feature map's deviation, which is what two orders of summation
-//! in 32-bit floats leave after 18 to 50 layers.
+//! `golden/make_resnet_golden.py`, computed there in 64-bit floats. Tolerance: 1e-4 of a feature map's deviation, or
+//! three times PyTorch's own 32-bit rounding where that is more (batch norm over the 12 samples of ResNet-50's last
+//! layers amplifies it to 1e-3).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,7 @@ struct Summary {
     count: usize,
     mean: f64,
     deviation: f64,
+    rounding: f64,
     step: usize,
     samples: Vec<f32>,
 }
@@ -33,7 +35,7 @@ struct Summary {
 impl Summary {
     fn assert_matches(&self, what: &str, values: &[f32]) {
         assert_eq!(values.len(), self.count, "{what}");
-        let tolerance = 1e-4 * self.deviation.max(1e-3);
+        let tolerance = (3.0 * self.rounding).max(1e-4) * self.deviation.max(1e-3);
         let count = values.len() as f64;
         let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / count;
         let variance = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / count;
@@ -41,7 +43,7 @@ impl Summary {
         assert!((variance.sqrt() - self.deviation).abs() < tolerance, "{what}: deviation {}", variance.sqrt());
         for (value, expected) in values.iter().step_by(self.step).zip(&self.samples) {
             let difference = f64::from((value - expected).abs());
-            assert!(difference < tolerance + 1e-4 * f64::from(expected.abs()), "{what}: {value}, torchvision {expected}");
+            assert!(difference < tolerance, "{what}: {value}, torchvision {expected}");
         }
     }
 }

@@ -5,9 +5,10 @@ use burn::tensor::{Tensor, module::conv2d, ops::ConvOptions};
 
 use super::Builder;
 
-/// On flex, the weight gradient of a convolution with at most this many output channels, in a batch of at most
-/// [`SLOW_BATCH`], runs through a scalar loop instead of a matrix product (ten times slower).
-const SLOW_OUTPUTS: usize = 16;
+/// On flex, the weight gradient of a convolution with at most 16 output channels, in a batch of at most
+/// [`SLOW_BATCH`], runs through a scalar loop instead of a matrix product. Measured for 32 → 16 channels at 128x64,
+/// batch 4, forward and backward: 238 ms against 61 ms with spare channels; with one or two outputs the loop wins.
+const SLOW_OUTPUTS: std::ops::RangeInclusive<usize> = 3..=16;
 /// See [`SLOW_OUTPUTS`].
 const SLOW_BATCH: usize = 4;
 
@@ -98,7 +99,7 @@ impl Conv2d {
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map(Param::val));
         let outputs = weight.dims()[0];
         let learns = weight.is_require_grad();
-        if learns && outputs <= SLOW_OUTPUTS && input.dims()[0] <= SLOW_BATCH {
+        if learns && SLOW_OUTPUTS.contains(&outputs) && input.dims()[0] <= SLOW_BATCH {
             return self.forward_with_spare_channels(input, weight, bias);
         }
         conv2d(input, weight, bias, self.options())
@@ -119,10 +120,63 @@ impl Conv2d {
     /// The same numbers by a faster way: zero channels are added to leave the slow path and cut off again.
     fn forward_with_spare_channels(&self, input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
         let [outputs, inputs, kernel, _] = weight.dims();
-        let spare = SLOW_OUTPUTS + 1 - outputs;
+        let spare = SLOW_OUTPUTS.end() + 1 - outputs;
         let device = weight.device().without_autodiff();
         let weight = Tensor::cat(vec![weight, Tensor::zeros([spare, inputs, kernel, kernel], &device)], 0);
         let bias = bias.map(|bias| Tensor::cat(vec![bias, Tensor::zeros([spare], &device)], 0));
         conv2d(input, weight, bias, self.options()).narrow(1, 0, outputs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, Distribution};
+
+    /// Output, and gradients of the weight, the bias and the input, for a loss that weighs every output differently.
+    fn results(conv: &Conv2d, image: &Tensor<4>) -> Vec<Vec<f32>> {
+        let image = image.clone().require_grad();
+        let output = conv.forward(image.clone());
+        let gradients = output.clone().powi_scalar(2).sum().backward();
+        let bias = conv.bias.as_ref().unwrap().val().grad(&gradients).unwrap().to_data();
+        let weight = conv.weight.val().grad(&gradients).unwrap().to_data();
+        let data = [output.to_data(), weight, bias, image.grad(&gradients).unwrap().to_data()];
+        data.map(|data| data.try_to_vec::<f32>().unwrap()).to_vec()
+    }
+
+    #[test]
+    fn the_faster_way_gives_the_same_numbers() {
+        let device = Device::flex().autodiff();
+        let conv = ConvShape::new(5, 3, 3).with_stride(2).init(&mut Builder::new("test", 0, &device));
+        let image = Tensor::<4>::random([2, 5, 12, 10], Distribution::Default, &device);
+        let fast = results(&conv, &image);
+        let input = image.clone().require_grad();
+        let output = conv2d(input.clone(), conv.weight.val(), conv.bias.as_ref().map(Param::val), conv.options());
+        let gradients = output.clone().powi_scalar(2).sum().backward();
+        let plain = [
+            output.to_data(),
+            conv.weight.val().grad(&gradients).unwrap().to_data(),
+            conv.bias.as_ref().unwrap().val().grad(&gradients).unwrap().to_data(),
+            input.grad(&gradients).unwrap().to_data(),
+        ];
+        for (fast, plain) in fast.iter().zip(plain) {
+            for (fast, plain) in fast.iter().zip(plain.try_to_vec::<f32>().unwrap()) {
+                assert!((fast - plain).abs() <= 1e-4 * plain.abs().max(1.0), "{fast} and {plain}");
+            }
+        }
+    }
+
+    #[test]
+    fn first_weights_have_the_spread_their_name_says() {
+        let device = Device::flex();
+        for (spread, expected) in [
+            (InitialSpread::HeFanIn, 2.0 / (16.0 * 9.0)),
+            (InitialSpread::HeFanOut, 2.0 / (64.0 * 9.0)),
+            (InitialSpread::Output, 1.0 / (3.0 * 16.0 * 9.0)),
+        ] {
+            let conv = ConvShape::new(16, 64, 3).with_spread(spread).init(&mut Builder::new("test", 0, &device));
+            let variance = conv.weight.val().powi_scalar(2).mean().into_scalar::<f32>();
+            assert!((f64::from(variance) / expected - 1.0).abs() < 0.1, "{spread:?}: {variance}");
+        }
     }
 }

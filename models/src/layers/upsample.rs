@@ -16,5 +16,8 @@ use burn::tensor::{
 pub fn upsample_nearest(input: Tensor<4>, factor: usize) -> Tensor<4> {
     let [_, _, height, width] = input.dims();
     let size = [height * factor, width * factor];
-    interpolate(input, InterpolateOptions::new(InterpolateMode::Nearest).with_align_corners(false).with_output_size(size))
+    interpolate(
+        input,
+        InterpolateOptions::new(InterpolateMode::Nearest).with_align_corners(false).with_output_size(size),
+    )
 }

@@ -19,10 +19,11 @@ use crate::layers::BATCH_NORM_EPSILON;
 /// [`ModelError::Export`] where a batch norm does not follow a convolution of its own.
 pub fn fold_batch_norm(graph: &mut Graph) -> Result<()> {
     while let Some(index) = graph.nodes.iter().position(|node| node.op_type == "BatchNormalization") {
+        // With the batch norm taken out, a convolution of its own has no reader left.
         let norm = graph.nodes.remove(index);
         let conv = graph
             .producer(&norm.input[0])
-            .filter(|conv| graph.nodes[*conv].op_type == "Conv" && graph.readers(&norm.input[0]) == 1)
+            .filter(|conv| graph.nodes[*conv].op_type == "Conv" && graph.readers(&norm.input[0]) == 0)
             .ok_or_else(|| ModelError::Export(format!("batch norm `{}` follows no convolution", norm.input[1])))?;
         fold_into(graph, conv, &norm)?;
         graph.nodes[conv].output.clone_from(&norm.output);

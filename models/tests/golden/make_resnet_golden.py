@@ -5,6 +5,9 @@ Both sides draw every weight from its name, so no weight file is needed:
     bits(name, i) = splitmix64(fnv1a64(name) + i)
     unit(name, i) = (bits >> 40) / 2^24                      in [0, 1), exact in 32-bit floats
 
+The network runs in 64-bit floats; `rounding` is how far PyTorch itself, in 32-bit floats, is from that (largest
+difference over the map's deviation), so that a test knows what exactness to ask for.
+
 Run by hand in a throw-away environment with CPU torch and torchvision:
 
     python models/tests/golden/make_resnet_golden.py [--pth DIR]
@@ -13,6 +16,7 @@ Run by hand in a throw-away environment with CPU torch and torchvision:
 """
 
 import argparse
+import copy
 import json
 import pathlib
 
@@ -69,13 +73,15 @@ def features(network, image):
     return outputs
 
 
-def summary(tensor):
+def summary(tensor, single=None):
+    rounding = 0.0 if single is None else ((tensor - single.double()).abs().max() / tensor.std()).item()
     values = tensor.detach().flatten().double().numpy()
     step = max(1, len(values) // SAMPLES)
     return {
         "count": len(values),
         "mean": values.mean(),
         "deviation": values.std(),
+        "rounding": rounding,
         "step": step,
         "samples": [float(numpy.float32(value)) for value in values[::step][:SAMPLES]],
     }
@@ -83,15 +89,19 @@ def summary(tensor):
 
 def golden(network):
     fill(network)
+    double = copy.deepcopy(network).double()
     image = torch.from_numpy(2 * unit("image", 2 * 3 * 64 * 96).reshape(2, 3, 64, 96) - 1)
-    network.eval()
-    with torch.no_grad():
-        evaluated = [summary(output) for output in features(network, image)]
-    network.train()
-    trained = [summary(output) for output in features(network, image)]
-    state = network.state_dict()
-    running = [name for name in state if name.startswith(("bn1.running", "layer4.1.bn2.running", "layer2.0.downsample.1.running"))]
-    return {"eval": evaluated, "train": trained, "running": {name: summary(state[name]) for name in running}}
+    result = {}
+    for mode, training in (("eval", False), ("train", True)):
+        network.train(training)
+        double.train(training)
+        with torch.no_grad():
+            pairs = zip(features(double, image.double()), features(network, image))
+            result[mode] = [summary(exact, single) for exact, single in pairs]
+    kept = ("bn1.running", "layer4.1.bn2.running", "layer2.0.downsample.1.running")
+    state = double.state_dict()
+    result["running"] = {name: summary(state[name]) for name in state if name.startswith(kept)}
+    return result
 
 
 def main():
