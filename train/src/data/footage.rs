@@ -149,8 +149,8 @@ impl Drive {
             hint: "put a camera.yaml beside the frames (see `parallax-calib --help`) or name one with --camera",
         })?;
         let eyes = [
-            Some(View::new(left, config, &path)?),
-            recording.camera(Eye::Right).map(|camera| View::new(camera, config, &path)).transpose()?,
+            Some(View::new(left, config)?),
+            recording.camera(Eye::Right).map(|camera| View::new(camera, config)).transpose()?,
         ];
         let frames = (0..recording.len()).map(|_| [OnceLock::new(), OnceLock::new()]).collect();
         Ok(Self { recording, eyes, frames })
@@ -196,26 +196,11 @@ fn list(root: &Path, folder: &Path, listing: &mut Vec<String>) -> Result<(), Err
 }
 
 impl View {
-    fn new(camera: &Camera, config: &FootageConfig, path: &Path) -> Result<Self, Error> {
+    fn new(camera: &Camera, config: &FootageConfig) -> Result<Self, Error> {
         camera.validate()?;
         let plain = camera.rectified();
         let intrinsics = plain.resized(config.width as u32, config.height as u32).intrinsics;
-        check_field_of_view(&intrinsics, config.width, path)?;
         let rectify = camera.needs_rectification().then(|| RectifyMap::new(camera));
         Ok(Self { intrinsics, rectify, baseline_m: camera.baseline_m().map(f64::abs) })
     }
-}
-
-/// A focal length of less than a fifth or more than ten widths is a camera of 136° or 6°: more likely a file that belongs to
-/// other pictures.
-fn check_field_of_view(intrinsics: &Intrinsics, width: usize, path: &Path) -> Result<(), Error> {
-    let widths = intrinsics.fx / width as f64;
-    if (0.2..10.0).contains(&widths) {
-        return Ok(());
-    }
-    Err(Error::Data {
-        what: format!("expected a focal length of 0.2 to 10 picture widths, found {widths:.3}"),
-        path: path.to_path_buf(),
-        hint: "the camera file must belong to these frames: same size, focal lengths in pixels",
-    })
 }

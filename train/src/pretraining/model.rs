@@ -65,7 +65,11 @@ fn starting_at(mut network: DepthNetwork, depth: f32) -> DepthNetwork {
     struct SetBiases(f32);
     impl ModuleMapper for SetBiases {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            if D == 1 { param.map(|bias| bias.zeros_like().add_scalar(self.0)) } else { param }
+            if D != 1 {
+                return param;
+            }
+            let learns = param.val().is_require_grad();
+            param.map(|bias| bias.zeros_like().add_scalar(self.0).detach().set_require_grad(learns))
         }
     }
     let disparity = disparity_of_depth(depth);

@@ -6,10 +6,10 @@ use image::{Rgb, RgbImage};
 use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
 
 /// Picture size of the drive.
-pub const SIZE: (u32, u32) = (64, 32);
+const SIZE: (u32, u32) = (64, 32);
 
 /// Writes a folder with `frames/`, `frames_right/` and both camera files; the cameras are 0.2 m apart.
-pub fn stereo_drive(parent: &Path, frames: usize) -> PathBuf {
+pub(crate) fn stereo_drive(parent: &Path, frames: usize) -> PathBuf {
     let folder = parent.join("drive");
     let camera = Camera::pinhole("left", SIZE.0, SIZE.1, Intrinsics { fx: 50.0, fy: 50.0, cx: 31.5, cy: 15.5 });
     for (eye, shift) in [("frames", 0.0), ("frames_right", 2.0)] {
