@@ -1,0 +1,148 @@
+//! Bad input gives a clear error that names the file and the remedy, a failing exit code, and nothing under the final name.
+
+use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
+use parallax_core::labels::{Classes, LabelMap, LabelledSetWriter};
+use parallax_tests::programs::{argument, run};
+use std::path::{Path, PathBuf};
+
+/// A folder of `count` noise frames of 64x32, with a camera file.
+fn frames(folder: &Path, count: u32) -> PathBuf {
+    let path = folder.join("frames");
+    std::fs::create_dir(&path).unwrap();
+    for index in 0..count {
+        let shade = |x: u32, y: u32| image::Rgb([(x * 7 + y * 13 + index * 5) as u8, (x * 3) as u8, (y * 5) as u8]);
+        image::RgbImage::from_fn(64, 32, shade).save(path.join(format!("{index:03}.png"))).unwrap();
+    }
+    let intrinsics = Intrinsics { fx: 50.0, fy: 50.0, cx: 31.5, cy: 15.5 };
+    ros_yaml::write(&Camera::pinhole("left", 64, 32, intrinsics), &path.join("camera.yaml")).unwrap();
+    path
+}
+
+/// A labelled set of 18 pictures of 64x32.
+fn labelled(folder: &Path) -> PathBuf {
+    let path = folder.join("labelled");
+    let classes = Classes::dense(&[("a", [200, 0, 0]), ("b", [0, 200, 0])]);
+    let writer = LabelledSetWriter::create(&path, classes).unwrap();
+    for index in 0..18u8 {
+        let picture = image::RgbImage::from_pixel(64, 32, image::Rgb([index; 3]));
+        let labels = LabelMap { width: 64, height: 32, indices: vec![index % 2; 64 * 32] };
+        writer.add(&format!("{index:02}"), &picture, &labels).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+/// Runs a program that must fail with `code`, say each of `expected` and a hint on stderr, and leave no `out`.
+fn refuses(program: &str, arguments: &[&str], out: &Path, code: i32, expected: &[&str]) {
+    let output = run(program, arguments).unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{program} {arguments:?} said: {said}");
+    for part in expected {
+        assert!(said.contains(part), "{program} {arguments:?} does not say {part:?} but: {said}");
+    }
+    assert!(said.contains("hint:"), "{program} {arguments:?} gives no hint: {said}");
+    assert!(!said.contains("panicked"), "{program} panicked: {said}");
+    assert!(!out.exists(), "{program} {arguments:?} left {}", out.display());
+}
+
+fn pretrain_refuses(data: &Path, out: &Path, code: i32, expected: &[&str]) {
+    let (data, run) = (argument(data), argument(out));
+    let arguments = [
+        "pretrain", "--from", "video", "--data", &data, "--size", "64x32", "--steps", "1", "--device", "cpu", "--out",
+        &run,
+    ];
+    refuses("parallax-train", &arguments, out, code, expected);
+}
+
+fn finetune_refuses(labels: &Path, out: &Path, expected: &[&str]) {
+    let (labels, run) = (argument(labels), argument(out));
+    let arguments =
+        ["finetune", "--labels", &labels, "--size", "64x32", "--steps", "1", "--device", "cpu", "--out", &run];
+    refuses("parallax-train", &arguments, out, 1, expected);
+}
+
+#[test]
+fn footage_that_cannot_be_trained_on_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    pretrain_refuses(&folder.path().join("nowhere"), &out, 1, &["nowhere"]);
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    pretrain_refuses(&empty, &out, 1, &["empty"]);
+    let path = frames(folder.path(), 4);
+    std::fs::write(path.join("002.png"), b"no picture").unwrap();
+    pretrain_refuses(&path, &out, 1, &["002.png"]);
+    image::RgbImage::new(30, 30).save(path.join("002.png")).unwrap();
+    pretrain_refuses(&path, &out, 1, &["002.png"]);
+    for name in ["001.png", "002.png", "003.png"] {
+        std::fs::remove_file(path.join(name)).unwrap();
+    }
+    pretrain_refuses(&path, &out, 1, &["frames"]);
+}
+
+#[test]
+fn cameras_that_are_missing_or_absurd_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let path = frames(folder.path(), 4);
+    let camera = path.join("camera.yaml");
+    let text = std::fs::read_to_string(&camera).unwrap();
+    std::fs::remove_file(&camera).unwrap();
+    pretrain_refuses(&path, &out, 1, &["camera"]);
+    std::fs::write(&camera, text.replace("50", "-50")).unwrap();
+    pretrain_refuses(&path, &out, 1, &["camera.yaml", "-50"]);
+    std::fs::write(&camera, &text[..text.len() / 2]).unwrap();
+    pretrain_refuses(&path, &out, 1, &["camera.yaml"]);
+    std::fs::write(&camera, text.replace("50", ".nan")).unwrap();
+    pretrain_refuses(&path, &out, 1, &["camera.yaml"]);
+}
+
+#[test]
+fn labelled_sets_that_cannot_be_used_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let set = labelled(folder.path());
+    for index in 0..18 {
+        let label = set.join(format!("labels/{index:02}.png"));
+        image::GrayImage::from_pixel(64, 32, image::Luma([9])).save(label).unwrap();
+    }
+    finetune_refuses(&set, &out, &["value 9", "labels/"]);
+    for index in 0..18 {
+        image::GrayImage::new(60, 32).save(set.join(format!("labels/{index:02}.png"))).unwrap();
+    }
+    finetune_refuses(&set, &out, &["60x32", "64x32"]);
+    std::fs::remove_dir_all(set.join("labels")).unwrap();
+    finetune_refuses(&set, &out, &["labels"]);
+    std::fs::remove_file(set.join("classes.toml")).unwrap();
+    finetune_refuses(&set, &out, &["classes.toml"]);
+}
+
+#[test]
+fn sizes_that_the_network_cannot_take_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let (data, run) = (argument(&frames(folder.path(), 4)), argument(&out));
+    for size in ["65x32", "0x32"] {
+        let arguments =
+            ["pretrain", "--from", "video", "--data", &data, "--size", size, "--device", "cpu", "--out", &run];
+        let output = parallax_tests::programs::run("parallax-train", &arguments).unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains("32") && !said.contains("panicked") && !out.exists(), "{said}");
+    }
+}
+
+#[test]
+fn things_that_are_no_bundle_or_no_model_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = frames(folder.path(), 2);
+    let (from, masks) = (argument(&path), folder.path().join("masks"));
+    let out = argument(&masks);
+    refuses("parallax-edge", &["run", "--from", &from, "--bundle", &from, "--out", &out], &masks, 1, &["not a bundle"]);
+    let tar = folder.path().join("cut.tar");
+    std::fs::write(&tar, [7u8; 700]).unwrap();
+    let bundle = argument(&tar);
+    refuses("parallax-edge", &["run", "--from", &from, "--bundle", &bundle, "--out", &out], &masks, 1, &["cut.tar"]);
+    let model = folder.path().join("model.int8.onnx");
+    let (bad, int8) = (argument(&tar), argument(&model));
+    refuses("parallax-train", &["quantize", &bad, "--data", &from, "--out", &int8], &model, 1, &["cut.tar"]);
+}

@@ -1,0 +1,130 @@
+//! The same frames through burn, through the exported ONNX in tract, and in onnxruntime: one answer; and through the int8
+//! file in tract and in onnxruntime: nearly one.
+
+use parallax_core::labels::LabelledSet;
+use parallax_core::score::ConfusionMatrix;
+use parallax_tests::onnx::OnnxModel;
+use parallax_tests::programs::{argument, run_for_json, run_to_end};
+use parallax_tests::python::{run_script, with_onnxruntime};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+const SIZE: &str = "128x64";
+/// Enough that masks follow the picture: untrained logits are near ties, whose winners say nothing.
+const STEPS: &str = "60";
+
+struct Trained {
+    _folder: tempfile::TempDir,
+    root: PathBuf,
+}
+
+/// A small network trained once for all tests of this file, exported and quantized.
+fn trained() -> &'static Trained {
+    static TRAINED: OnceLock<Trained> = OnceLock::new();
+    TRAINED.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().to_path_buf();
+        let file = |name: &str| argument(&root.join(name));
+        let train = |arguments: &[&str]| run_to_end("parallax-train", arguments).unwrap();
+        let world = ["render", "--frames", "12", "--size", SIZE, "--labels", "28", "--out", &file("world")];
+        run_to_end("parallax-world", &world).unwrap();
+        let (labels, run) = (file("world/labelled"), file("run"));
+        train(&["finetune", "--labels", &labels, "--size", SIZE, "--steps", STEPS, "--device", "cpu", "--out", &run]);
+        train(&["export", &run, "--out", &file("float.onnx")]);
+        let drive = file("world/drive.mcap");
+        train(&["quantize", &file("float.onnx"), "--data", &drive, "--out", &file("int8.onnx")]);
+        Trained { _folder: folder, root }
+    })
+}
+
+impl Trained {
+    fn file(&self, name: &str) -> String {
+        argument(&self.root.join(name))
+    }
+
+    fn set(&self) -> LabelledSet {
+        LabelledSet::open(&self.root.join("world/labelled"), None).unwrap()
+    }
+
+    /// The labelled pictures as network input, one after the other.
+    fn inputs(&self) -> Vec<Vec<f32>> {
+        let input = parallax_core::model_input::ModelInput::imagenet(128, 64);
+        let prepared = |index| {
+            let mut values = vec![0.0; input.len()];
+            input.prepare(&self.set().image(index).unwrap(), &mut values);
+            values
+        };
+        (0..self.set().len()).map(prepared).collect()
+    }
+
+    /// What tract makes of the inputs.
+    fn outputs(&self, model: &str) -> Vec<Vec<f32>> {
+        let model = OnnxModel::load(&self.root.join(model)).unwrap();
+        self.inputs().iter().map(|input| model.run(input).unwrap()).collect()
+    }
+
+    fn compare_with_onnxruntime(&self, python: &Path, model: &str) -> Value {
+        let bytes = |runs: Vec<Vec<f32>>| runs.into_iter().flatten().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
+        let (inputs, outputs) = (self.file(&format!("{model}.inputs")), self.file(&format!("{model}.outputs")));
+        std::fs::write(&inputs, bytes(self.inputs())).unwrap();
+        std::fs::write(&outputs, bytes(self.outputs(model))).unwrap();
+        run_script(python, "compare_with_onnxruntime.py", &[&self.file(model), &inputs, &outputs]).unwrap()
+    }
+
+    /// Packs a model and scores it on the board, on the pictures that training did not see.
+    fn board_score(&self, model: &str) -> f64 {
+        let (bundle, run, labels) =
+            (self.file(&format!("{model}.bundle")), self.file("run"), self.file("world/labelled"));
+        run_to_end("parallax-train", &["pack", &self.file(model), "--run", &run, "--out", &bundle]).unwrap();
+        let score =
+            run_for_json("parallax-edge", &["evaluate", "--bundle", &bundle, "--labels", &labels, "--json"]).unwrap();
+        score["miou"].as_f64().unwrap()
+    }
+}
+
+#[test]
+fn the_float_model_passes_the_checker_and_agrees_with_onnxruntime() {
+    let Some(python) = with_onnxruntime() else { return };
+    let compared = trained().compare_with_onnxruntime(&python, "float.onnx");
+    assert_eq!(compared["checker"], true);
+    assert!(compared["opset"].as_u64().unwrap() >= 17, "{compared}");
+    assert_eq!(compared["domains"], serde_json::json!([""]), "{compared}");
+    assert!(!compared["operators"].as_array().unwrap().iter().any(|name| name == "BatchNormalization"), "{compared}");
+    assert!(compared["max_difference_of_range"].as_f64().unwrap() <= 1e-3, "{compared}");
+    assert!(compared["argmax_agreement"].as_f64().unwrap() >= 0.999, "{compared}");
+}
+
+#[test]
+fn the_int8_model_agrees_between_tract_and_onnxruntime() {
+    let Some(python) = with_onnxruntime() else { return };
+    let compared = trained().compare_with_onnxruntime(&python, "int8.onnx");
+    assert_eq!(compared["checker"], true);
+    assert!(compared["argmax_agreement"].as_f64().unwrap() >= 0.98, "{compared}");
+}
+
+#[test]
+fn the_board_scores_what_training_scored_and_int8_loses_little() {
+    let trained = trained();
+    let (run, labels) = (trained.file("run"), trained.file("world/labelled"));
+    let score = run_for_json("parallax-train", &["evaluate", &run, "--labels", &labels, "--json"]).unwrap();
+    let training = score["miou"].as_f64().unwrap();
+    let float = trained.board_score("float.onnx");
+    let int8 = trained.board_score("int8.onnx");
+    assert!((training - float).abs() < 1e-3, "mIoU {training} in training, {float} on the board");
+    assert!(float - int8 <= 0.01, "int8 costs more than a point of mIoU: {float} to {int8}");
+    assert!(training > 0.15, "mIoU {training} says that nothing was learned");
+}
+
+#[test]
+fn the_matrix_of_a_model_against_itself_is_perfect() {
+    let trained = trained();
+    let (set, float) = (trained.set(), trained.outputs("float.onnx"));
+    let mut matrix = ConfusionMatrix::new(set.classes().len());
+    for logits in &float {
+        let mut mask = parallax_core::labels::LabelMap { width: 128, height: 64, indices: vec![0; 128 * 64] };
+        parallax_core::model_output::mask_from_logits(logits, set.classes().len(), &mut mask);
+        matrix.add(&mask, &mask).unwrap();
+    }
+    assert!((matrix.mean_iou() - 1.0).abs() < 1e-12);
+}
