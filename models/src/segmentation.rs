@@ -12,7 +12,7 @@ use crate::decoder::Decoder;
 use crate::depth::DepthNetwork;
 use crate::encoder::Encoder;
 use crate::error::{ModelError, Result};
-use crate::layers::{Builder, Conv2d, ConvShape, InitialSpread, upsample_nearest};
+use crate::layers::{Builder, Conv2d, ConvShape, InitialSpread, renumbered, upsample_nearest};
 use crate::network::Network;
 
 /// Encoder, decoder and segmentation head.
@@ -70,7 +70,9 @@ impl SegmentationNetwork {
         }
         let shape = ConvShape::new(decoder.finest_channels(), classes, 3);
         let head = shape.with_spread(InitialSpread::Output).init(builder);
-        Ok(Self { encoder, decoder, head, network })
+        let whole = Self { encoder, decoder, head, network };
+        // A run that is resumed builds the network from nothing and must find its optimizer state again.
+        Ok(renumbered(whole, "segmentation"))
     }
 
     /// Freezes the encoder: no gradients, and its batch norms neither look at the batch nor update their statistics.

@@ -80,28 +80,44 @@ fn a_clone_made_for_another_arm_is_not_touched_by_training() {
     assert_eq!(values(&kept), before);
 }
 
+#[derive(Default)]
+struct Identities(Vec<u64>);
+
+impl ModuleVisitor for Identities {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.push(param.id.val());
+    }
+}
+
+fn identities<M: Module>(module: &M) -> Vec<u64> {
+    let mut found = Identities::default();
+    module.visit(&mut found);
+    found.0
+}
+
 #[test]
 fn parameters_keep_their_identity_from_one_run_to_the_next() {
-    #[derive(Default)]
-    struct Identities(Vec<u64>);
-    impl ModuleVisitor for Identities {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.push(param.id.val());
-        }
-    }
-    let identities = |seed| {
-        let mut found = Identities::default();
-        let device = Device::flex();
-        Network::Slim.depth(seed, &device).visit(&mut found);
-        Network::Slim.pose(seed, &device).visit(&mut found);
-        found.0
+    let device = Device::flex();
+    let both = |seed| {
+        let pose = identities(&Network::Slim.pose(seed, &device));
+        [identities(&Network::Slim.depth(seed, &device)), pose].concat()
     };
-    let first = identities(1);
-    assert_eq!(first, identities(2));
-    let mut distinct = first.clone();
+    assert_eq!(both(1), both(2));
+    let mut distinct = both(1);
     distinct.sort_unstable();
     distinct.dedup();
-    assert_eq!(distinct.len(), first.len(), "two parameters share an identity");
+    assert_eq!(distinct.len(), both(1).len(), "two parameters share an identity");
+}
+
+#[test]
+fn a_transferred_network_has_the_identities_of_one_built_from_nothing() {
+    let device = Device::flex();
+    let fresh = Network::Slim.segmentation(6, 0, &device).expect("6 classes");
+    let depth = || Network::Slim.depth(1, &device);
+    let whole = SegmentationNetwork::from_depth(depth(), 6, 2).expect("6 classes");
+    let encoder = SegmentationNetwork::from_encoder(depth().encoder, Network::Slim, 6, 2);
+    assert_eq!(identities(&whole), identities(&fresh));
+    assert_eq!(identities(&encoder.expect("6 classes")), identities(&fresh));
 }
 
 #[test]

@@ -5,7 +5,7 @@
 //! counted from the network's name instead of random ones, so that a saved optimizer state finds its parameters again
 //! in a network built later.
 
-use burn::module::{Param, ParamId};
+use burn::module::{Flag, Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// Makes parameters: draws their values, numbers them, puts them on the device.
@@ -20,8 +20,7 @@ impl<'device> Builder<'device> {
     /// A builder for the network part called `name` (for example `"depth"`); parts that are optimised together need
     /// different names.
     pub fn new(name: &str, seed: u64, device: &'device Device) -> Self {
-        let name = fnv1a(name);
-        Self { device, random: seed ^ name, next_id: name & !0xffff_ffff }
+        Self { device, random: seed ^ fnv1a(name), next_id: first_id(name) }
     }
 
     /// The device parameters are made on.
@@ -67,6 +66,38 @@ impl<'device> Builder<'device> {
         let radius = (-2.0 * self.next_unit().ln()).sqrt();
         radius * (std::f64::consts::TAU * self.next_unit()).cos()
     }
+}
+
+/// Numbers a module's parameters anew from a name, so that its identities do not depend on where its parts came from.
+pub(crate) fn renumbered<M: Module>(module: M, name: &str) -> M {
+    module.map(&mut Numbering { last: first_id(name) })
+}
+
+struct Numbering {
+    last: u64,
+}
+
+impl Numbering {
+    fn next(&mut self) -> ParamId {
+        self.last += 1;
+        ParamId::from(self.last)
+    }
+}
+
+impl ModuleMapper for Numbering {
+    fn map_float<const D: usize>(&mut self, mut param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.id = self.next();
+        param
+    }
+
+    fn map_flag(&mut self, mut param: Param<Flag>) -> Param<Flag> {
+        param.id = self.next();
+        param
+    }
+}
+
+fn first_id(name: &str) -> u64 {
+    fnv1a(name) & !0xffff_ffff
 }
 
 fn fnv1a(text: &str) -> u64 {

@@ -20,7 +20,7 @@ pub fn name_after_layers(graph: &mut Graph, input: &str, output: &str) {
                 name.clone_from(new);
             }
         }
-        node.name = unused(layer_name(node), &mut taken);
+        node.name = unused(&layer_name(node), &mut taken);
         let tensor = if node.output[0] == last { output.to_string() } else { node.name.clone() };
         renamed.insert(std::mem::replace(&mut node.output[0], tensor.clone()), tensor);
     }
@@ -49,8 +49,8 @@ fn layer_of(tensor: &str) -> &str {
     }
 }
 
-fn unused(name: String, taken: &mut BTreeSet<String>) -> String {
-    let mut candidate = name.clone();
+fn unused(name: &str, taken: &mut BTreeSet<String>) -> String {
+    let mut candidate = name.to_string();
     let mut number = 2;
     while !taken.insert(candidate.clone()) {
         candidate = format!("{name}_{number}");

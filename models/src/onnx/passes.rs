@@ -42,7 +42,9 @@ fn fold_into(graph: &mut Graph, conv: usize, norm: &NodeProto) -> Result<()> {
     let mut weight = graph.floats(&weight_name)?;
     let per_output = weight.len() / factors.len().max(1);
     for (kernel, factor) in weight.chunks_mut(per_output.max(1)).zip(&factors) {
-        kernel.iter_mut().for_each(|value| *value = (f64::from(*value) * factor) as f32);
+        for value in kernel {
+            *value = (f64::from(*value) * factor) as f32;
+        }
     }
     let bias_name = weight_name.replace(".weight", ".bias");
     let old_bias = match graph.nodes[conv].input.get(2) {
