@@ -102,7 +102,7 @@ impl Calibration {
         } else {
             let known = config.input_range.filter(|_| tensor.name == layout.input);
             let seen = self.histograms.get(&tensor.name);
-            let range = known.or_else(|| seen.map(|seen| range_of(seen, method, config.percentile)));
+            let range = known.or_else(|| seen.map(|seen| range_of(seen, method, config.percentile, tensor.reader)));
             groups.insert(&tensor.name, range.unwrap_or_default());
         }
         if tensor.is_rectified() {

@@ -13,8 +13,8 @@ use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::Result;
-use super::graph;
+use super::ranges::Reader;
+use super::{Result, graph};
 
 /// What an operator does to the scale of its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct QuantizedTensor {
     pub joins: Vec<String>,
     /// Whether a Relu was fused into it.
     pub relu: FusedRelu,
+    /// What alone reads it, when that is an activation.
+    pub reader: Reader,
 }
 
 /// Whether a Relu was fused into a tensor's u8 range.
@@ -146,6 +148,7 @@ impl Layout {
 
     fn find_tensors(&mut self, graph: &GraphProto) {
         let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
+        let consumers = graph::consumers(graph);
         let before_relu: HashSet<&str> = self.fused_relus.values().map(String::as_str).collect();
         let mut known: HashSet<String> = HashSet::new();
         let mut tensors = Vec::new();
@@ -166,6 +169,11 @@ impl Layout {
                 continue;
             }
             let mut tensor = QuantizedTensor::plain(output, &node.op_type, &graph::node_name(node));
+            if !self.outputs.contains(output)
+                && let Some([only]) = consumers.get(output.as_str()).map(Vec::as_slice)
+            {
+                tensor.reader = reader(&graph.node[*only]);
+            }
             match treatment {
                 Treatment::Moves => tensor.keeps_scale_of = node.input.first().cloned(),
                 Treatment::Joins => tensor.joins.clone_from(&node.input),
@@ -185,12 +193,21 @@ impl Layout {
 impl QuantizedTensor {
     fn plain(name: &str, operator: &str, node: &str) -> Self {
         let (name, operator, node) = (name.to_owned(), operator.to_owned(), node.to_owned());
-        Self { name, operator, node, keeps_scale_of: None, joins: Vec::new(), relu: FusedRelu::No }
+        Self { name, operator, node, keeps_scale_of: None, joins: Vec::new(), relu: FusedRelu::No, reader: Reader::Any }
     }
 
     /// Whether its u8 range must start at zero.
     pub fn is_rectified(&self) -> bool {
         self.relu == FusedRelu::Yes
+    }
+}
+
+fn reader(node: &NodeProto) -> Reader {
+    let alpha = node.attribute.iter().find(|attribute| attribute.name == "alpha").map_or(1.0, |alpha| alpha.f);
+    match node.op_type.as_str() {
+        "Elu" if alpha == 1.0 => Reader::Elu,
+        "Sigmoid" => Reader::Sigmoid,
+        _ => Reader::Any,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The range a tensor gets on the u8 grid.
 //!
 //! - *percentile*: cut the same small share of values at each end;
-//! - *least squared error*: the range for which `Σ (x − x̂)²` over the histogram is smallest, x̂ being x after rounding
-//!   and clamping. Wide ranges round coarsely, narrow ranges clamp; the best is in between.
+//! - *least squared error*: the range for which `Σ (f(x) − f(x̂))²` over the histogram is smallest, x̂ being x after
+//!   rounding and clamping. Wide ranges round coarsely, narrow ranges clamp; the best is in between. f is the activation
+//!   that alone reads the tensor, else the identity: an ELU flattens everything far below zero, so a range that clamps
+//!   there loses nothing and gains up to a bit above zero.
 
 use serde::{Deserialize, Serialize};
 
@@ -37,15 +39,43 @@ impl std::fmt::Display for RangeMethod {
     }
 }
 
+/// What alone reads a tensor, as far as it changes which errors count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reader {
+    /// Anything: every error counts as it is.
+    #[default]
+    Any,
+    /// `x` above zero, `exp(x) − 1` below.
+    Elu,
+    /// `1 / (1 + exp(−x))`.
+    Sigmoid,
+}
+
+impl Reader {
+    fn apply(self, x: f32) -> f32 {
+        match self {
+            Self::Any => x,
+            Self::Elu => {
+                if x > 0.0 {
+                    x
+                } else {
+                    x.exp_m1()
+                }
+            }
+            Self::Sigmoid => 1.0 / (1.0 + (-x).exp()),
+        }
+    }
+}
+
 /// The range of the values in `histogram`, always containing zero.
-pub fn range_of(histogram: &Histogram, method: RangeMethod, percentile: f64) -> (f32, f32) {
+pub fn range_of(histogram: &Histogram, method: RangeMethod, percentile: f64, reader: Reader) -> (f32, f32) {
     let (low, high) = match method {
         RangeMethod::MinMax => histogram.range(),
         RangeMethod::Percentile => {
             let share = (percentile / 100.0).clamp(0.5, 1.0);
             (histogram.quantile(1.0 - share), histogram.quantile(share))
         }
-        RangeMethod::Mse => least_squares_range(histogram, LEVELS),
+        RangeMethod::Mse => least_squares_range(histogram, LEVELS, reader),
     };
     // A tensor whose upper share is cut to nothing (a rarely active channel) keeps its true range.
     let (seen_low, seen_high) = histogram.range();
@@ -54,14 +84,16 @@ pub fn range_of(histogram: &Histogram, method: RangeMethod, percentile: f64) -> 
 }
 
 /// The range with the least squared error on a grid of `levels` steps, found by moving one end at a time, twice.
-pub fn least_squares_range(histogram: &Histogram, levels: u8) -> (f32, f32) {
+pub fn least_squares_range(histogram: &Histogram, levels: u8, reader: Reader) -> (f32, f32) {
     let bins = histogram.filled();
     let (seen_low, seen_high) = histogram.range();
     let (seen_low, seen_high) = (seen_low.min(0.0), seen_high.max(0.0));
     let (mut low, mut high) = (seen_low, seen_high);
     for _round in 0..2 {
-        high = best(seen_high, |candidate| squared_error(&bins, Affine::covering(low, candidate, levels), levels));
-        low = best(seen_low, |candidate| squared_error(&bins, Affine::covering(candidate, high, levels), levels));
+        high =
+            best(seen_high, |candidate| squared_error(&bins, Affine::covering(low, candidate, levels), levels, reader));
+        low =
+            best(seen_low, |candidate| squared_error(&bins, Affine::covering(candidate, high, levels), levels, reader));
     }
     (low, high)
 }
@@ -76,13 +108,13 @@ fn best(full: f32, cost: impl Fn(f32) -> f64) -> f32 {
     costs.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(full, |(candidate, _)| candidate)
 }
 
-/// `Σ count · (x − x̂)²` over the histogram.
-pub fn squared_error(bins: &[(f32, u64)], grid: Affine, levels: u8) -> f64 {
+/// `Σ count · (f(x) − f(x̂))²` over the histogram, f being what reads the tensor.
+pub fn squared_error(bins: &[(f32, u64)], grid: Affine, levels: u8, reader: Reader) -> f64 {
     let per_scale = grid.scale.recip();
     let zero_point = f32::from(grid.zero_point);
     let errors = bins.iter().map(|(value, count)| {
         let integer = (value * per_scale).round_ties_even().clamp(-zero_point, f32::from(levels) - zero_point);
-        let error = f64::from(value - integer * grid.scale);
+        let error = f64::from(reader.apply(*value) - reader.apply(integer * grid.scale));
         error * error * *count as f64
     });
     errors.sum()

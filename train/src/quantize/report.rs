@@ -60,7 +60,7 @@ pub struct LayerReport {
     pub zero_point: u8,
     /// SNR in the running int8 model, in dB.
     pub snr_db: f64,
-    /// SNR of rounding this tensor alone, in dB.
+    /// SNR of rounding this tensor alone, in dB. Low on purpose before an Elu: what the Elu flattens is clamped.
     pub own_snr_db: f64,
     /// SNR of the convolution's weights, in dB.
     pub weight_snr_db: Option<f64>,

@@ -10,7 +10,7 @@ use tract_onnx::pb::{
 
 use super::affine::{Affine, quantize_bias, quantize_weights};
 use super::histogram::Histogram;
-use super::ranges::{RangeMethod, least_squares_range, range_of, squared_error};
+use super::ranges::{RangeMethod, Reader, least_squares_range, range_of, squared_error};
 use super::runner::Runner;
 use super::{CalibrationFrames, QuantizeConfig, QuantizeError, Quantized, graph, quantize};
 
@@ -177,7 +177,9 @@ fn the_int8_model_stays_close_to_the_float_model() {
         let report = quantized(&unet(), ranges).report;
         assert!(report.output_snr_db > 25.0, "{ranges:?}: {report}");
         assert!(report.agreement_with_float.unwrap() > 0.9, "{report}");
-        assert!(report.layers.iter().all(|layer| layer.own_snr_db > 30.0), "{report}");
+        // Before an Elu the range clamps on purpose what the Elu flattens.
+        let mut others = report.layers.iter().filter(|layer| !["c3", "c4"].contains(&layer.tensor.as_str()));
+        assert!(others.all(|layer| layer.own_snr_db > 30.0), "{report}");
     }
 }
 
@@ -236,8 +238,8 @@ fn fewer_levels_mean_more_noise() {
     let mut histogram = Histogram::default();
     histogram.add(&numbers(20_000, 3)).unwrap();
     let error = |levels: u8| {
-        let (low, high) = least_squares_range(&histogram, levels);
-        squared_error(&histogram.filled(), Affine::covering(low, high, levels), levels)
+        let (low, high) = least_squares_range(&histogram, levels, Reader::Any);
+        squared_error(&histogram.filled(), Affine::covering(low, high, levels), levels, Reader::Any)
     };
     // Halving the levels doubles the step, and the squared error of rounding grows with the step squared.
     let (eight, seven, four) = (error(255), error(127), error(15));
@@ -251,14 +253,26 @@ fn the_least_squares_range_lets_outliers_go_and_is_never_worse_than_the_whole_ra
     let bulk: Vec<f32> = numbers(200_000, 5).iter().map(|x| x.abs()).collect();
     histogram.add(&bulk).unwrap();
     histogram.add(&[40.0]).unwrap();
-    let error = |range: (f32, f32)| squared_error(&histogram.filled(), Affine::covering(range.0, range.1, 255), 255);
+    let error = |range: (f32, f32)| {
+        squared_error(&histogram.filled(), Affine::covering(range.0, range.1, 255), 255, Reader::Any)
+    };
     // Clamping 40 to c costs (40 − c)², rounding n values costs n · (c / 255)² / 12.
     let best = 40.0 / (1.0 + 200_000.0 / (12.0 * 255.0_f32.powi(2)));
-    let range = range_of(&histogram, RangeMethod::Mse, 99.99);
+    let range = range_of(&histogram, RangeMethod::Mse, 99.99, Reader::Any);
     assert!((range.1 - best).abs() < 1.5, "{range:?}, expected {best}");
     assert!(error(range) <= error(histogram.range()));
-    let percentile = range_of(&histogram, RangeMethod::Percentile, 99.99);
+    let percentile = range_of(&histogram, RangeMethod::Percentile, 99.99, Reader::Any);
     assert!((0.95..1.05).contains(&percentile.1), "{percentile:?}");
+}
+
+#[test]
+fn before_an_elu_the_range_gives_up_what_the_elu_flattens() {
+    let mut histogram = Histogram::default();
+    histogram.add(&numbers(100_000, 5).iter().map(|x| 200.0 * x).collect::<Vec<_>>()).unwrap();
+    let plain = range_of(&histogram, RangeMethod::Mse, 99.99, Reader::Any);
+    let before_elu = range_of(&histogram, RangeMethod::Mse, 99.99, Reader::Elu);
+    assert!(plain.0 < -190.0 && before_elu.0 > -20.0, "{plain:?} {before_elu:?}");
+    assert!(before_elu.1 > 190.0, "{before_elu:?}");
 }
 
 #[test]
