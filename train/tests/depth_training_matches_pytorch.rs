@@ -91,7 +91,8 @@ fn picture(shift: f32, phase: f32) -> Vec<f32> {
     let mut values = Vec::new();
     for (b, c) in (0..BATCH).flat_map(|b| (0..3).map(move |c| (b as f32, c as f32))) {
         for (y, x) in (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (y as f32, x as f32 + shift))) {
-            values.push(0.5 + 0.4 * (0.31 * x + 0.7 * c + 0.5 * b + phase).sin() * (0.23 * y - 0.4 * c + 0.05 * x).cos());
+            values
+                .push(0.5 + 0.4 * (0.31 * x + 0.7 * c + 0.5 * b + phase).sin() * (0.23 * y - 0.4 * c + 0.05 * x).cos());
         }
     }
     values
@@ -131,7 +132,8 @@ struct Step<'a> {
 
 impl<'a> Step<'a> {
     fn new(network: &Network, frames: &'a Frames, device: &Device) -> Self {
-        let [target, earlier, later] = [&frames.target, &frames.earlier, &frames.later].map(|frame| image(frame, device));
+        let [target, earlier, later] =
+            [&frames.target, &frames.earlier, &frames.later].map(|frame| image(frame, device));
         Self {
             disparities: network.disparities(&target),
             earlier: network.pose(&earlier, &target).inverse(),
@@ -150,7 +152,10 @@ fn on_tensors(step: &Step<'_>) -> Loss {
     let device = Device::flex();
     let source = |frame: &[f32], pose: &Poses| Source { image: image(frame, &device), pose: pose.clone() };
     let terms = [
-        Term { weight: 1.0, sources: vec![source(&step.frames.earlier, &step.earlier), source(&step.frames.later, &step.later)] },
+        Term {
+            weight: 1.0,
+            sources: vec![source(&step.frames.earlier, &step.earlier), source(&step.frames.later, &step.later)],
+        },
         Term { weight: 1.0, sources: vec![source(&step.frames.other, &step.other)] },
     ];
     let cameras = Pinholes::new(&[INTRINSICS; BATCH], &device);
@@ -172,7 +177,10 @@ fn in_loops(step: &Step<'_>) -> Loss {
         pyramid: &pyramid,
         intrinsics: &[INTRINSICS; BATCH],
         terms: vec![
-            host::Term { weight: 1.0, sources: vec![source(&step.frames.earlier, &step.earlier), source(&step.frames.later, &step.later)] },
+            host::Term {
+                weight: 1.0,
+                sources: vec![source(&step.frames.earlier, &step.earlier), source(&step.frames.later, &step.later)],
+            },
             host::Term { weight: 1.0, sources: vec![source(&step.frames.other, &step.other)] },
         ],
     };

@@ -73,9 +73,9 @@ fn a_run_leaves_everything_that_a_run_folder_promises() {
     }
     let opened = parallax_train::training::RunFolder::open(&run).unwrap();
     assert_eq!(read_state(&opened).unwrap().step, 2);
-    let leftovers = std::fs::read_dir(&run).unwrap().filter(|entry| {
-        entry.as_ref().unwrap().file_name().to_string_lossy().contains("partial")
-    });
+    let leftovers = std::fs::read_dir(&run)
+        .unwrap()
+        .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("partial"));
     assert_eq!(leftovers.count(), 0);
 }
 

@@ -37,9 +37,17 @@ pub(crate) struct DepthArgs {
 const NEAREST_M: f32 = 0.1;
 
 /// Runs the depth part of `evaluate`.
-pub(crate) fn run(run: &std::path::Path, args: &DepthArgs, device: DeviceChoice, json: bool) -> anyhow::Result<Outcome> {
+pub(crate) fn run(
+    run: &std::path::Path,
+    args: &DepthArgs,
+    device: DeviceChoice,
+    json: bool,
+) -> anyhow::Result<Outcome> {
     if !(args.cap.is_finite() && args.cap > NEAREST_M) || args.frames == 0 {
-        return Err(BadArguments::error("--cap must lie above 0.1 m and --frames above 0", "leave them out for the defaults"));
+        return Err(BadArguments::error(
+            "--cap must lie above 0.1 m and --frames above 0",
+            "leave them out for the defaults",
+        ));
     }
     let folder = RunFolder::open(run)?;
     let description = folder.description()?;
@@ -58,7 +66,8 @@ pub(crate) fn run(run: &std::path::Path, args: &DepthArgs, device: DeviceChoice,
         metres_per_unit: config.metres_per_unit.unwrap_or(1.0) as f32,
         frames: args.frames,
     };
-    let footage = footage(&PretrainConfig { data: args.data.clone(), camera: args.camera.clone(), memory: 0, ..config })?;
+    let footage =
+        footage(&PretrainConfig { data: args.data.clone(), camera: args.camera.clone(), memory: 0, ..config })?;
     let device = choose(device, &Inspector::of_this_program()?)?.device;
     let model = DepthModel::load(folder.path(), false, &device)?;
     let report = evaluate_depth(&model, &description.input, &footage, &settings, &device)?;
@@ -73,11 +82,20 @@ fn show(report: &DepthReport, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     println!("{} frames, {} pixels with truth up to {} m", report.frames, report.pixels, report.farthest_m);
-    println!("{:<14} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>7}", "", "Abs Rel", "Sq Rel", "RMSE", "RMSElog", "δ1", "δ2", "δ3");
-    let rows = [("network", &report.score), ("constant", &report.baselines.constant), ("ground plane", &report.baselines.ground_plane)];
+    println!(
+        "{:<14} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>7}",
+        "", "Abs Rel", "Sq Rel", "RMSE", "RMSElog", "δ1", "δ2", "δ3"
+    );
+    let rows = [
+        ("network", &report.score),
+        ("constant", &report.baselines.constant),
+        ("ground plane", &report.baselines.ground_plane),
+    ];
     for (name, score) in rows {
         let DepthScore { abs_rel, sq_rel, rmse, rmse_log, delta1, delta2, delta3 } = score;
-        println!("{name:<14} {abs_rel:>8.4} {sq_rel:>8.3} {rmse:>8.3} {rmse_log:>8.4} {delta1:>7.4} {delta2:>7.4} {delta3:>7.4}");
+        println!(
+            "{name:<14} {abs_rel:>8.4} {sq_rel:>8.3} {rmse:>8.3} {rmse_log:>8.4} {delta1:>7.4} {delta2:>7.4} {delta3:>7.4}"
+        );
     }
     Ok(())
 }

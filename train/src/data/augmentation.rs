@@ -78,7 +78,8 @@ impl ColorChange {
 }
 
 fn mean_luma(picture: &RgbImage) -> f32 {
-    let sum: u64 = picture.pixels().map(|p| u64::from(p[0]) * 299 + u64::from(p[1]) * 587 + u64::from(p[2]) * 114).sum();
+    let sum: u64 =
+        picture.pixels().map(|p| u64::from(p[0]) * 299 + u64::from(p[1]) * 587 + u64::from(p[2]) * 114).sum();
     sum as f32 / (255_000.0 * (picture.width() * picture.height()).max(1) as f32)
 }
 

@@ -262,9 +262,13 @@ fn usable(footage: &Footage, drive: usize, supervisions: &[Supervision], gap: us
     let margin = if video { gap } else { 0 };
     let last = recording.len().saturating_sub(margin);
     let fits = |sample: &Sample| {
-        let neighbours = if video { vec![sample.index - gap, sample.index, sample.index + gap] } else { vec![sample.index] };
+        let neighbours =
+            if video { vec![sample.index - gap, sample.index, sample.index + gap] } else { vec![sample.index] };
         neighbours.into_iter().all(|index| recording.has_frame(index, sample.eye))
             && (!stereo || recording.has_frame(sample.index, other(sample.eye)))
     };
-    (margin..last).flat_map(|index| eyes.iter().map(move |eye| Sample { drive, index, eye: *eye })).filter(fits).collect()
+    (margin..last)
+        .flat_map(|index| eyes.iter().map(move |eye| Sample { drive, index, eye: *eye }))
+        .filter(fits)
+        .collect()
 }

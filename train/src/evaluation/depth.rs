@@ -151,13 +151,15 @@ fn report(frames: &[FramePairs], settings: &DepthEvaluation) -> Option<DepthRepo
     let rows: Vec<RowTruth> = frames.iter().flat_map(|frame| frame.rows.iter().copied()).collect();
     let plane = GroundPlane::fit(&rows);
     let scores = |pairs: &dyn Fn(&FramePairs) -> Pairs, scaling| {
-        let scores: Vec<DepthScore> = frames.iter().filter_map(|frame| DepthScore::of_image(&pairs(frame), scaling)).collect();
+        let scores: Vec<DepthScore> =
+            frames.iter().filter_map(|frame| DepthScore::of_image(&pairs(frame), scaling)).collect();
         DepthScore::mean(&scores)
     };
     let cap = |pair: &[f32; 2]| [pair[0].min(settings.farthest), pair[1]];
     let network = scores(&|frame| scaled(&frame.network, settings.scaling).iter().map(cap).collect(), Scaling::None)?;
     let constant = scores(&|frame| frame.rows.iter().map(|[_, truth]| [1.0, *truth]).collect(), Scaling::Median)?;
-    let of_plane = |frame: &FramePairs| -> Pairs { frame.rows.iter().map(|[row, truth]| [plane.depth(*row), *truth]).collect() };
+    let of_plane =
+        |frame: &FramePairs| -> Pairs { frame.rows.iter().map(|[row, truth]| [plane.depth(*row), *truth]).collect() };
     // The plane is fitted in metres; scaling each image may still help it. It gets the better of the two.
     let planes = [scores(&of_plane, Scaling::None)?, scores(&of_plane, Scaling::Median)?];
     let ground_plane = if planes[0].abs_rel <= planes[1].abs_rel { planes[0] } else { planes[1] };

@@ -58,7 +58,14 @@ impl GroundPlane {
         }
         for round in 0..24 {
             let step = 0.8_f32.powi(round);
-            for [a, b, c] in [[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, -1.0]] {
+            for [a, b, c] in [
+                [1.0, 0.0, 0.0],
+                [-1.0, 0.0, 0.0],
+                [0.0, 1.0, 0.0],
+                [0.0, -1.0, 0.0],
+                [0.0, 0.0, 1.0],
+                [0.0, 0.0, -1.0],
+            ] {
                 let plane = Self {
                     horizon: best.horizon + 0.025 * step * a,
                     reach: best.reach * (0.3 * step * b).exp(),

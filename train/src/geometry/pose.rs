@@ -31,9 +31,8 @@ impl Poses {
     #[must_use]
     pub fn from_axis_angle(axis_angle: Tensor<2>, translation: Tensor<2>) -> Self {
         let [batch, _] = axis_angle.dims();
-        let entries = |tensor: Tensor<2>| {
-            [0, 1, 2].map(|i| tensor.clone().slice([0..batch, i..i + 1]).reshape([batch, 1, 1, 1]))
-        };
+        let entries =
+            |tensor: Tensor<2>| [0, 1, 2].map(|i| tensor.clone().slice([0..batch, i..i + 1]).reshape([batch, 1, 1, 1]));
         Self { rotation: rodrigues(entries(axis_angle)), translation: entries(translation) }
     }
 

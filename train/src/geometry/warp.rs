@@ -15,7 +15,8 @@ use super::Pixels;
 pub fn sample(frame: Tensor<4>, pixels: Pixels) -> Tensor<4> {
     let [_, _, height, width] = frame.dims();
     // With corners aligned, −1 and 1 are the centres of the first and last pixel: our integers.
-    let normalise = |coordinate: Tensor<4>, size: usize| coordinate.mul_scalar(2.0 / (size as f32 - 1.0)).sub_scalar(1.0);
+    let normalise =
+        |coordinate: Tensor<4>, size: usize| coordinate.mul_scalar(2.0 / (size as f32 - 1.0)).sub_scalar(1.0);
     let grid = Tensor::cat(vec![normalise(pixels.u, width), normalise(pixels.v, height)], 1).permute([0, 2, 3, 1]);
     let options = GridSampleOptions::new(InterpolateMode::Bilinear)
         .with_padding_mode(GridSamplePaddingMode::Border)
@@ -38,7 +39,8 @@ mod tests {
     }
 
     fn places(u: &[f32], v: &[f32], device: &Device) -> Pixels {
-        let tensor = |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, 1, 1, values.len()]), device);
+        let tensor =
+            |values: &[f32]| Tensor::from_data(TensorData::new(values.to_vec(), [1, 1, 1, values.len()]), device);
         Pixels { u: tensor(u), v: tensor(v) }
     }
 
@@ -90,7 +92,11 @@ mod tests {
         let (du, dv) = (values(u_leaf.grad(&gradients).unwrap()), values(v_leaf.grad(&gradients).unwrap()));
         let step = 1e-2;
         for i in 0..3 {
-            let moved = |values: &[f32; 3], by: f32| { let mut moved = *values; moved[i] += by; moved };
+            let moved = |values: &[f32; 3], by: f32| {
+                let mut moved = *values;
+                moved[i] += by;
+                moved
+            };
             let numeric_u = (value(&moved(&u, step), &v) - value(&moved(&u, -step), &v)) / (2.0 * step);
             let numeric_v = (value(&u, &moved(&v, step)) - value(&u, &moved(&v, -step))) / (2.0 * step);
             assert!((du[i] - numeric_u).abs() < 1e-3 && (dv[i] - numeric_v).abs() < 1e-3);

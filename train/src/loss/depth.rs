@@ -50,6 +50,8 @@ mod tests {
     fn disparity_runs_from_the_farthest_to_the_nearest_depth() {
         let disparity = Tensor::<4>::from_floats([[[[0.0, 1.0, disparity_of_depth(7.0)]]]], &Device::flex());
         let depth: Vec<f32> = depth_from_disparity(disparity).into_data().try_into_vec().unwrap();
-        assert!((depth[0] - FARTHEST).abs() < 1e-3 && (depth[1] - NEAREST).abs() < 1e-6 && (depth[2] - 7.0).abs() < 1e-4);
+        assert!(
+            (depth[0] - FARTHEST).abs() < 1e-3 && (depth[1] - NEAREST).abs() < 1e-6 && (depth[2] - 7.0).abs() < 1e-4
+        );
     }
 }

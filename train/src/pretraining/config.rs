@@ -74,7 +74,10 @@ impl PretrainConfig {
             return wrong(what, "training works on reduced frames, for example 640x192");
         }
         if steps == 0 || self.batch == 0 || self.frame_gap == 0 {
-            return wrong("--steps, --batch and --frame-gap must be at least 1".into(), "leave them out for the defaults");
+            return wrong(
+                "--steps, --batch and --frame-gap must be at least 1".into(),
+                "leave them out for the defaults",
+            );
         }
         if self.batch > LARGEST_BATCH {
             let what = format!("expected a batch of at most {LARGEST_BATCH}, got {}", self.batch);

@@ -60,10 +60,16 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<T
 pub fn config_of(folder: &RunFolder, description: &RunDescription) -> Result<PretrainConfig, Error> {
     let error = |what: String, hint| Error::Run { what, path: folder.description_path(), hint };
     if description.kind != RunKind::Depth {
-        return Err(error("expected a run of depth pre-training, found one of segmentation".into(), "name another run"));
+        return Err(error(
+            "expected a run of depth pre-training, found one of segmentation".into(),
+            "name another run",
+        ));
     }
     description.config.clone().try_into().map_err(|problem| {
-        error(format!("cannot read the run's settings: {problem}"), "the run was made by another version: start it anew")
+        error(
+            format!("cannot read the run's settings: {problem}"),
+            "the run was made by another version: start it anew",
+        )
     })
 }
 

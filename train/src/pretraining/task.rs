@@ -112,11 +112,18 @@ fn tensor(values: &[f32], dims: [usize; 4], device: &Device) -> Tensor<4> {
 }
 
 /// Motions of a term's sources, `source_from_target`.
-fn term_poses(model: &DepthModel, term: &TermBatch, target: &Tensor<4>, dims: [usize; 4], device: &Device) -> Vec<Poses> {
+fn term_poses(
+    model: &DepthModel,
+    term: &TermBatch,
+    target: &Tensor<4>,
+    dims: [usize; 4],
+    device: &Device,
+) -> Vec<Poses> {
     let learned: Vec<_> = term.sources.iter().filter(|source| !matches!(source.motion, Motion::Shift(_))).collect();
     let mut motions = match &model.pose {
         Some(pose) if !learned.is_empty() => {
-            let sources: Vec<_> = learned.iter().map(|source| (tensor(&source.input, dims, device), &source.motion)).collect();
+            let sources: Vec<_> =
+                learned.iter().map(|source| (tensor(&source.input, dims, device), &source.motion)).collect();
             learned_poses(pose, &sources, target)
         }
         _ => Vec::new(),
@@ -176,7 +183,8 @@ fn on_device(
         .zip(poses)
         .map(|(term, poses)| {
             let sources = term.sources.iter().zip(poses);
-            let sources = sources.map(|(source, pose)| reprojection::Source { image: image(&source.image), pose: pose.clone() });
+            let sources =
+                sources.map(|(source, pose)| reprojection::Source { image: image(&source.image), pose: pose.clone() });
             reprojection::Term { weight: 1.0, sources: sources.collect() }
         })
         .collect();

@@ -78,8 +78,7 @@ pub(super) fn restore<T: Task>(
     let model = task.load(folder.path(), device)?;
     let path = folder.optimizer_path();
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let moments =
-        OptimizerRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|error| unfit(&path, &error))?;
+    let moments = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|error| unfit(&path, &error))?;
     Ok((model, optimizer.load_record(moments), state))
 }
 

@@ -241,7 +241,12 @@ mod tests {
     fn run(parent: &Path) -> RunFolder {
         let folder = RunFolder::create(&parent.join("run")).unwrap();
         std::fs::write(folder.description_path(), "").unwrap();
-        folder.save(|target| { write_all(target, "first"); Ok(()) }).unwrap();
+        folder
+            .save(|target| {
+                write_all(target, "first");
+                Ok(())
+            })
+            .unwrap();
         folder
     }
 

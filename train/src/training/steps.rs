@@ -8,8 +8,8 @@ use burn::tensor::{Device, Tensor};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::{Deserialize, Serialize};
 
-use super::log::{Log, LogLine};
 use super::loader::Loader;
+use super::log::{Log, LogLine};
 use super::{RunFolder, Schedule, StepLoss, Task, checkpoint, interrupt};
 use crate::Error;
 
@@ -246,4 +246,18 @@ fn progress_bar(steps: u64, done: u64) -> ProgressBar {
     let bar = ProgressBar::new(steps).with_style(style).with_position(done);
     bar.reset_eta();
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::LossTerm;
+
+    #[test]
+    fn a_loss_that_is_not_a_number_names_its_term_and_its_batch() {
+        let terms = vec![LossTerm { name: "stereo", value: 0.1 }, LossTerm { name: "smoothness", value: f64::NAN }];
+        let loss = StepLoss { objective: Tensor::zeros([1], &Device::flex()), terms };
+        let error = check_finite(&loss, 7, || "frame 3 of drive.mcap".into()).unwrap_err().to_string();
+        assert!(error.contains("step 7") && error.contains("smoothness") && error.contains("frame 3"), "{error}");
+    }
 }

@@ -44,7 +44,10 @@ pub(super) fn enlarge_adjoint(gradient: &[f32], width: usize, factor: usize) -> 
     let mut wide = vec![0.0; height * large_width];
     for (source, (a, b, weight)) in gradient.chunks_exact(large_width).zip(rows) {
         for (row, weight) in [(a, 1.0 - weight), (b, weight)] {
-            wide[row * large_width..][..large_width].iter_mut().zip(source).for_each(|(sum, value)| *sum += weight * value);
+            wide[row * large_width..][..large_width]
+                .iter_mut()
+                .zip(source)
+                .for_each(|(sum, value)| *sum += weight * value);
         }
     }
     let mut small = vec![0.0; height * width];

@@ -191,9 +191,8 @@ impl Frames<'_> {
             let comparison = &mut space.sources[0].comparison;
             self.terms.iter().map(|term| smallest(term, comparison)).collect()
         });
-        let frames = |term: &Term<'_>| {
-            term.sources.iter().map(|source| warp::colors(self.image(source.image, image))).collect()
-        };
+        let frames =
+            |term: &Term<'_>| term.sources.iter().map(|source| warp::colors(self.image(source.image, image))).collect();
         PreparedTarget { target, unwarped, sources: self.terms.iter().map(frames).collect() }
     }
 

@@ -82,7 +82,11 @@ impl Comparison {
             local_mean(plane, target.width, rows, squares);
             plane.iter_mut().zip(x).zip(y).for_each(|((product, x), y)| *product = x * y);
             local_mean(plane, target.width, rows, products);
-            self.error.iter_mut().zip(x).zip(y).for_each(|((error, x), y)| *error += (x - y).abs() * (DIFFERENCE / 3.0));
+            self.error
+                .iter_mut()
+                .zip(x)
+                .zip(y)
+                .for_each(|((error, x), y)| *error += (x - y).abs() * (DIFFERENCE / 3.0));
             let moments = Moments { mean, squares, products };
             add_dissimilarity(
                 &target.mean[range.clone()],
@@ -139,9 +143,11 @@ fn add_dissimilarity(
     let pixels = error.len();
     slopes.iter_mut().for_each(|slope| slope.resize(pixels, 0.0));
     let [to_mean, to_squares, to_products] = slopes;
-    let (to_mean, to_squares, to_products) = (&mut to_mean[..pixels], &mut to_squares[..pixels], &mut to_products[..pixels]);
+    let (to_mean, to_squares, to_products) =
+        (&mut to_mean[..pixels], &mut to_squares[..pixels], &mut to_products[..pixels]);
     let (mean_x, variance_x) = (&mean_x[..pixels], &variance_x[..pixels]);
-    let (mean_y, squares, products) = (&moments.mean[..pixels], &moments.squares[..pixels], &moments.products[..pixels]);
+    let (mean_y, squares, products) =
+        (&moments.mean[..pixels], &moments.squares[..pixels], &moments.products[..pixels]);
     for p in 0..pixels {
         let (mx, my) = (mean_x[p], mean_y[p]);
         let a = 2.0 * mx * my + C1;

@@ -66,16 +66,24 @@ fn on_tensors(example: &Example) -> Numbers {
         let dims = [BATCH, values.len() * stride * stride / (BATCH * WIDTH * HEIGHT), HEIGHT / stride, WIDTH / stride];
         Tensor::<4>::from_data(TensorData::new(values.to_vec(), dims), &device)
     };
-    let vector = |values: &[f32]| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [BATCH, 3]), &device).require_grad();
+    let vector =
+        |values: &[f32]| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [BATCH, 3]), &device).require_grad();
     let maps = || example.disparities.iter().zip(STRIDES);
     let disparities: Vec<Tensor<4>> = maps().map(|(values, stride)| image(values, stride).require_grad()).collect();
-    let pyramid: Vec<Tensor<4>> = example.pyramid.iter().zip(STRIDES).map(|(values, stride)| image(values, stride)).collect();
+    let pyramid: Vec<Tensor<4>> =
+        example.pyramid.iter().zip(STRIDES).map(|(values, stride)| image(values, stride)).collect();
     let (axis_angle, translation) = (vector(&example.axis_angle), vector(&example.translation));
     let source = |values: &[f32], pose| reprojection::Source { image: image(values, 1), pose };
     let learned = Poses::from_axis_angle(axis_angle.clone(), translation.clone());
     let terms = [
-        reprojection::Term { weight: 1.0, sources: vec![source(&example.earlier, learned.clone()), source(&example.right, learned.inverse())] },
-        reprojection::Term { weight: 0.5, sources: vec![source(&example.right, Poses::shifts(&example.shifts, &device))] },
+        reprojection::Term {
+            weight: 1.0,
+            sources: vec![source(&example.earlier, learned.clone()), source(&example.right, learned.inverse())],
+        },
+        reprojection::Term {
+            weight: 0.5,
+            sources: vec![source(&example.right, Poses::shifts(&example.shifts, &device))],
+        },
     ];
     let cameras = Pinholes::new(&example.intrinsics, &device);
     let parts = reprojection_loss(image(&example.target, 1), &cameras, &terms, &disparities, &pyramid);
@@ -94,7 +102,8 @@ fn on_tensors(example: &Example) -> Numbers {
 
 fn in_loops(example: &Example) -> Numbers {
     let device = Device::flex().autodiff();
-    let vector = |values: &[f32]| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [BATCH, 3]), &device).require_grad();
+    let vector =
+        |values: &[f32]| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [BATCH, 3]), &device).require_grad();
     let (axis_angle, translation) = (vector(&example.axis_angle), vector(&example.translation));
     let learned = Poses::from_axis_angle(axis_angle.clone(), translation.clone());
     let poses = [learned.clone(), learned.inverse(), Poses::shifts(&example.shifts, &device)];

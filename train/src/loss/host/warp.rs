@@ -126,8 +126,7 @@ impl Warped {
                 let (of_u, of_v) = (gradient(&self.by_u) * self.camera.fx, gradient(&self.by_v) * self.camera.fy);
                 let [x, y, z] = self.points[pixel];
                 let inverse_z = 1.0 / z;
-                let of_point =
-                    [of_u * inverse_z, of_v * inverse_z, -(of_u * x + of_v * y) * inverse_z * inverse_z];
+                let of_point = [of_u * inverse_z, of_v * inverse_z, -(of_u * x + of_v * y) * inverse_z * inverse_z];
                 let [rx, ry] = self.camera.ray(column, row);
                 let q = inverse_depth[pixel];
                 for (i, value) in of_point.into_iter().enumerate() {
