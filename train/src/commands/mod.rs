@@ -43,10 +43,16 @@ impl BadArguments {
 /// Prints an error, its causes and a hint on stderr.
 #[expect(clippy::print_stderr, reason = "the one place where this program reports its end")]
 pub(crate) fn report(error: &anyhow::Error) {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", in_one_line(error));
     if let Some(hint) = hint(error) {
         eprintln!("hint: {hint}");
     }
+}
+
+/// The error and its causes; our errors already say what their cause was.
+fn in_one_line(error: &anyhow::Error) -> String {
+    let causes = error.chain().skip(1).map(ToString::to_string);
+    causes.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
 /// The exit code for an error: 2 for bad arguments, else 1.

@@ -246,12 +246,24 @@ fn check_drive(footage: &Footage, drive: usize, supervisions: &[Supervision], ga
         return error("stereo needs right images, found none".into(), "use --from video, or a stereo recording");
     }
     match footage.baseline_m(drive) {
+        Some(baseline) if baseline > 1e-3 && !alike(footage, drive) => error(
+            "the rectified cameras of a pair must have the same focal length and centre".into(),
+            "calibrate the pair together, so that both camera files hold the same P but for its baseline",
+        ),
         Some(baseline) if baseline > 1e-3 => Ok(()),
         _ => error(
             "stereo needs the right camera with its baseline, found none".into(),
             "put camera_right.yaml beside the frames: a ROS camera file whose P holds -fx * baseline",
         ),
     }
+}
+
+/// Whether both eyes have the same intrinsics to half a pixel: the loss projects with the target's alone.
+fn alike(footage: &Footage, drive: usize) -> bool {
+    let eyes = [Eye::Left, Eye::Right].map(|eye| footage.intrinsics(drive, eye));
+    let [Some(left), Some(right)] = eyes else { return false };
+    let differences = [left.fx - right.fx, left.fy - right.fy, left.cx - right.cx, left.cy - right.cy];
+    differences.iter().all(|difference| difference.abs() < 0.5)
 }
 
 fn usable(footage: &Footage, drive: usize, supervisions: &[Supervision], gap: usize) -> Vec<Sample> {
