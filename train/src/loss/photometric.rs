@@ -25,6 +25,17 @@ pub(super) const DIFFERENCE: f32 = 0.15;
 /// where everything fits, would be decided by rounding.
 pub(super) const TIE_BREAK: f32 = 1e-5;
 
+/// Whether a pixel that an unwarped source fits better teaches nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoMask {
+    /// For frames taken one after the other, as in the paper.
+    On,
+    /// For frames taken at the same time. The paper masks there too; here not, because between the eyes of a pair nothing
+    /// stands still: "unwarped" is then the guess "infinitely far", and believing it where the network is still far off takes
+    /// the gradient from the very pixels that need it.
+    Off,
+}
+
 /// Photometric error per pixel.
 ///
 /// # Shapes
