@@ -91,6 +91,9 @@ impl ModelError {
             Self::Unreadable { .. } => {
                 Some("check the path; a run folder holds its weights in model.safetensors".into())
             }
+            Self::Unwritable { .. } => {
+                Some("see that the folder exists, may be written to and has space left, or choose another --out".into())
+            }
             _ => None,
         }
     }

@@ -45,8 +45,14 @@ fn interrupt(mut child: Child, out: &Path) {
     assert!(child.wait().unwrap().success(), "an interrupted run saves and ends well");
 }
 
-fn weights(run: &Path) -> Vec<u8> {
-    std::fs::read(run.join("model.safetensors")).unwrap()
+/// Names, shapes and bytes of a run's weights. The file's `__metadata__` is left out: its entries have no order.
+fn weights(run: &Path) -> (serde_json::Value, Vec<u8>) {
+    let mut file = std::fs::read(run.join("model.safetensors")).unwrap();
+    let header_length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    let values = file.split_off(8 + header_length);
+    let mut header: serde_json::Value = serde_json::from_slice(&file[8..]).unwrap();
+    header.as_object_mut().unwrap().remove("__metadata__");
+    (header, values)
 }
 
 fn continues_bit_for_bit(folder: &Path, subcommand: &str, start: impl Fn(&Path) -> Command) {

@@ -14,7 +14,7 @@ fn frames(folder: &Path, count: u32) -> PathBuf {
         image::RgbImage::from_fn(64, 32, shade).save(path.join(format!("{index:03}.png"))).unwrap();
     }
     let intrinsics = Intrinsics { fx: 50.0, fy: 50.0, cx: 31.5, cy: 15.5 };
-    ros_yaml::write(&Camera::pinhole("left", 64, 32, intrinsics), &path.join("camera.yaml")).unwrap();
+    ros_yaml::write(&path.join("camera.yaml"), &Camera::pinhole("left", 64, 32, intrinsics)).unwrap();
     path
 }
 

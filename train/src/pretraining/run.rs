@@ -25,8 +25,10 @@ pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Re
     let model = starting_model(&config, &task, &on)?;
     let folder = RunFolder::create(out)?;
     let config = PretrainConfig { metres_per_unit: task.batches.metres_per_unit, ..config };
-    folder.write_description(&describe(&config, &task, device)?)?;
-    train(&task, model, &config.steps, &folder, &on, Start::Fresh)
+    let trained = folder
+        .write_description(&describe(&config, &task, device)?)
+        .and_then(|()| train(&task, model, &config.steps, &folder, &on, Start::Fresh));
+    folder.or_discard(trained)
 }
 
 /// Goes on with a run; `steps` changes how many it is to have.

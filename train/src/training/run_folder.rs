@@ -92,6 +92,17 @@ impl RunFolder {
         Ok(Self { path: path.to_path_buf() })
     }
 
+    /// Passes a run's result on; a run that failed before its first checkpoint leaves no folder behind.
+    ///
+    /// # Errors
+    /// The result's own.
+    pub fn or_discard<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
+        if result.is_err() && !self.state_path().exists() {
+            let _ = std::fs::remove_dir_all(&self.path);
+        }
+        result
+    }
+
     /// Opens a run folder and finishes a save that a kill interrupted.
     ///
     /// # Errors

@@ -78,14 +78,21 @@ pub fn train<T: Task>(
 ) -> Result<Trained<T::Model>, Error> {
     let mut run = Run::start(task, model, config, folder, device, start)?;
     interrupt::install();
-    std::thread::scope(|scope| {
+    let stepped = std::thread::scope(|scope| {
         let mut loader = Loader::start(scope, task, run.step..config.steps, config.loader_threads);
         while run.step < config.steps && !interrupt::asked_to_stop() {
             let Some(batch) = loader.next() else { break };
             run.take_step(&batch?)?;
         }
         Ok::<_, Error>(())
-    })?;
+    });
+    if let Err(error) = stepped {
+        // What was learned before, say, an unreadable frame is kept; the error that stopped the run is the one to tell.
+        if run.step > 0 {
+            let _ = run.save();
+        }
+        return Err(error);
+    }
     run.finish()
 }
 
