@@ -63,7 +63,11 @@ pub struct Classes {
 impl Classes {
     /// Classes with the ids 0, 1, 2, …, in which 255 is ignored.
     pub fn dense(names_and_colors: &[(&str, [u8; 3])]) -> Self {
-        let class = |(id, (name, color)): (usize, &(&str, [u8; 3]))| Class { id: id as u8, name: (*name).to_owned(), color: *color };
+        let class = |(id, (name, color)): (usize, &(&str, [u8; 3]))| Class {
+            id: id as u8,
+            name: (*name).to_owned(),
+            color: *color,
+        };
         let entries = names_and_colors.iter().enumerate().map(class).collect();
         Self { schema: 1, unlisted: Unlisted::Error, ignore: vec![IGNORE], entries }
     }
@@ -96,7 +100,8 @@ impl Classes {
             if self.ignore.contains(&class.id) {
                 return Some(format!("class {:?} has id {}, which is also ignored", class.name, class.id));
             }
-            if let Some(twin) = self.entries[..at].iter().find(|other| other.id == class.id || other.name == class.name) {
+            if let Some(twin) = self.entries[..at].iter().find(|other| other.id == class.id || other.name == class.name)
+            {
                 return Some(format!("classes {:?} and {:?} share a name or an id", twin.name, class.name));
             }
         }
@@ -188,8 +193,8 @@ impl LabelMap {
     /// The file cannot be written.
     pub fn write(&self, path: &Path, classes: &Classes) -> Result<()> {
         let values = self.indices.iter().map(|&index| classes.picture_value(index)).collect();
-        let picture = image::GrayImage::from_raw(self.width, self.height, values)
-            .expect("a label map has width x height values");
+        let picture =
+            image::GrayImage::from_raw(self.width, self.height, values).expect("a label map has width x height values");
         crate::files::write_picture(path, &image::DynamicImage::ImageLuma8(picture))
     }
 
@@ -447,7 +452,9 @@ mod tests {
         let writer = LabelledSetWriter::create(&path, classes()).unwrap();
         for index in 0..count {
             let labels = LabelMap { width: 3, height: 2, indices: vec![0, 1, 1, 0, IGNORE, 1] };
-            writer.add(&format!("{index:03}"), &RgbImage::from_pixel(3, 2, image::Rgb([index as u8; 3])), &labels).unwrap();
+            writer
+                .add(&format!("{index:03}"), &RgbImage::from_pixel(3, 2, image::Rgb([index as u8; 3])), &labels)
+                .unwrap();
         }
         writer.finish().unwrap();
         (parent, path)

@@ -48,9 +48,11 @@ pub fn mask_in_colors(mask: &LabelMap, classes: &Classes) -> RgbImage {
 /// Depth in colours by its inverse, near bright and far dark, between the 2nd and 98th percentile of what was measured;
 /// unmeasured pixels are gray.
 pub fn depth_in_colors(depth: &DepthMap) -> RgbImage {
-    let mut inverse: Vec<f32> = depth.metres.iter().filter(|metres| **metres > 0.0).map(|metres| 1.0 / metres).collect();
+    let mut inverse: Vec<f32> =
+        depth.metres.iter().filter(|metres| **metres > 0.0).map(|metres| 1.0 / metres).collect();
     inverse.sort_by(f32::total_cmp);
-    let at = |share: f32| inverse.get((inverse.len().saturating_sub(1) as f32 * share) as usize).copied().unwrap_or(0.0);
+    let at =
+        |share: f32| inverse.get((inverse.len().saturating_sub(1) as f32 * share) as usize).copied().unwrap_or(0.0);
     let (low, high) = (at(0.02), at(0.98));
     RgbImage::from_fn(depth.width, depth.height, |x, y| match depth.at(x, y) {
         Some(metres) => Rgb(magma((1.0 / metres - low) / (high - low).max(f32::EPSILON))),

@@ -15,7 +15,6 @@ use burn::tensor::{Device, Tensor, TensorData};
 use parallax_core::camera::Intrinsics;
 use parallax_train::geometry::{Pinholes, Poses};
 use parallax_train::loss::host;
-use parallax_train::loss::photometric::AutoMask;
 use parallax_train::loss::reprojection::{Source, Term, reprojection_loss};
 use parallax_train::training::adam;
 
@@ -155,10 +154,9 @@ fn on_tensors(step: &Step<'_>) -> Loss {
     let terms = [
         Term {
             weight: 1.0,
-            auto_mask: AutoMask::On,
             sources: vec![source(&step.frames.earlier, &step.earlier), source(&step.frames.later, &step.later)],
         },
-        Term { weight: 1.0, auto_mask: AutoMask::On, sources: vec![source(&step.frames.other, &step.other)] },
+        Term { weight: 1.0, sources: vec![source(&step.frames.other, &step.other)] },
     ];
     let cameras = Pinholes::new(&[INTRINSICS; BATCH], &device);
     let target = image(&step.frames.target, &device);
@@ -181,10 +179,9 @@ fn in_loops(step: &Step<'_>) -> Loss {
         terms: vec![
             host::Term {
                 weight: 1.0,
-                auto_mask: AutoMask::On,
                 sources: vec![source(&step.frames.earlier, &step.earlier), source(&step.frames.later, &step.later)],
             },
-            host::Term { weight: 1.0, auto_mask: AutoMask::On, sources: vec![source(&step.frames.other, &step.other)] },
+            host::Term { weight: 1.0, sources: vec![source(&step.frames.other, &step.other)] },
         ],
     };
     let disparities: Vec<Vec<f32>> = step.disparities.iter().cloned().map(host_values).collect();

@@ -53,7 +53,7 @@ pub(crate) struct PretrainArgs {
     #[arg(long, value_name = "RUN|FILE")]
     pub(crate) init: Option<PathBuf>,
     /// Learning rate at the start.
-    #[arg(long, default_value_t = 5e-4)]
+    #[arg(long, default_value_t = 1e-3)]
     pub(crate) lr: f64,
     /// How the learning rate falls.
     #[arg(long, value_enum, default_value_t = Schedule::Cosine)]

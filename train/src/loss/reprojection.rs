@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::depth::depth_from_disparity;
-use super::photometric::{AutoMask, photometric_error, smallest, unwarped_error};
+use super::photometric::{photometric_error, smallest, unwarped_error};
 use super::smoothness::{self, smoothness};
 use super::ssim::Reference;
 use crate::geometry::{Pinholes, Poses, back_project, project, sample, upsample};
@@ -22,8 +22,6 @@ pub struct Source {
 pub struct Term {
     /// Factor λ of the term.
     pub weight: f32,
-    /// Whether unwarped sources mask pixels.
-    pub auto_mask: AutoMask,
     /// Its source frames; at least one.
     pub sources: Vec<Source>,
 }
@@ -56,7 +54,7 @@ pub fn reprojection_loss(
 ) -> Parts {
     let width = target.dims()[3];
     let target = Reference::new(target);
-    let unwarped: Vec<Option<Tensor<4>>> = terms.iter().map(|term| unwarped(&target, term)).collect();
+    let unwarped: Vec<Tensor<4>> = terms.iter().map(|term| unwarped(&target, term)).collect();
     let share = 1.0 / disparities.len() as f32;
     let mut photometric: Vec<Option<Tensor<1>>> = vec![None; terms.len()];
     let mut smooth = None;
@@ -64,7 +62,7 @@ pub fn reprojection_loss(
         let factor = width / disparity.dims()[3];
         let depth = depth_from_disparity(upsample(disparity.clone(), factor));
         for ((term, unwarped), total) in terms.iter().zip(&unwarped).zip(&mut photometric) {
-            let error = term_error(&target, cameras, term, &depth, unwarped.as_ref()).mul_scalar(share * term.weight);
+            let error = term_error(&target, cameras, term, &depth, unwarped).mul_scalar(share * term.weight);
             add(total, error);
         }
         let weight = smoothness::WEIGHT / (1 << scale) as f32 * share;
@@ -77,12 +75,9 @@ pub fn reprojection_loss(
     }
 }
 
-fn unwarped(target: &Reference, term: &Term) -> Option<Tensor<4>> {
-    if term.auto_mask == AutoMask::Off {
-        return None;
-    }
+fn unwarped(target: &Reference, term: &Term) -> Tensor<4> {
     let images: Vec<Tensor<4>> = term.sources.iter().map(|source| source.image.clone()).collect();
-    Some(unwarped_error(target, &images))
+    unwarped_error(target, &images)
 }
 
 fn term_error(
@@ -90,15 +85,14 @@ fn term_error(
     cameras: &Pinholes,
     term: &Term,
     depth: &Tensor<4>,
-    unwarped: Option<&Tensor<4>>,
+    unwarped: &Tensor<4>,
 ) -> Tensor<1> {
     let points = back_project(depth.clone(), cameras);
     let warped = term.sources.iter().map(|source| {
         let pixels = project(source.pose.apply(&points), cameras);
         photometric_error(target, sample(source.image.clone(), pixels))
     });
-    let smallest = smallest(warped);
-    unwarped.map_or_else(|| smallest.clone(), |unwarped| smallest.clone().min_pair(unwarped.clone())).mean()
+    smallest(warped).min_pair(unwarped.clone()).mean()
 }
 
 fn add(total: &mut Option<Tensor<1>>, part: Tensor<1>) {

@@ -12,7 +12,6 @@ use super::{DepthModel, LossPlace};
 use crate::Error;
 use crate::data::{DepthBatch, DepthBatches, Motion, Supervision, TermBatch};
 use crate::geometry::{Pinholes, Poses};
-use crate::loss::photometric::AutoMask;
 use crate::loss::{depth_from_disparity, host, reprojection};
 use crate::training::{LossTerm, Sample, StepLoss, Task};
 
@@ -168,13 +167,6 @@ fn learned_poses(
         .collect()
 }
 
-fn auto_mask(term: &TermBatch) -> AutoMask {
-    match term.supervision {
-        Supervision::Video => AutoMask::On,
-        Supervision::Stereo => AutoMask::Off,
-    }
-}
-
 fn on_device(
     batch: &DepthBatch,
     disparities: &[Tensor<4>],
@@ -193,7 +185,7 @@ fn on_device(
             let sources = term.sources.iter().zip(poses);
             let sources =
                 sources.map(|(source, pose)| reprojection::Source { image: image(&source.image), pose: pose.clone() });
-            reprojection::Term { weight: 1.0, auto_mask: auto_mask(term), sources: sources.collect() }
+            reprojection::Term { weight: 1.0, sources: sources.collect() }
         })
         .collect();
     let pyramid: Vec<Tensor<4>> = batch
@@ -219,7 +211,7 @@ fn on_host(batch: &DepthBatch, disparities: &[Tensor<4>], poses: &[Vec<Poses>], 
     let terms = batch.terms.iter().zip(motions).map(|(term, motions)| {
         let sources = term.sources.iter().zip(motions);
         let sources = sources.map(|(source, motions)| host::Source { image: &source.image, motions });
-        host::Term { weight: 1.0, auto_mask: auto_mask(term), sources: sources.collect() }
+        host::Term { weight: 1.0, sources: sources.collect() }
     });
     let frames = host::Frames {
         width: dims[3],

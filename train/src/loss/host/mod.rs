@@ -23,7 +23,7 @@ use parallax_core::camera::Intrinsics;
 use rayon::prelude::*;
 
 use super::depth::{INVERSE_DEPTH_OFFSET, INVERSE_DEPTH_SLOPE};
-use super::photometric::{AutoMask, tie_breaking_noise};
+use super::photometric::tie_breaking_noise;
 use structure::{Comparison, Target};
 use warp::{Color, Warped};
 
@@ -52,8 +52,6 @@ pub struct Frames<'a> {
 pub struct Term<'a> {
     /// Factor λ.
     pub weight: f32,
-    /// Whether unwarped sources mask pixels.
-    pub auto_mask: AutoMask,
     /// At least one.
     pub sources: Vec<Source<'a>>,
 }
@@ -160,7 +158,7 @@ fn sum(frames: &Frames<'_>, scales: usize, shares: Vec<Share>) -> HostLoss {
 /// What all scales need of a target image.
 struct PreparedTarget {
     target: Target,
-    /// Smallest error of the unwarped sources with the tie-breaking noise, per term; infinite without auto-mask.
+    /// Smallest error of the unwarped sources with the tie-breaking noise, per term.
     unwarped: Vec<Vec<f32>>,
     /// The source frames, per term.
     sources: Vec<Vec<Vec<Color>>>,
@@ -181,9 +179,6 @@ impl Frames<'_> {
         let noise = &noise[image * self.pixels()..(image + 1) * self.pixels()];
         let smallest = |term: &Term<'_>, comparison: &mut Comparison| {
             let mut smallest = vec![f32::INFINITY; self.pixels()];
-            if term.auto_mask == AutoMask::Off {
-                return smallest;
-            }
             for source in &term.sources {
                 comparison.compare(&target, self.image(source.image, image));
                 smallest.iter_mut().zip(comparison.error()).for_each(|(least, error)| *least = least.min(*error));

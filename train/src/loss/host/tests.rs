@@ -78,12 +78,10 @@ fn on_tensors(example: &Example) -> Numbers {
     let terms = [
         reprojection::Term {
             weight: 1.0,
-            auto_mask: AutoMask::On,
             sources: vec![source(&example.earlier, learned.clone()), source(&example.right, learned.inverse())],
         },
         reprojection::Term {
             weight: 0.5,
-            auto_mask: AutoMask::Off,
             sources: vec![source(&example.right, Poses::shifts(&example.shifts, &device))],
         },
     ];
@@ -117,12 +115,8 @@ fn in_loops(example: &Example) -> Numbers {
         pyramid: &example.pyramid,
         intrinsics: &example.intrinsics,
         terms: vec![
-            Term {
-                weight: 1.0,
-                auto_mask: AutoMask::On,
-                sources: vec![source(&example.earlier, &poses[0]), source(&example.right, &poses[1])],
-            },
-            Term { weight: 0.5, auto_mask: AutoMask::Off, sources: vec![source(&example.right, &poses[2])] },
+            Term { weight: 1.0, sources: vec![source(&example.earlier, &poses[0]), source(&example.right, &poses[1])] },
+            Term { weight: 0.5, sources: vec![source(&example.right, &poses[2])] },
         ],
     };
     let loss = host_loss(&frames, &example.disparities);

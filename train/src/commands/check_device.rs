@@ -1,0 +1,23 @@
+//! `parallax-train check-device`: every operator of training on this machine's GPU against the CPU.
+//!
+//! Started by the program itself before it trains on a GPU, as a child process whose crash does no harm; so its output
+//! is one JSON line at a time.
+
+use clap::Args;
+use parallax_train::device::inspection::report_on_best_adapter;
+
+use super::Outcome;
+
+/// Arguments of `check-device`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckDeviceArgs {
+    /// Begin behind this operator.
+    #[arg(long, value_name = "OPERATOR")]
+    pub(crate) after: Option<String>,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &CheckDeviceArgs) -> anyhow::Result<Outcome> {
+    report_on_best_adapter(args.after.as_deref(), &mut std::io::stdout())?;
+    Ok(Outcome::Done)
+}

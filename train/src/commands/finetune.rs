@@ -1,0 +1,145 @@
+//! `parallax-train finetune`: masks from a few labelled pictures, with or without depth pre-training.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use parallax_core::model_input::ModelInput;
+use parallax_models::{Network, SegmentationNetwork};
+use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
+use parallax_train::finetune::transfer::inherited;
+use parallax_train::finetune::{FinetuneConfig, Transfer, finetune, resume};
+use parallax_train::training::{Ended, LoopConfig, Schedule, Trained};
+
+use super::pretrain::parse_size;
+use super::{BadArguments, Outcome};
+
+/// Steps when --steps does not say otherwise: about a minute with slim at 256x128 on two cores.
+const DEFAULT_STEPS: u64 = 300;
+
+/// Network input when neither --size nor --init says otherwise: small enough for minutes on a CPU.
+const DEFAULT_SIZE: (u32, u32) = (256, 128);
+
+/// Arguments of `finetune`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parallax-train finetune --labels mine --init runs/depth --out runs/masks
+  parallax-train finetune --labels mine --count 16 --seed 2 --network slim --steps 300 --out runs/from_scratch
+  parallax-train finetune --labels mine --init runs/depth --transfer frozen --out runs/frozen
+
+The pictures are drawn at random by --seed; the rest of the set is for `parallax-train evaluate`. Compare runs only at
+each one's own best learning rate, over several seeds.")]
+pub(crate) struct FinetuneArgs {
+    /// Labelled set: a folder with images/, labels/ and classes.toml.
+    #[arg(long, value_name = "DIR", required_unless_present = "resume")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Classes file to use in place of the set's own.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) classes: Option<PathBuf>,
+    /// How many pictures to learn.
+    #[arg(long, default_value_t = 16)]
+    pub(crate) count: usize,
+    /// Seed of the draw, of fresh weights, of the order and the flips.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Run of depth pre-training to start from; without it the network starts from nothing.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) init: Option<PathBuf>,
+    /// What is taken over from --init.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) transfer: Transfer,
+    /// Training steps [default: 300; with --resume: as the run was started].
+    #[arg(long)]
+    pub(crate) steps: Option<u64>,
+    /// Pictures per step.
+    #[arg(long, default_value_t = 8)]
+    pub(crate) batch: usize,
+    /// Learning rate at the start.
+    #[arg(long, default_value_t = 1e-3)]
+    pub(crate) lr: f64,
+    /// How the learning rate falls.
+    #[arg(long, value_enum, default_value_t = Schedule::Cosine)]
+    pub(crate) schedule: Schedule,
+    /// Size of the network's input; multiples of 32 [default: that of --init, else 256x128].
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    pub(crate) size: Option<(usize, usize)>,
+    /// The network: slim, resnet18, resnet50 [default: that of --init, else slim].
+    #[arg(long)]
+    pub(crate) network: Option<Network>,
+    /// Where to compute.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) device: DeviceChoice,
+    /// Steps between two saved checkpoints.
+    #[arg(long, value_name = "STEPS", default_value_t = 200)]
+    pub(crate) save_every: u64,
+    /// Steps between two rounds of sample masks; 0: only at the end.
+    #[arg(long, value_name = "STEPS", default_value_t = 100)]
+    pub(crate) picture_every: u64,
+    /// Run folder to write.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) out: PathBuf,
+    /// Go on with the run in --out as it was started; only --steps and --device are looked at.
+    #[arg(long)]
+    pub(crate) resume: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: &FinetuneArgs) -> anyhow::Result<Outcome> {
+    let trained = if args.resume {
+        resume(&args.out, args.steps, &device(args)?)?
+    } else {
+        let config = config_of(args)?;
+        finetune(&config, &args.out, &device(args)?)?
+    };
+    show(args, &trained);
+    Ok(Outcome::Done)
+}
+
+fn device(args: &FinetuneArgs) -> anyhow::Result<ChosenDevice> {
+    Ok(choose(args.device, &Inspector::of_this_program()?)?)
+}
+
+fn config_of(args: &FinetuneArgs) -> anyhow::Result<FinetuneConfig> {
+    if args.init.is_none() && args.transfer == Transfer::Encoder {
+        return Err(BadArguments::error(
+            "--transfer encoder takes the encoder over from a pre-trained run, but there is no --init",
+            "name a run of `parallax-train pretrain` with --init, or leave --transfer out",
+        ));
+    }
+    let inherited = args.init.as_deref().map(inherited).transpose()?;
+    let (default_network, default_input) =
+        inherited.unwrap_or((Network::Slim, ModelInput::imagenet(DEFAULT_SIZE.0, DEFAULT_SIZE.1)));
+    let given = args.size.map(|(width, height)| (width as u32, height as u32));
+    let (width, height) = given.unwrap_or((default_input.width, default_input.height));
+    Ok(FinetuneConfig {
+        labels: args.labels.clone().unwrap_or_default(),
+        classes: args.classes.clone(),
+        count: args.count,
+        seed: args.seed,
+        init: args.init.clone(),
+        transfer: args.transfer,
+        network: args.network.unwrap_or(default_network),
+        input: ModelInput { width, height, ..default_input },
+        batch: args.batch,
+        training: LoopConfig {
+            steps: args.steps.unwrap_or(DEFAULT_STEPS),
+            learning_rate: args.lr,
+            schedule: args.schedule,
+            save_every: args.save_every,
+            picture_every: args.picture_every,
+            loader_threads: 1,
+        },
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "results belong on stdout")]
+fn show(args: &FinetuneArgs, trained: &Trained<SegmentationNetwork>) {
+    let (step, seconds) = (trained.step, trained.seconds);
+    match trained.ended {
+        Ended::Finished => {
+            let milliseconds = 1000.0 * seconds / step.max(1) as f64;
+            println!("trained {step} steps in {seconds:.0} s ({milliseconds:.0} ms a step)");
+        }
+        Ended::Interrupted => println!("stopped after {step} steps; go on with --resume"),
+    }
+    println!("wrote {}", args.out.display());
+}
