@@ -10,10 +10,10 @@
 //! | stride in layer1 in place of max pooling | one operator and one pass over the largest map less |
 //! | widths 32, 64, 96, 128, one block each | doubling keeps layer1 and layer2 at 55 MMAC each; 96 and 128 in place of 128 and 256, because weights, not pixels, dominate there and 16 labelled pictures do not fill them |
 //! | every width a multiple of 16 | integer kernels work on 16 channels at a time |
-//! | plain convolutions, none depthwise | depthwise convolutions are bound by memory; tract runs them 12 times slower in int8, flex has no fast gradient for them |
+//! | plain convolutions, none depthwise | depthwise convolutions are bound by memory, and tract runs them 12 times slower in int8 than in float |
 //! | ReLU everywhere | folds into the requantisation of the convolution before it |
 //! | batch norm in the encoder only | folds into the weights; the decoder follows the paper, which has none |
-//! | decoder ends at half resolution with 16 channels | its last 3x3 convolution costs 70 MMAC there and would cost 283 at full resolution; on the training CPU it already is the dearest layer (61 of about 300 ms per step) |
+//! | decoder ends at half resolution with 16 channels | its last 3x3 convolution costs 70 MMAC there and would cost 283 at full resolution; on the training CPU it already is the dearest layer |
 //! | finest decoder level takes the stem's 16 channels in | edges live there |
 
 use crate::decoder::DecoderConfig;
