@@ -1,5 +1,7 @@
 //! The program from the outside: files, numbers, exit codes and what is said on which stream.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use parallax_core::camera::ros_yaml;
 use std::path::Path;
 use std::process::{Command, Output};

@@ -92,6 +92,7 @@ impl DepthMap {
     }
 
     /// The map at another size by nearest neighbour, which keeps depths true and holes holes.
+    #[must_use]
     pub fn resized(&self, width: u32, height: u32) -> Self {
         let metres = crate::model_input::resize_nearest(&self.metres, (self.width, self.height), (width, height));
         Self { width, height, metres }

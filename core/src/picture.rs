@@ -66,9 +66,9 @@ pub fn magma(value: f32) -> [u8; 3] {
     [color.r, color.g, color.b]
 }
 
-/// Writes `text` (ASCII) in white with its upper left corner at `(x, y)`.
-pub fn draw_text(picture: &mut RgbImage, x: u32, y: u32, text: &str) {
-    let style = MonoTextStyle::new(&FONT_6X13, Rgb888::WHITE);
+/// Writes `text` (ASCII) with its upper left corner at `(x, y)`; a character is 6 by 13 pixels.
+pub fn draw_text(picture: &mut RgbImage, (x, y): (u32, u32), text: &str, Rgb([red, green, blue]): Rgb<u8>) {
+    let style = MonoTextStyle::new(&FONT_6X13, Rgb888::new(red, green, blue));
     let place = Point::new(x as i32, y as i32);
     match Text::with_baseline(text, place, style, Baseline::Top).draw(&mut Canvas(picture)) {
         Ok(_) => (),
@@ -113,7 +113,7 @@ pub fn sheet(rows: &[Vec<(String, RgbImage)>], cell: (u32, u32)) -> RgbImage {
         for (column, (caption, picture)) in pictures.iter().enumerate() {
             let (x, y) = (GAP + column as u32 * (cell.0 + GAP), GAP + row as u32 * row_height);
             let fitting: String = caption.chars().take((cell.0 / CHARACTER.0) as usize).collect();
-            draw_text(&mut sheet, x, y, &fitting);
+            draw_text(&mut sheet, (x, y), &fitting, Rgb([255; 3]));
             let scaled = resizer.resize(picture, cell.0, cell.1);
             image::imageops::replace(&mut sheet, &scaled, i64::from(x), i64::from(y + CHARACTER.1));
         }

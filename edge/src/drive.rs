@@ -121,7 +121,7 @@ pub fn drive(
             let mut worker = Worker::new(engine)?;
             let (sender, job, failed) = (sender.clone(), &job, &failed);
             scope.spawn(move || {
-                job.work(&mut worker, &sender, || stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed))
+                job.work(&mut worker, &sender, || stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed));
             });
         }
         drop(sender);

@@ -1,5 +1,7 @@
 //! Every way in which a bundle can be unfit is an error that names it, never a wrong mask.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! The program and the library on a bundle whose right answers are known by construction.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use std::path::Path;

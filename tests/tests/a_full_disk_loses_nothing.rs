@@ -1,5 +1,7 @@
 //! A disk that fills while something is written gives an error that says so, and no half-written file under the final name.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use parallax_tests::programs::{argument, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;

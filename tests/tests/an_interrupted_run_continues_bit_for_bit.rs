@@ -1,5 +1,7 @@
 //! Ctrl-C saves, and `--resume` ends with the weights of a run that was never stopped.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use parallax_tests::programs::{argument, program, run_to_end};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

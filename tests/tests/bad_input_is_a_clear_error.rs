@@ -1,5 +1,7 @@
 //! Bad input gives a clear error that names the file and the remedy, a failing exit code, and nothing under the final name.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
 use parallax_core::labels::{Classes, LabelMap, LabelledSetWriter};
 use parallax_tests::programs::{argument, run};

@@ -1,6 +1,8 @@
 //! The same frames through burn, through the exported ONNX in tract, and in onnxruntime: one answer; and through the int8
 //! file in tract and in onnxruntime: nearly one.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use parallax_core::labels::LabelledSet;
 use parallax_core::score::ConfusionMatrix;
 use parallax_tests::onnx::OnnxModel;

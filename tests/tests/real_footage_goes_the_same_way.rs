@@ -1,6 +1,8 @@
 //! The real KITTI excerpt goes through the same programs without special cases, with a few steps: from camera files to
 //! int8 masks. Skips loudly where the excerpt is not.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use parallax_tests::programs::{argument, kitti_mini, run_for_json, run_to_end};
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! The demonstration runs from a place to masks and reports everything it promises, at a size where numbers mean nothing.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use parallax_tests::demo::{DemoConfig, tell};
 use serde_json::Value;
 
@@ -24,7 +26,8 @@ fn every_stage_runs_and_every_number_is_reported() {
         "/ms_per_frame/int8",
         "/bytes/float",
         "/bytes/int8",
-        "/steps/pretrain",
+        "/steps/stereo",
+        "/steps/video",
         "/steps/finetune",
     ] {
         let value = summary.pointer(pointer).and_then(Value::as_f64);

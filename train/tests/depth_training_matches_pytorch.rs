@@ -4,6 +4,8 @@
 //! to the largest value, a hundred times what rounding makes of three steps in f32. Both ways to compute the loss are held
 //! to it: on tensors and in loops on the host.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};

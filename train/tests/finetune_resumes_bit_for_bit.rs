@@ -3,6 +3,8 @@
 //! Alone in its file: with other trainings going on in the same process, one run in a few was seen to differ in its
 //! last bits. The programs train one network per process, so that is not promised; why it happens is open.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod few_shot;
 
 use few_shot::{changed, config, cpu, labelled_set, tensors};

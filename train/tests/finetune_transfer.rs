@@ -1,5 +1,7 @@
 //! Fine-tuning on a small made-up labelled set: what is frozen, what is taken over, what is scored.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod few_shot;
 
 use std::collections::BTreeMap;
@@ -130,7 +132,7 @@ fn bad_input_is_an_error_that_names_the_file_and_leaves_no_run_behind() {
     };
     let fresh = |name: &str| labelled_set(&folder.path().join(name), 6);
     let whole = fresh("whole");
-    assert!(attempt(&whole, &|config| config.count = 7).contains("7"));
+    assert!(attempt(&whole, &|config| config.count = 7).contains('7'));
     assert!(attempt(&whole, &|config| config.input.width = 50).contains("50x32"));
     assert!(attempt(&whole, &|config| config.training.learning_rate = f64::NAN).contains("learning rate"));
     assert!(attempt(&whole, &|config| config.init = Some(folder.path().join("nowhere"))).contains("nowhere"));

@@ -1,5 +1,7 @@
 //! Footage that cannot be trained on ends in an error that names it and says what to do, before anything is written.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod footage;
 
 use std::path::Path;

@@ -3,6 +3,8 @@
 //! Focal length 50 pixels, baseline 0.2 m, parallax 2 pixels: the wall stands 50 · 0.2 / 2 = 5 m away. A fresh network says
 //! 8 m everywhere.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod footage;
 
 use burn::module::Module as _;

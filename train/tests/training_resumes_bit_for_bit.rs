@@ -1,5 +1,7 @@
 //! A run that is stopped and resumed ends with the very weights of one that was not.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod footage;
 
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! What a rendered folder promises: whole or not there, readable by `parallax-core`, the same for the same seed.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use parallax_core::camera::ros_yaml;
 use parallax_core::labels::LabelledSet;
 use parallax_core::recording::{Eye, Recording};

@@ -1,5 +1,7 @@
 //! What a place promises: it repeats, it is true to itself, it is varied, and the robot gets through it.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 use nalgebra::{Point2, Point3};
 use parallax_world::{
     Class, DriveConfig, LidarConfig, RenderConfig, World, WorldConfig, right_from_left_pose, robot_camera,

@@ -28,8 +28,10 @@ pub struct Summary {
 /// Training steps of each stage.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Steps {
-    /// Depth pre-training.
-    pub pretrain: u64,
+    /// Depth pre-training from stereo.
+    pub stereo: u64,
+    /// Depth pre-training from stereo and video, after those.
+    pub video: u64,
     /// Fine-tuning, each arm.
     pub finetune: u64,
 }

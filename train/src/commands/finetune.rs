@@ -13,7 +13,7 @@ use parallax_train::training::{Ended, LoopConfig, Schedule, Trained};
 use super::pretrain::parse_size;
 use super::{BadArguments, Outcome};
 
-/// Steps when --steps does not say otherwise: about a minute with slim at 256x128 on two cores.
+/// Steps when --steps does not say otherwise: one to two minutes with slim at 256x128 on two cores.
 const DEFAULT_STEPS: u64 = 300;
 
 /// Network input when neither --size nor --init says otherwise: small enough for minutes on a CPU.
@@ -54,7 +54,7 @@ pub(crate) struct FinetuneArgs {
     #[arg(long, default_value_t = 8)]
     pub(crate) batch: usize,
     /// Learning rate at the start.
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 3e-3)]
     pub(crate) lr: f64,
     /// How the learning rate falls.
     #[arg(long, value_enum, default_value_t = Schedule::Cosine)]

@@ -57,7 +57,11 @@ fn in_one_line(error: &anyhow::Error) -> String {
 
 /// The exit code for an error: 2 for bad arguments, else 1.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(|cause| cause.is::<BadArguments>()) { ExitCode::from(2) } else { ExitCode::FAILURE }
+    if error.chain().any(|cause| cause.downcast_ref::<BadArguments>().is_some()) {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn hint(error: &anyhow::Error) -> Option<String> {

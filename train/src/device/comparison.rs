@@ -187,8 +187,8 @@ fn relative_difference(right: &[f32], got: &[f32]) -> Option<f64> {
     Some(worst / scale)
 }
 
-fn largest(errors: impl Iterator<Item = Option<f64>>) -> Option<f64> {
-    errors.fold(Some(0.0), |worst, error| Some(worst?.max(error?)))
+fn largest(mut errors: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    errors.try_fold(0.0, |worst, error| Some(error?.max(worst)))
 }
 
 #[cfg(test)]

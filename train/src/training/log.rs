@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use parallax_core::picture::draw_text;
 use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -90,20 +91,43 @@ fn to_json(line: &LogLine) -> Vec<u8> {
 
 const WIDTH: u32 = 900;
 const HEIGHT: u32 = 500;
+const MARGIN: u32 = 44;
 
 fn draw_curves(lines: &[LogLine], path: &Path) -> Result<(), Error> {
     let mut pixels = vec![0_u8; (WIDTH * HEIGHT * 3) as usize];
     plot(lines, &mut pixels).map_err(|error| Error::Drawing { what: "loss curves", reason: error.to_string() })?;
-    let Some(picture) = image::RgbImage::from_raw(WIDTH, HEIGHT, pixels) else {
+    let Some(mut picture) = image::RgbImage::from_raw(WIDTH, HEIGHT, pixels) else {
         return Err(Error::Drawing { what: "loss curves", reason: "the picture has the wrong size".into() });
     };
+    caption(lines, &mut picture);
     Ok(parallax_core::files::write_picture(path, &picture.into())?)
+}
+
+/// What the axes and colours mean. Drawn with the fixed font of [`parallax_core::picture`]: the plotting library's text
+/// needs a font file, which a bare machine lacks.
+fn caption(lines: &[LogLine], picture: &mut image::RgbImage) {
+    let black = image::Rgb([0; 3]);
+    let last = &lines[lines.len() - 1];
+    draw_text(picture, (4, MARGIN - 6), &format!("{:.3}", highest(lines)), black);
+    draw_text(picture, (4, HEIGHT - MARGIN - 6), "0", black);
+    draw_text(picture, (WIDTH - MARGIN - 60, HEIGHT - MARGIN + 8), &format!("step {}", last.step), black);
+    draw_text(picture, (MARGIN, 6), &format!("loss {:.4}", last.loss), black);
+    for (index, (name, value)) in last.terms.iter().enumerate() {
+        let (red, green, blue) = Palette99::pick(index).to_rgba().rgb();
+        let x = MARGIN + 120 + 200 * index as u32;
+        draw_text(picture, (x, 6), &format!("{name} {value:.5}"), image::Rgb([red, green, blue]));
+    }
+}
+
+/// The top of the vertical axis.
+fn highest(lines: &[LogLine]) -> f64 {
+    let total = smoothed(lines.iter().map(|line| (line.step as f64, line.loss)));
+    total.iter().map(|(_, loss)| *loss).fold(1e-9, f64::max) * 1.05
 }
 
 type PlotResult = Result<(), Box<dyn std::error::Error>>;
 
-/// Curves without text: the font backend of the plotting library needs a font file, which a bare machine lacks. The
-/// legend is in the colours' order: total (black), then the terms by name; numbers are in `log.jsonl`.
+/// Total (black) and terms (in their captions' colours) over the steps.
 fn plot(lines: &[LogLine], pixels: &mut [u8]) -> PlotResult {
     let names: Vec<&String> = lines[lines.len() - 1].terms.keys().collect();
     let total = smoothed(lines.iter().map(|line| (line.step as f64, line.loss)));
@@ -112,11 +136,11 @@ fn plot(lines: &[LogLine], pixels: &mut [u8]) -> PlotResult {
         .map(|name| smoothed(lines.iter().filter_map(|line| Some((line.step as f64, *line.terms.get(*name)?)))))
         .collect();
     let last_step = lines[lines.len() - 1].step as f64;
-    let highest = total.iter().map(|(_, loss)| *loss).fold(1e-9, f64::max) * 1.05;
+    let highest = highest(lines);
 
     let root = BitMapBackend::with_buffer(pixels, (WIDTH, HEIGHT)).into_drawing_area();
     root.fill(&WHITE)?;
-    let mut chart = ChartBuilder::on(&root).margin(20).build_cartesian_2d(0.0..last_step, 0.0..highest)?;
+    let mut chart = ChartBuilder::on(&root).margin(MARGIN).build_cartesian_2d(0.0..last_step, 0.0..highest)?;
     for tenth in 0..=10 {
         let (x, y) = (last_step * f64::from(tenth) / 10.0, highest * f64::from(tenth) / 10.0);
         chart.draw_series([PathElement::new(vec![(x, 0.0), (x, highest)], RGBColor(225, 225, 225))])?;

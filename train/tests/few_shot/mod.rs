@@ -12,10 +12,10 @@ use parallax_train::device::ChosenDevice;
 use parallax_train::finetune::{FinetuneConfig, Transfer};
 use parallax_train::training::{LoopConfig, RunDescription, RunFolder, RunKind, Schedule};
 
-pub const SIZE: (u32, u32) = (64, 32);
+pub(crate) const SIZE: (u32, u32) = (64, 32);
 
 /// Pictures of a bright square on dark ground at a place that differs from picture to picture; ids 3 (ground) and 9.
-pub fn labelled_set(folder: &Path, pictures: u32) -> PathBuf {
+pub(crate) fn labelled_set(folder: &Path, pictures: u32) -> PathBuf {
     let set = folder.join("set");
     for part in ["images", "labels"] {
         std::fs::create_dir_all(set.join(part)).unwrap();
@@ -46,7 +46,7 @@ pub fn labelled_set(folder: &Path, pictures: u32) -> PathBuf {
 }
 
 /// A run folder as depth pre-training leaves it, with random weights.
-pub fn depth_run(folder: &Path) -> PathBuf {
+pub(crate) fn depth_run(folder: &Path) -> PathBuf {
     let path = folder.join("depth");
     let run = RunFolder::create(&path).unwrap();
     run.write_description(&RunDescription {
@@ -65,7 +65,7 @@ pub fn depth_run(folder: &Path) -> PathBuf {
     path
 }
 
-pub fn config(labels: PathBuf, init: Option<PathBuf>, transfer: Transfer, steps: u64) -> FinetuneConfig {
+pub(crate) fn config(labels: PathBuf, init: Option<PathBuf>, transfer: Transfer, steps: u64) -> FinetuneConfig {
     FinetuneConfig {
         labels,
         classes: None,
@@ -87,12 +87,12 @@ pub fn config(labels: PathBuf, init: Option<PathBuf>, transfer: Transfer, steps:
     }
 }
 
-pub fn cpu() -> ChosenDevice {
+pub(crate) fn cpu() -> ChosenDevice {
     ChosenDevice { device: Device::flex(), name: "cpu (flex)".into(), reason: "tests".into() }
 }
 
 /// Every tensor of a safetensors file by name, as bytes.
-pub fn tensors(run: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn tensors(run: &Path) -> BTreeMap<String, Vec<u8>> {
     let bytes = std::fs::read(run.join("model.safetensors")).unwrap();
     let header_length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_length]).unwrap();
@@ -105,7 +105,7 @@ pub fn tensors(run: &Path) -> BTreeMap<String, Vec<u8>> {
         .collect()
 }
 
-pub fn changed<'a>(
+pub(crate) fn changed<'a>(
     before: &'a BTreeMap<String, Vec<u8>>,
     after: &BTreeMap<String, Vec<u8>>,
     prefix: &str,

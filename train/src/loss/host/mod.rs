@@ -200,7 +200,7 @@ impl Frames<'_> {
         let (batch, scales) = (self.intrinsics.len(), disparities.len());
         let small = disparities[scale].len() / batch;
         // small · factor² = width · height
-        let factor = (1..).find(|factor| small * factor * factor >= self.pixels()).unwrap_or(1);
+        let factor = (1..=self.width).find(|factor| small * factor * factor >= self.pixels()).unwrap_or(1);
         let disparity = &disparities[scale][image * small..(image + 1) * small];
         let mut inverse_depth = bilinear::enlarge(disparity, self.width / factor, factor);
         inverse_depth.iter_mut().for_each(|value| *value = *value * INVERSE_DEPTH_SLOPE + INVERSE_DEPTH_OFFSET);
