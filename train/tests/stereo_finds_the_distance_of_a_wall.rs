@@ -12,7 +12,7 @@ use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
 use parallax_core::recording::{Eye, Recording};
 use parallax_train::data::Supervision;
-use parallax_train::device::ChosenDevice;
+use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::pretraining::task::predict;
 use parallax_train::pretraining::{PretrainConfig, pretrain};
 use parallax_train::training::{LoopConfig, Schedule};
@@ -46,7 +46,12 @@ fn a_wall_five_metres_away() {
             loader_threads: 1,
         },
     };
-    let cpu = ChosenDevice { device: Device::flex(), name: "cpu (flex)".into(), reason: "test".into() };
+    let cpu = ChosenDevice {
+        device: Device::flex(),
+        kind: DeviceKind::Cpu,
+        name: "cpu (flex)".into(),
+        reason: "test".into(),
+    };
     let trained = pretrain(config, &folder.path().join("run"), &cpu).unwrap();
 
     let frame = Recording::open(&data).unwrap().frame(6, Eye::Left).unwrap().to_rgb().unwrap();

@@ -8,12 +8,12 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use parallax_train::data::Supervision;
-use parallax_train::device::ChosenDevice;
+use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::pretraining::{PretrainConfig, pretrain, resume};
 use parallax_train::training::{LoopConfig, Schedule, checkpoint::read_state};
 
 fn cpu() -> ChosenDevice {
-    ChosenDevice { device: Device::flex(), name: "cpu (flex)".into(), reason: "test".into() }
+    ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".into(), reason: "test".into() }
 }
 
 fn config(data: &Path, steps: u64) -> PretrainConfig {

@@ -35,11 +35,22 @@ impl fmt::Display for DeviceChoice {
     }
 }
 
+/// What kind of machine computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeviceKind {
+    /// Tensors lie in the program's own memory.
+    Cpu,
+    /// Tensors lie in a graphics processor's memory.
+    Gpu,
+}
+
 /// The device that training runs on.
 #[derive(Debug, Clone)]
 pub struct ChosenDevice {
     /// The device, without autodiff.
     pub device: Device,
+    /// What kind of device it is.
+    pub kind: DeviceKind,
     /// Which it is, for `run.toml`: `cpu (flex)`, `gpu (NVIDIA …)`.
     pub name: String,
     /// Why it was taken, for people.
@@ -62,13 +73,14 @@ pub fn choose(choice: DeviceChoice, inspector: &Inspector) -> Result<ChosenDevic
 }
 
 fn cpu(reason: String) -> ChosenDevice {
-    ChosenDevice { device: Device::flex(), name: "cpu (flex)".to_owned(), reason }
+    ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".to_owned(), reason }
 }
 
 fn gpu(inspection: &Inspection) -> ChosenDevice {
     let reason = format!("it agrees with the CPU in all {} checks", inspection.findings.len());
     ChosenDevice {
         device: inspection.adapter.kind.device(),
+        kind: DeviceKind::Gpu,
         name: format!("gpu ({})", inspection.adapter.name),
         reason,
     }
@@ -119,7 +131,7 @@ fn wrong_operators(inspection: &Inspection) -> String {
 fn ndarray() -> Result<ChosenDevice, Error> {
     #[expect(deprecated, reason = "deprecated upstream, kept here as an independent second CPU backend")]
     let device = Device::ndarray();
-    Ok(ChosenDevice { device, name: "cpu (ndarray)".to_owned(), reason: "asked for".to_owned() })
+    Ok(ChosenDevice { device, kind: DeviceKind::Cpu, name: "cpu (ndarray)".to_owned(), reason: "asked for".to_owned() })
 }
 
 #[cfg(not(feature = "ndarray"))]

@@ -27,6 +27,6 @@ pub mod operators;
 mod tiny_training;
 
 pub use adapter::{Adapter, AdapterKind};
-pub use choice::{ChosenDevice, DeviceChoice, choose};
+pub use choice::{ChosenDevice, DeviceChoice, DeviceKind, choose};
 pub use comparison::{Finding, Half};
 pub use inspection::{Inspection, Inspector, Verdict};

@@ -8,7 +8,7 @@ use parallax_models::DepthNetwork;
 use super::{DepthModel, DepthTask, LossPlace, PretrainConfig};
 use crate::Error;
 use crate::data::{DepthBatches, Footage, FootageConfig, Supervision};
-use crate::device::ChosenDevice;
+use crate::device::{ChosenDevice, DeviceKind};
 use crate::training::{RunDescription, RunFolder, RunKind, Start, Trained, run_folder, train};
 
 /// Disparity maps that a depth network gives.
@@ -101,7 +101,10 @@ fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Err
         config.seed,
         strides,
     )?;
-    let place = if device.name.starts_with("gpu") { LossPlace::Device } else { LossPlace::Host };
+    let place = match device.kind {
+        DeviceKind::Gpu => LossPlace::Device,
+        DeviceKind::Cpu => LossPlace::Host,
+    };
     Ok(DepthTask { batches, place })
 }
 

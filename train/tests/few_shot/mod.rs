@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use parallax_core::model_input::ModelInput;
 use parallax_models::Network;
-use parallax_train::device::ChosenDevice;
+use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::finetune::{FinetuneConfig, Transfer};
 use parallax_train::training::{LoopConfig, RunDescription, RunFolder, RunKind, Schedule};
 
@@ -88,7 +88,7 @@ pub(crate) fn config(labels: PathBuf, init: Option<PathBuf>, transfer: Transfer,
 }
 
 pub(crate) fn cpu() -> ChosenDevice {
-    ChosenDevice { device: Device::flex(), name: "cpu (flex)".into(), reason: "tests".into() }
+    ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".into(), reason: "tests".into() }
 }
 
 /// Every tensor of a safetensors file by name, as bytes.
