@@ -108,6 +108,7 @@ impl Error {
             Self::Io { source, .. } => match source.kind() {
                 std::io::ErrorKind::StorageFull => Some("the disk is full: free space or choose another --out"),
                 std::io::ErrorKind::NotFound => Some("check the path; relative paths start at the current folder"),
+                std::io::ErrorKind::AlreadyExists => Some("it is kept as it is: remove it or choose another name"),
                 std::io::ErrorKind::PermissionDenied => Some("you lack permission: choose a folder you may use"),
                 _ => None,
             },

@@ -88,11 +88,6 @@ impl World {
         f64::from(self.path.length_m())
     }
 
-    /// Number of solids that stand.
-    pub fn solid_count(&self) -> usize {
-        self.standing.solids.len()
-    }
-
     /// Distance in metres, on the ground, from a place to the nearest thing at a time.
     pub fn clearance_m(&self, place: [f64; 2], time_secs: f64) -> f64 {
         let place = Vec2::new(place[0] as f32, place[1] as f32);

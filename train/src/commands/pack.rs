@@ -82,10 +82,20 @@ fn training_of(description: &RunDescription) -> Training {
     };
     Training {
         network: description.network.clone(),
-        transfer: text(description, "transfer").unwrap_or_else(|| "none".to_owned()),
+        transfer: transfer_of(description),
         seed: description.seed,
         labelled: texts("labelled"),
         labelled_sha256: texts("labelled_sha256"),
+    }
+}
+
+/// What was taken over from a pre-trained run; with no such run, `none`, and whether the encoder's random weights stayed.
+fn transfer_of(description: &RunDescription) -> String {
+    let transfer = text(description, "transfer").unwrap_or_default();
+    match text(description, "init") {
+        Some(_) => transfer,
+        None if transfer == "frozen" => "none (frozen)".to_owned(),
+        None => "none".to_owned(),
     }
 }
 

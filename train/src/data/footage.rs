@@ -143,6 +143,9 @@ impl Drive {
             ..OpenOptions::default()
         };
         let recording = Recording::open_with(&path, &options)?;
+        if let Some(damage) = recording.damage() {
+            tracing::warn!("{} is damaged, what is whole of it is used: {damage}", path.display());
+        }
         let left = recording.camera(Eye::Left).ok_or_else(|| Error::Data {
             what: "the recording has no camera: its focal length and centre are needed".into(),
             path: path.clone(),

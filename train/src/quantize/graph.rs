@@ -250,12 +250,6 @@ pub fn int_attribute(name: &str, value: i64) -> AttributeProto {
     AttributeProto { name: name.to_owned(), i: value, r#type: 2, ..AttributeProto::default() }
 }
 
-/// An attribute of several integers.
-pub fn ints_attribute(name: &str, values: &[i64]) -> AttributeProto {
-    // 7 is AttributeProto.AttributeType.INTS.
-    AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..AttributeProto::default() }
-}
-
 /// The text attribute `name` of a node.
 pub fn text_attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a str> {
     let attribute = node.attribute.iter().find(|attribute| attribute.name == name)?;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::type_proto::{self, Value};
 use tract_onnx::pb::{
-    GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto,
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorShapeProto, TypeProto, ValueInfoProto,
     tensor_shape_proto,
 };
 
@@ -40,6 +40,11 @@ fn value_info(name: &str, shape: &[usize]) -> ValueInfoProto {
     ValueInfoProto { name: name.to_owned(), r#type, ..ValueInfoProto::default() }
 }
 
+fn ints_attribute(name: &str, values: &[i64]) -> AttributeProto {
+    // 7 is AttributeProto.AttributeType.INTS.
+    AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..AttributeProto::default() }
+}
+
 #[derive(Default)]
 struct Builder {
     graph: GraphProto,
@@ -48,7 +53,7 @@ struct Builder {
 impl Builder {
     fn node(mut self, operator: &str, inputs: &[&str], output: &str, ints: &[(&str, &[i64])]) -> Self {
         let mut node = graph::node(operator, &format!("{output}_node"), inputs, output);
-        node.attribute = ints.iter().map(|(name, values)| graph::ints_attribute(name, values)).collect();
+        node.attribute = ints.iter().map(|(name, values)| ints_attribute(name, values)).collect();
         self.graph.node.push(node);
         self
     }
