@@ -3,10 +3,11 @@
 mod cli;
 mod commands;
 
-use clap::Parser;
-use cli::{Cli, Command};
-use std::io::Write;
 use std::process::ExitCode;
+
+use clap::Parser as _;
+use cli::{Cli, Command};
+use parallax_core::program;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
@@ -16,12 +17,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut stderr = std::io::stderr();
-            let _ = writeln!(stderr, "error: {error:#}");
-            let hint = error.downcast_ref::<parallax_core::Error>().and_then(parallax_core::Error::hint);
-            if let Some(hint) = hint {
-                let _ = writeln!(stderr, "hint: {hint}");
-            }
+            program::report(error.as_ref(), |_| None);
             ExitCode::FAILURE
         }
     }

@@ -14,6 +14,7 @@
 //! | [`bundle`] | a model with everything needed to run it elsewhere |
 //! | [`score`] | confusion matrix, mean IoU, pixel accuracy |
 //! | [`picture`] | overlays, colour maps and sheets for people to look at |
+//! | [`program`] | how the programs start, stop on Ctrl-C and report an error |
 //! | [`files`] | writing so that nothing half-written is left under a final name |
 //!
 //! *Invariant:* this crate knows no network, no training, no inference engine and no camera driver.
@@ -28,6 +29,7 @@ pub mod labels;
 pub mod model_input;
 pub mod model_output;
 pub mod picture;
+pub mod program;
 pub mod recording;
 pub mod score;
 

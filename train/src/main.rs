@@ -6,18 +6,19 @@ mod commands;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use parallax_core::program;
 
 use crate::cli::{Cli, Command};
 use crate::commands::Outcome;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_logging(cli.verbose);
+    program::start_logging(if cli.verbose { "parallax_train=debug,warn" } else { "parallax_train=info,warn" });
     match run(cli.command) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::DoneWithLostInput) => ExitCode::from(3),
         Err(error) => {
-            commands::report(&error);
+            program::report(error.as_ref(), commands::hint);
             commands::exit_code(&error)
         }
     }
@@ -33,18 +34,4 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Quantize(args) => commands::quantize::run(&args),
         Command::Pack(args) => commands::pack::run(&args),
     }
-}
-
-/// Logs go to stderr; `RUST_LOG` overrides the level.
-fn start_logging(verbose: bool) {
-    let level = if verbose { "parallax_train=debug,warn" } else { "parallax_train=info,warn" };
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .without_time()
-        .with_target(false)
-        .init();
 }

@@ -3,10 +3,11 @@
 use parallax_core::bundle::Bundle;
 use parallax_core::files::read_text;
 use parallax_core::labels::LabelledSet;
+use parallax_core::program::stop_on_signal;
 use parallax_edge::Engine;
 use parallax_edge::evaluation::{Evaluation, Pictures, evaluate};
 
-use super::{Outcome, progress_bar, stop_on_ctrl_c};
+use super::{Outcome, progress_bar};
 use crate::cli::EvaluateArgs;
 
 /// Runs the command.
@@ -20,7 +21,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
         None => Pictures::Unseen,
     };
     let bar = progress_bar(set.len());
-    let evaluation = evaluate(&bundle, &engine, &set, &pictures, &stop_on_ctrl_c(), |done, of| {
+    let evaluation = evaluate(&bundle, &engine, &set, &pictures, stop_on_signal(), |done, of| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     })?;

@@ -2,10 +2,11 @@
 
 use parallax_camera::Source;
 use parallax_core::bundle::Bundle;
+use parallax_core::program::stop_on_signal;
 use parallax_edge::Engine;
 use parallax_edge::drive::{DriveConfig, DriveSummary, FrameLine, Overlays, drive};
 
-use super::{Outcome, progress_bar, stop_on_ctrl_c};
+use super::{Outcome, progress_bar};
 use crate::cli::RunArgs;
 
 /// Runs the command.
@@ -19,9 +20,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         threads: usize::from(args.threads),
         overlays: if args.no_overlays { Overlays::Skip } else { Overlays::Write },
     };
-    let stop = stop_on_ctrl_c();
     let bar = progress_bar(args.limit.map_or(source.len(), |limit| limit.min(source.len())));
-    let summary = drive(&engine, source, &config, &stop, |line| {
+    let summary = drive(&engine, source, &config, stop_on_signal(), |line| {
         bar.suspend(|| show(line, args.json));
         bar.inc(1);
     })?;

@@ -9,6 +9,7 @@ pub(crate) mod pack;
 pub(crate) mod pretrain;
 pub(crate) mod quantize;
 
+use std::error::Error;
 use std::process::ExitCode;
 
 use parallax_train::pack::PackError;
@@ -40,21 +41,6 @@ impl BadArguments {
     }
 }
 
-/// Prints an error, its causes and a hint on stderr.
-#[expect(clippy::print_stderr, reason = "the one place where this program reports its end")]
-pub(crate) fn report(error: &anyhow::Error) {
-    eprintln!("error: {}", in_one_line(error));
-    if let Some(hint) = hint(error) {
-        eprintln!("hint: {hint}");
-    }
-}
-
-/// The error and its causes; our errors already say what their cause was.
-fn in_one_line(error: &anyhow::Error) -> String {
-    let causes = error.chain().skip(1).map(ToString::to_string);
-    causes.fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
-}
-
 /// The exit code for an error: 2 for bad arguments, else 1.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.chain().any(|cause| cause.downcast_ref::<BadArguments>().is_some()) {
@@ -64,18 +50,13 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-fn hint(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        cause
-            .downcast_ref::<BadArguments>()
-            .map(|error| error.hint.clone())
-            .or_else(|| cause.downcast_ref::<parallax_train::Error>().and_then(parallax_train::Error::hint))
-            .or_else(|| owned(cause.downcast_ref::<QuantizeError>().and_then(QuantizeError::hint)))
-            .or_else(|| owned(cause.downcast_ref::<PackError>().and_then(PackError::hint)))
-            .or_else(|| owned(cause.downcast_ref::<parallax_core::Error>().and_then(parallax_core::Error::hint)))
-    })
-}
-
-fn owned(hint: Option<&str>) -> Option<String> {
-    hint.map(str::to_owned)
+/// The remedy for an error of this program.
+pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
+    let owned = |hint: Option<&str>| hint.map(str::to_owned);
+    error
+        .downcast_ref::<BadArguments>()
+        .map(|error| error.hint.clone())
+        .or_else(|| error.downcast_ref::<parallax_train::Error>().and_then(parallax_train::Error::hint))
+        .or_else(|| owned(error.downcast_ref::<QuantizeError>().and_then(QuantizeError::hint)))
+        .or_else(|| owned(error.downcast_ref::<PackError>().and_then(PackError::hint)))
 }

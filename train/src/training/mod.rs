@@ -14,7 +14,6 @@
 //! resuming, Ctrl-C, the guard against losses that are not numbers) is here, once.
 
 pub mod checkpoint;
-pub mod interrupt;
 mod loader;
 pub mod log;
 pub mod run_folder;

@@ -1,16 +1,18 @@
 //! The loop itself.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use indicatif::{ProgressBar, ProgressStyle};
+use parallax_core::program::stop_on_signal;
 use serde::{Deserialize, Serialize};
 
 use super::loader::Loader;
 use super::log::{Log, LogLine};
-use super::{RunFolder, Schedule, StepLoss, Task, checkpoint, interrupt};
+use super::{RunFolder, Schedule, StepLoss, Task, checkpoint};
 use crate::Error;
 
 /// How a run is trained, whatever it learns.
@@ -77,10 +79,10 @@ pub fn train<T: Task>(
     start: Start,
 ) -> Result<Trained<T::Model>, Error> {
     let mut run = Run::start(task, model, config, folder, device, start)?;
-    interrupt::install();
+    let stop = stop_on_signal();
     let stepped = std::thread::scope(|scope| {
         let mut loader = Loader::start(scope, task, run.step..config.steps, config.loader_threads);
-        while run.step < config.steps && !interrupt::asked_to_stop() {
+        while run.step < config.steps && !stop.load(Ordering::SeqCst) {
             let Some(batch) = loader.next() else { break };
             run.take_step(&batch?)?;
         }

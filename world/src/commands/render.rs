@@ -3,11 +3,10 @@
 use crate::cli::RenderArgs;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
+use parallax_core::program::stop_on_signal;
 use parallax_world::LidarConfig;
 use parallax_world::dataset::{self, DatasetConfig, Existing, Watch, Written};
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// Renders what the arguments ask for and names what was written.
@@ -16,9 +15,6 @@ use std::time::Instant;
 /// Whatever keeps the output from being written whole.
 pub(crate) fn run(args: &RenderArgs) -> anyhow::Result<()> {
     let config = effective(args)?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let on_signal = Arc::clone(&stop);
-    ctrlc::set_handler(move || on_signal.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
     let bar = ProgressBar::new((config.frames + config.labels) as u64).with_style(
         ProgressStyle::with_template("rendering {bar:30} {pos}/{len} pictures, {per_sec}, {eta} left")
             .context("cannot draw a progress bar")?,
@@ -26,7 +22,8 @@ pub(crate) fn run(args: &RenderArgs) -> anyhow::Result<()> {
     let started = Instant::now();
     let existing = if args.force { Existing::Replace } else { Existing::Keep };
     let mut on_picture = || bar.inc(1);
-    let written = dataset::write(&config, &args.out, existing, Watch { on_picture: &mut on_picture, stop: &stop })?;
+    let written =
+        dataset::write(&config, &args.out, existing, Watch { on_picture: &mut on_picture, stop: stop_on_signal() })?;
     bar.finish_and_clear();
     report(args, &config, &written, started.elapsed().as_secs_f64())
 }
