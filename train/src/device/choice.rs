@@ -138,7 +138,7 @@ fn ndarray() -> Result<ChosenDevice, Error> {
 fn ndarray() -> Result<ChosenDevice, Error> {
     Err(Error::Device {
         what: "this program was built without the ndarray backend".to_owned(),
-        hint: "build it with `cargo build --release -p parallax-train --features ndarray`, or use --device cpu",
+        hint: "build it with `cargo build --release --workspace --features parallax-train/ndarray`, or use --device cpu",
     })
 }
 
@@ -180,6 +180,6 @@ mod tests {
     #[test]
     fn a_backend_that_is_not_built_in_is_an_error_that_says_how_to_build_it() {
         let error = choose(DeviceChoice::Ndarray, &Inspector::of_program("unused")).unwrap_err();
-        assert!(error.hint().unwrap().contains("--features ndarray"));
+        assert!(error.hint().unwrap().contains("--features parallax-train/ndarray"));
     }
 }
