@@ -43,7 +43,7 @@ fn a_wall_five_metres_away() {
             schedule: Schedule::Cosine,
             save_every: 0,
             picture_every: 0,
-            loader_threads: 1,
+            ..LoopConfig::default()
         },
     };
     let cpu = ChosenDevice {

@@ -38,6 +38,7 @@ fn config(data: &Path, steps: u64) -> PretrainConfig {
             save_every: 0,
             picture_every: 0,
             loader_threads: 2,
+            ..LoopConfig::default()
         },
     }
 }

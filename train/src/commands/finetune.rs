@@ -8,13 +8,14 @@ use parallax_models::{Network, SegmentationNetwork};
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
 use parallax_train::finetune::transfer::inherited;
 use parallax_train::finetune::{FinetuneConfig, Transfer, finetune, resume};
-use parallax_train::training::{Ended, LoopConfig, Schedule, Trained};
+use parallax_train::training::{Ended, Trained};
 
+use super::loop_args::{LoopArgs, LoopDefaults};
 use super::pretrain::parse_size;
 use super::{BadArguments, Outcome};
 
-/// Steps when --steps does not say otherwise: one to two minutes with slim at 256x128 on two cores.
-const DEFAULT_STEPS: u64 = 300;
+/// One to two minutes with slim at 256x128 on two cores.
+const DEFAULTS: LoopDefaults = LoopDefaults { steps: 300, learning_rate: 3e-3, picture_every: 100 };
 
 /// Network input when neither --size nor --init says otherwise: small enough for minutes on a CPU.
 const DEFAULT_SIZE: (u32, u32) = (256, 128);
@@ -47,18 +48,9 @@ pub(crate) struct FinetuneArgs {
     /// What is taken over from --init.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) transfer: Transfer,
-    /// Training steps [default: 300; with --resume: as the run was started].
-    #[arg(long)]
-    pub(crate) steps: Option<u64>,
     /// Pictures per step.
     #[arg(long, default_value_t = 8)]
     pub(crate) batch: usize,
-    /// Learning rate at the start.
-    #[arg(long, default_value_t = 3e-3)]
-    pub(crate) lr: f64,
-    /// How the learning rate falls.
-    #[arg(long, value_enum, default_value_t = Schedule::Cosine)]
-    pub(crate) schedule: Schedule,
     /// Size of the network's input; multiples of 32 [default: that of --init, else 256x128].
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     pub(crate) size: Option<(usize, usize)>,
@@ -68,12 +60,9 @@ pub(crate) struct FinetuneArgs {
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) device: DeviceChoice,
-    /// Steps between two saved checkpoints.
-    #[arg(long, value_name = "STEPS", default_value_t = 200)]
-    pub(crate) save_every: u64,
-    /// Steps between two rounds of sample masks; 0: only at the end.
-    #[arg(long, value_name = "STEPS", default_value_t = 100)]
-    pub(crate) picture_every: u64,
+    /// How long and how fast to learn, what to save.
+    #[command(flatten)]
+    pub(crate) training: LoopArgs,
     /// Run folder to write.
     #[arg(long, value_name = "RUN")]
     pub(crate) out: PathBuf,
@@ -85,7 +74,7 @@ pub(crate) struct FinetuneArgs {
 /// Runs the command.
 pub(crate) fn run(args: &FinetuneArgs) -> anyhow::Result<Outcome> {
     let trained = if args.resume {
-        resume(&args.out, args.steps, &device(args)?)?
+        resume(&args.out, args.training.steps, &device(args)?)?
     } else {
         let config = config_of(args)?;
         finetune(&config, &args.out, &device(args)?)?
@@ -120,14 +109,7 @@ fn config_of(args: &FinetuneArgs) -> anyhow::Result<FinetuneConfig> {
         network: args.network.unwrap_or(default_network),
         input: ModelInput { width, height, ..default_input },
         batch: args.batch,
-        training: LoopConfig {
-            steps: args.steps.unwrap_or(DEFAULT_STEPS),
-            learning_rate: args.lr,
-            schedule: args.schedule,
-            save_every: args.save_every,
-            picture_every: args.picture_every,
-            loader_threads: 1,
-        },
+        training: args.training.config(DEFAULTS)?,
     })
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod evaluate;
 pub(crate) mod evaluate_depth;
 pub(crate) mod export;
 pub(crate) mod finetune;
+pub(crate) mod loop_args;
 pub(crate) mod pack;
 pub(crate) mod pretrain;
 pub(crate) mod quantize;

@@ -7,8 +7,9 @@ use parallax_models::Network;
 use parallax_train::data::Supervision;
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
 use parallax_train::pretraining::{DepthModel, PretrainConfig, pretrain, resume};
-use parallax_train::training::{Ended, LoopConfig, Schedule, Trained};
+use parallax_train::training::{Ended, Trained};
 
+use super::loop_args::{LoopArgs, LoopDefaults};
 use super::{BadArguments, Outcome};
 
 /// Decoded frames kept in memory when --memory does not say otherwise: 10000 frames of 256x128.
@@ -40,9 +41,6 @@ pub(crate) struct PretrainArgs {
     /// Size the network works at; multiples of 32.
     #[arg(long, value_name = "WxH", default_value = "256x128", value_parser = parse_size)]
     pub(crate) size: (usize, usize),
-    /// Training steps [default: 2000; with --resume: as the run was started].
-    #[arg(long)]
-    pub(crate) steps: Option<u64>,
     /// Images per step.
     #[arg(long, default_value_t = 4)]
     pub(crate) batch: usize,
@@ -52,27 +50,15 @@ pub(crate) struct PretrainArgs {
     /// Start from an earlier run (a folder) or from torchvision's ImageNet weights (a .pth or .safetensors file).
     #[arg(long, value_name = "RUN|FILE")]
     pub(crate) init: Option<PathBuf>,
-    /// Learning rate at the start [default: 1e-3 with stereo, 2e-4 from video alone].
-    #[arg(long)]
-    pub(crate) lr: Option<f64>,
-    /// How the learning rate falls.
-    #[arg(long, value_enum, default_value_t = Schedule::Cosine)]
-    pub(crate) schedule: Schedule,
     /// Frames between a target and its neighbours in the video.
     #[arg(long, default_value_t = 1)]
     pub(crate) frame_gap: usize,
-    /// Steps between two checkpoints.
-    #[arg(long, default_value_t = 200)]
-    pub(crate) save_every: u64,
-    /// Steps between two rounds of pictures in the run folder; 0: only at the end.
-    #[arg(long, default_value_t = 500)]
-    pub(crate) picture_every: u64,
     /// MiB of decoded frames kept in memory.
     #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY_MIB)]
     pub(crate) memory: usize,
-    /// Threads that decode and alter frames.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) loaders: usize,
+    /// How long and how fast to learn, what to save.
+    #[command(flatten)]
+    pub(crate) training: LoopArgs,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) device: DeviceChoice,
@@ -87,9 +73,9 @@ pub(crate) struct PretrainArgs {
 /// Runs the command.
 pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
     let started = if args.resume {
-        resume(&args.out, args.steps, &device(args)?)?
+        resume(&args.out, args.training.steps, &device(args)?)?
     } else {
-        let config = config(args);
+        let config = config(args)?;
         config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
         pretrain(config, &args.out, &device(args)?)?
     };
@@ -107,8 +93,8 @@ fn default_learning_rate(from: &[Supervision]) -> f64 {
     if from.contains(&Supervision::Stereo) { 1e-3 } else { 2e-4 }
 }
 
-fn config(args: &PretrainArgs) -> PretrainConfig {
-    PretrainConfig {
+fn config(args: &PretrainArgs) -> anyhow::Result<PretrainConfig> {
+    Ok(PretrainConfig {
         from: args.from.clone(),
         data: args.data.clone(),
         camera: args.camera.clone(),
@@ -122,15 +108,12 @@ fn config(args: &PretrainArgs) -> PretrainConfig {
         init: args.init.clone(),
         memory: args.memory << 20,
         metres_per_unit: None,
-        steps: LoopConfig {
-            steps: args.steps.unwrap_or(2000),
-            learning_rate: args.lr.unwrap_or_else(|| default_learning_rate(&args.from)),
-            schedule: args.schedule,
-            save_every: args.save_every,
-            picture_every: args.picture_every,
-            loader_threads: args.loaders,
-        },
-    }
+        steps: args.training.config(LoopDefaults {
+            steps: 2000,
+            learning_rate: default_learning_rate(&args.from),
+            picture_every: 500,
+        })?,
+    })
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the result belongs on stdout, the hint on stderr")]

@@ -150,13 +150,10 @@ fn check(config: &FinetuneConfig) -> Result<(), Error> {
     let (width, height) = (config.input.width as usize, config.input.height as usize);
     config.network.check_size(width, height)?;
     let fault = |what: &str, hint| Err(Error::Settings { what: what.to_owned(), hint });
-    if config.batch == 0 || config.training.steps == 0 {
-        return fault("batch and steps must be above zero", "leave --batch or --steps out to get the defaults");
+    if config.batch == 0 {
+        return fault("the batch must be above zero", "leave --batch out to get the default");
     }
-    if !(config.training.learning_rate > 0.0 && config.training.learning_rate.is_finite()) {
-        return fault("the learning rate must be a number above zero", "leave --lr out to get the default");
-    }
-    Ok(())
+    config.training.check()
 }
 
 /// A class that is in no drawn picture cannot be learned; its IoU will be zero.

@@ -65,7 +65,6 @@ impl PretrainConfig {
     pub fn check(&self) -> Result<(), Error> {
         self.network.check_size(self.width, self.height)?;
         let wrong = |what: String, hint| Err(Error::Settings { what, hint });
-        let LoopConfig { steps, learning_rate, .. } = self.steps;
         if self.from.is_empty() {
             return wrong("nothing teaches depth".into(), "give --from video, --from stereo or both");
         }
@@ -73,20 +72,14 @@ impl PretrainConfig {
             let what = format!("expected a size of at most {LARGEST_SIDE} pixels, got {}x{}", self.width, self.height);
             return wrong(what, "training works on reduced frames, for example 640x192");
         }
-        if steps == 0 || self.batch == 0 || self.frame_gap == 0 {
-            return wrong(
-                "--steps, --batch and --frame-gap must be at least 1".into(),
-                "leave them out for the defaults",
-            );
+        if self.batch == 0 || self.frame_gap == 0 {
+            return wrong("--batch and --frame-gap must be at least 1".into(), "leave them out for the defaults");
         }
         if self.batch > LARGEST_BATCH {
             let what = format!("expected a batch of at most {LARGEST_BATCH}, got {}", self.batch);
             return wrong(what, "the paper trains with 12");
         }
-        if !(learning_rate > 0.0 && learning_rate <= 1.0) {
-            return wrong(format!("expected a learning rate in (0, 1], got {learning_rate}"), "the paper uses 1e-4");
-        }
-        Ok(())
+        self.steps.check()
     }
 }
 

@@ -14,6 +14,7 @@
 //! resuming, Ctrl-C, the guard against losses that are not numbers) is here, once.
 
 pub mod checkpoint;
+mod config;
 mod loader;
 pub mod log;
 pub mod run_folder;
@@ -21,7 +22,8 @@ pub mod schedule;
 mod steps;
 mod task;
 
+pub use config::LoopConfig;
 pub use run_folder::{DataSource, RunDescription, RunFolder, RunKind};
 pub use schedule::Schedule;
-pub use steps::{Ended, LoopConfig, Start, Trained, adam, train};
+pub use steps::{Ended, Start, Trained, adam, train};
 pub use task::{LossTerm, Sample, StepLoss, Task};

@@ -8,30 +8,11 @@ use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
 use burn::tensor::{Device, Tensor};
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::program::stop_on_signal;
-use serde::{Deserialize, Serialize};
 
 use super::loader::Loader;
 use super::log::{Log, LogLine};
-use super::{RunFolder, Schedule, StepLoss, Task, checkpoint};
+use super::{LoopConfig, RunFolder, StepLoss, Task, checkpoint};
 use crate::Error;
-
-/// How a run is trained, whatever it learns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LoopConfig {
-    /// Steps of the whole run.
-    pub steps: u64,
-    /// Adam's learning rate at the start.
-    pub learning_rate: f64,
-    /// How it falls.
-    pub schedule: Schedule,
-    /// Steps between two checkpoints; one is also saved at the end and at Ctrl-C.
-    pub save_every: u64,
-    /// Steps between two rounds of sample pictures and loss curves; 0: only at the end.
-    pub picture_every: u64,
-    /// Threads that make batches.
-    pub loader_threads: usize,
-}
 
 /// Whether a run starts or goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,7 +134,7 @@ impl<'a, T: Task> Run<'a, T> {
         let loss = self.task.loss(&model, batch, self.step, self.device)?;
         check_finite(&loss, self.step, || self.task.describe(batch))?;
         let gradients = GradientsParams::from_grads(loss.objective.backward(), &model);
-        let rate = self.config.schedule.learning_rate(self.config.learning_rate, self.step, self.config.steps);
+        let rate = self.config.learning_rate_at(self.step);
         self.model = Some(self.optimizer.step(rate, model, gradients));
         self.step += 1;
 

@@ -82,7 +82,7 @@ pub(crate) fn config(labels: PathBuf, init: Option<PathBuf>, transfer: Transfer,
             schedule: Schedule::Constant,
             save_every: 0,
             picture_every: 0,
-            loader_threads: 1,
+            ..LoopConfig::default()
         },
     }
 }
