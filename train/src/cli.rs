@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Finetune(commands::finetune::FinetuneArgs),
     /// Score a trained run: depth against true depth, or masks against labels.
     Evaluate(commands::evaluate::EvaluateArgs),
+    /// Write a depth run's depth maps of a recording.
+    Predict(commands::predict::PredictArgs),
     /// Compare every operator of training on this machine's GPU with the CPU.
     CheckDevice(commands::check_device::CheckDeviceArgs),
     /// Write a run's network as a float ONNX model.

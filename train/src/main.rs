@@ -29,6 +29,7 @@ fn run(command: Command) -> anyhow::Result<Outcome> {
         Command::Pretrain(args) => commands::pretrain::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),
+        Command::Predict(args) => commands::predict::run(&args),
         Command::CheckDevice(args) => commands::check_device::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Quantize(args) => commands::quantize::run(&args),

@@ -7,6 +7,7 @@ pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod loop_args;
 pub(crate) mod pack;
+pub(crate) mod predict;
 pub(crate) mod pretrain;
 pub(crate) mod quantize;
 

@@ -69,7 +69,7 @@ impl Task for DepthTask {
                 self.batches.input.normalize(&frame, &mut input);
                 let dims = [1, 3, footage.height(), footage.width()];
                 let depth = predict(model, &input, dims, device);
-                Ok(Sample { name: format!("depth_{index:06}"), picture: above(&frame, &depth_in_colors(&depth)) })
+                Ok(Sample { name: format!("depth_{index:06}"), picture: above_its_depth(&frame, &depth) })
             })
             .collect()
     }
@@ -92,10 +92,11 @@ pub fn predict(model: &DepthModel, input: &[f32], dims: [usize; 4], device: &Dev
     DepthMap { width: width as u32, height: height as u32, metres }
 }
 
-/// The frame with its depth, brought to the frame's width, below it.
-fn above(frame: &RgbImage, depth: &RgbImage) -> RgbImage {
+/// The frame with its depth in colours, brought to the frame's size, below it.
+#[must_use]
+pub fn above_its_depth(frame: &RgbImage, depth: &DepthMap) -> RgbImage {
     let (width, height) = frame.dimensions();
-    let depth = image::imageops::resize(depth, width, height, image::imageops::FilterType::Nearest);
+    let depth = image::imageops::resize(&depth_in_colors(depth), width, height, image::imageops::FilterType::Nearest);
     let mut picture = RgbImage::new(width, 2 * height);
     image::imageops::replace(&mut picture, frame, 0, 0);
     image::imageops::replace(&mut picture, &depth, 0, i64::from(height));
