@@ -100,6 +100,7 @@ struct Run<'a, T: Task> {
     step: u64,
     saved_step: Option<u64>,
     saved_at: Instant,
+    drawn_step: Option<u64>,
     earlier_seconds: f64,
     began: Instant,
     _lock: RunLock,
@@ -144,6 +145,7 @@ impl<'a, T: Task> Run<'a, T> {
             step,
             saved_step: (start == Start::Resume).then_some(step),
             saved_at: Instant::now(),
+            drawn_step: None,
             earlier_seconds,
             began: Instant::now(),
             _lock: lock,
@@ -223,8 +225,8 @@ impl<'a, T: Task> Run<'a, T> {
     }
 
     fn draw(&mut self) -> Result<(), Error> {
+        let Some(model) = self.model.as_ref().filter(|_| self.drawn_step != Some(self.step)) else { return Ok(()) };
         self.log.draw(&self.folder.path().join("losses.png"))?;
-        let Some(model) = &self.model else { return Ok(()) };
         let samples = self.folder.samples_path();
         std::fs::create_dir_all(&samples).map_err(Error::io("create", &samples))?;
         for sample in self.task.samples(&model.valid(), &self.device.clone().inner())? {
@@ -232,6 +234,7 @@ impl<'a, T: Task> Run<'a, T> {
             let path = samples.join(format!("{}.png", sample.name));
             parallax_core::files::write_picture(&path, &sample.picture.into())?;
         }
+        self.drawn_step = Some(self.step);
         Ok(())
     }
 
