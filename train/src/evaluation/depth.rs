@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use burn::module::Module as _;
 use burn::tensor::Device;
-use image::RgbImage;
 use parallax_core::depth::DepthMap;
 use parallax_core::model_input::ModelInput;
 use parallax_core::recording::Eye;
@@ -107,14 +106,14 @@ pub struct FrameError {
     /// The frame's mean absolute relative error.
     pub abs_rel: f64,
     #[serde(skip)]
-    drive: usize,
+    pub(super) drive: usize,
 }
 
 /// A pixel with truth: its place as shares of width and height, and metres.
-struct TruePixel {
-    u: f32,
-    v: f32,
-    metres: f32,
+pub(super) struct TruePixel {
+    pub(super) u: f32,
+    pub(super) v: f32,
+    pub(super) metres: f32,
 }
 
 /// Scores of one frame, by what was scored.
@@ -182,6 +181,7 @@ impl Predictor<'_> {
 pub fn evaluate_depth(predictor: &Predictor<'_>, settings: &DepthEvaluation) -> Result<DepthReport, Error> {
     let model = predictor.model.valid();
     let predictor = Predictor { model: &model, ..*predictor };
+    warn_of_bent_pictures(predictor.footage);
     let chosen = predictor.chosen_frames(settings.frames);
     let mut sample: Vec<RowTruth> = Vec::new();
     for place in &chosen {
@@ -207,9 +207,34 @@ pub fn evaluate_depth(predictor: &Predictor<'_>, settings: &DepthEvaluation) -> 
         worst.push(FrameError { data, frame: index, abs_rel: frame.network.abs_rel, drive });
         scores.push(frame);
     }
-    worst.sort_by(|a, b| b.abs_rel.total_cmp(&a.abs_rel));
-    worst.truncate(WORST);
-    report(&scores, worst, &bins, settings).ok_or_else(|| no_truth(predictor.footage, settings))
+    report(&scores, apart(worst), &bins, settings).ok_or_else(|| no_truth(predictor.footage, settings))
+}
+
+/// True depth belongs to the picture as taken; the network sees it without the lens's distortion.
+fn warn_of_bent_pictures(footage: &Footage) {
+    for drive in 0..footage.drives() {
+        let recording = footage.recording(drive);
+        if recording.camera(Eye::Left).is_some_and(parallax_core::camera::Camera::needs_rectification) {
+            let path = recording.path().display();
+            tracing::warn!(
+                "{path} was taken with a distorting lens: its true depth lies a few pixels off the prediction's"
+            );
+        }
+    }
+}
+
+/// The worst frames, with some distance between them: neighbours fail alike.
+fn apart(mut frames: Vec<FrameError>) -> Vec<FrameError> {
+    let distance = frames.len() / (2 * WORST);
+    frames.sort_by(|a, b| b.abs_rel.total_cmp(&a.abs_rel));
+    let mut chosen: Vec<FrameError> = Vec::new();
+    for frame in frames {
+        let near = |other: &FrameError| other.drive == frame.drive && other.frame.abs_diff(frame.frame) <= distance;
+        if chosen.len() < WORST && !chosen.iter().any(near) {
+            chosen.push(frame);
+        }
+    }
+    chosen
 }
 
 fn no_truth(footage: &Footage, settings: &DepthEvaluation) -> Error {
@@ -227,7 +252,11 @@ fn no_truth(footage: &Footage, settings: &DepthEvaluation) -> Error {
     }
 }
 
-fn truth(footage: &Footage, (drive, index): (usize, usize), source: TruthSource) -> Result<Option<DepthMap>, Error> {
+pub(super) fn truth(
+    footage: &Footage,
+    (drive, index): (usize, usize),
+    source: TruthSource,
+) -> Result<Option<DepthMap>, Error> {
     let recording = footage.recording(drive);
     let dense = if source == TruthSource::Lidar { None } else { recording.depth(index)? };
     if dense.is_some() || source == TruthSource::Depth {
@@ -236,7 +265,11 @@ fn truth(footage: &Footage, (drive, index): (usize, usize), source: TruthSource)
     Ok(recording.lidar(index)?)
 }
 
-fn true_pixels(footage: &Footage, place: (usize, usize), settings: &DepthEvaluation) -> Result<Vec<TruePixel>, Error> {
+pub(super) fn true_pixels(
+    footage: &Footage,
+    place: (usize, usize),
+    settings: &DepthEvaluation,
+) -> Result<Vec<TruePixel>, Error> {
     let Some(truth) = truth(footage, place, settings.truth)? else { return Ok(Vec::new()) };
     let (width, height) = (truth.width as f32, truth.height as f32);
     let [rows, columns] = settings.crop.area(truth.width, truth.height);
@@ -331,45 +364,19 @@ fn report(
     })
 }
 
-/// The worst frames of a report as a sheet: frame, predicted depth, truth, and the relative error, white at a half or more.
-///
-/// # Errors
-/// When a frame cannot be read.
-pub fn draw_worst(
-    predictor: &Predictor<'_>,
-    settings: &DepthEvaluation,
-    worst: &[FrameError],
-) -> Result<RgbImage, Error> {
-    let model = predictor.model.valid();
-    let predictor = Predictor { model: &model, ..*predictor };
-    let mut rows = Vec::new();
-    for FrameError { frame, abs_rel, drive, .. } in worst {
-        let place = (*drive, *frame);
-        let Some(truth) = truth(predictor.footage, place, settings.truth)? else { continue };
-        let picture = predictor.footage.frame(*drive, *frame, Eye::Left)?;
-        let prediction = predictor.depth(*drive, *frame)?;
-        let pixels = true_pixels(predictor.footage, place, settings)?;
-        rows.push(vec![
-            (format!("frame {frame}: Abs Rel {abs_rel:.3}"), picture),
-            ("prediction".to_owned(), parallax_core::picture::depth_in_colors(&prediction)),
-            ("truth".to_owned(), parallax_core::picture::depth_in_colors(&truth)),
-            ("relative error, white: 0.5 and more".to_owned(), error_map(&prediction, &truth, &pixels, settings)),
-        ]);
-    }
-    let cell = (predictor.footage.width() as u32, predictor.footage.height() as u32);
-    Ok(parallax_core::picture::sheet(&rows, cell))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The relative error at each pixel with truth; gray elsewhere.
-fn error_map(prediction: &DepthMap, truth: &DepthMap, pixels: &[TruePixel], settings: &DepthEvaluation) -> RgbImage {
-    let depth = |pixel: &TruePixel| read_inverse(prediction, pixel.u, pixel.v) * settings.metres_per_unit;
-    let pairs: Pairs = pixels.iter().map(|pixel| [depth(pixel), pixel.metres]).collect();
-    let factor = if settings.scaling == Scaling::Median && !pairs.is_empty() { scale_of(&pairs) as f32 } else { 1.0 };
-    let mut picture = RgbImage::from_pixel(truth.width, truth.height, image::Rgb([96; 3]));
-    for (pixel, [depth, metres]) in pixels.iter().zip(pairs) {
-        let (x, y) = ((pixel.u * truth.width as f32) as u32, (pixel.v * truth.height as f32) as u32);
-        let error = ((depth * factor).clamp(settings.nearest, settings.farthest) - metres).abs() / metres;
-        picture.put_pixel(x, y, image::Rgb(parallax_core::picture::magma(2.0 * error)));
+    #[test]
+    fn the_worst_frames_are_not_neighbours() {
+        let frame = |frame: usize| FrameError {
+            data: PathBuf::new(),
+            frame,
+            abs_rel: if frame < 30 { 1.0 - frame as f64 * 1e-3 } else { 0.1 },
+            drive: 0,
+        };
+        let worst: Vec<usize> = apart((0..60).map(frame).collect()).iter().map(|error| error.frame).collect();
+        assert_eq!(worst, [0, 6, 12, 18, 24, 30]);
     }
-    picture
 }

@@ -25,7 +25,7 @@ pub(super) struct View {
 pub(super) struct Rebuilt {
     /// `[3, height, width]`, values in 0..1.
     pub(super) image: Vec<f32>,
-    /// Where the neighbour shows the pixel's point.
+    /// Where the neighbour shows the pixel's point and those of the pixels around it, which SSIM looks at too.
     pub(super) visible: Vec<bool>,
     /// 0.85 · (1 − SSIM) / 2 + 0.15 · |difference|, as in training.
     pub(super) photometric: Vec<f32>,
@@ -85,6 +85,7 @@ impl View {
                 }
             }
         }
+        let visible = with_their_neighbours(&visible, self.width);
         self.judged(image, visible)
     }
 
@@ -98,6 +99,17 @@ impl View {
         let difference = (0..pixels).map(|pixel| (at(pixel, 0) + at(pixel, 1) + at(pixel, 2)) / 3.0).collect();
         Rebuilt { photometric: comparison.error().to_vec(), difference, image, visible }
     }
+}
+
+/// Pixels that are visible with all around them; what lies outside the picture does not count.
+fn with_their_neighbours(visible: &[bool], width: usize) -> Vec<bool> {
+    let height = visible.len() / width;
+    let around = |place: usize, size: usize| place.saturating_sub(1)..(place + 2).min(size);
+    let all_around = |pixel: usize| {
+        let (row, column) = (pixel / width, pixel % width);
+        around(row, height).all(|row| around(column, width).all(|column| visible[row * width + column]))
+    };
+    (0..visible.len()).map(all_around).collect()
 }
 
 fn planes(picture: &RgbImage) -> Vec<f32> {
@@ -153,9 +165,9 @@ pub(super) mod tests {
 
     #[test]
     fn a_point_outside_the_neighbours_picture_or_behind_it_is_not_visible() {
-        // 5 m: the wall moves 5 pixels to the left.
+        // 5 m: the wall moves 5 pixels to the left, and a sixth touches what has moved out of the picture.
         let rebuilt = view(5.0).rebuilt(&vec![0.2; 64 * 32]);
-        assert_eq!(rebuilt.visible[..64].iter().filter(|visible| !**visible).count(), 5);
+        assert_eq!(rebuilt.visible[..64].iter().filter(|visible| !**visible).count(), 6);
         let behind = Isometry3::translation(0.0, 0.0, -6.0);
         let view = View::new([&wall(5.0, 0.0), &wall(5.0, 0.0)], [CAMERA; 2], behind);
         assert!(view.rebuilt(&vec![0.2; 64 * 32]).visible.iter().all(|visible| !visible));
