@@ -37,12 +37,12 @@ pub enum Error {
         /// How to put it right.
         hint: &'static str,
     },
-    /// A loss became infinite or not a number.
-    #[error("the loss is not a number at step {step}: {term} is {value}, on {batch}")]
+    /// A loss, a gradient or a weight became infinite or not a number.
+    #[error("not a number at step {step}: {term} is {value}, on {batch}")]
     NotFinite {
         /// Step, counted from 0.
         step: u64,
-        /// The term of the loss.
+        /// The term of the loss, or the gradient or weight by its name.
         term: String,
         /// Its value.
         value: f64,
@@ -88,7 +88,8 @@ impl Error {
                 Some((*hint).to_owned())
             }
             Self::NotFinite { .. } => Some(
-                "lower --lr, or look at the named frames; the last saved checkpoint is whole and `--resume` goes on from it".into(),
+                "look at the named frames, or start anew with a lower --lr; the last saved checkpoint is whole and can be its --init"
+                    .into(),
             ),
             Self::Weights { .. } => {
                 Some("the weights were made for another network: give the same --network as the run they come from".into())

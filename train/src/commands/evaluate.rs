@@ -1,4 +1,4 @@
-//! `parallax-train evaluate`: a run's masks against labels, or its depth against true depth.
+//! `parallax-train evaluate`: a run's masks against labels, its depth against true depth or against its own footage.
 
 use std::path::{Path, PathBuf};
 
@@ -9,20 +9,22 @@ use parallax_train::finetune::evaluation::Pictures;
 use parallax_train::finetune::{FinetunedRun, evaluate};
 
 use super::evaluate_depth::DepthArgs;
-use super::{Outcome, evaluate_depth};
+use super::{Outcome, evaluate_depth, evaluate_reconstruction};
 
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   parallax-train evaluate runs/masks --labels mine
   parallax-train evaluate runs/masks --labels mine --json
-  parallax-train evaluate runs/depth --depth --data unseen.mcap")]
+  parallax-train evaluate runs/depth --depth --data unseen.mcap
+  parallax-train evaluate runs/depth --depth --data kitti --crop garg --min-depth 0.001 --out report
+  parallax-train evaluate runs/depth --reconstruction --data odometry --out report")]
 pub(crate) struct EvaluateArgs {
     /// The run to score.
     #[arg(value_name = "RUN")]
     pub(crate) run: PathBuf,
     /// Labelled set to score masks on; the pictures that the run was trained on are left out.
-    #[arg(long, value_name = "DIR", required_unless_present = "depth")]
+    #[arg(long, value_name = "DIR", required_unless_present_any = ["depth", "reconstruction"])]
     pub(crate) labels: Option<PathBuf>,
     /// Classes file of that set [default: the run's own classes].
     #[arg(long, value_name = "FILE", requires = "labels")]
@@ -45,6 +47,9 @@ pub(crate) struct EvaluateArgs {
 pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
     match &args.labels {
         Some(labels) => score_masks(args, labels),
+        None if args.depth.reconstruction => {
+            evaluate_reconstruction::run(&args.run, &args.depth, args.device, args.json)
+        }
         None => evaluate_depth::run(&args.run, &args.depth, args.device, args.json),
     }
 }

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use parallax_core::model_input::ModelInput;
-use parallax_models::{Network, SegmentationNetwork};
+use parallax_models::Network;
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
 use parallax_train::finetune::transfer::inherited;
 use parallax_train::finetune::{FinetuneConfig, Transfer, finetune, resume};
-use parallax_train::training::{Ended, Trained};
 
-use super::loop_args::{LoopArgs, LoopDefaults};
+use super::loop_args::{LoopArgs, LoopDefaults, show};
 use super::pretrain::parse_size;
 use super::{BadArguments, Outcome};
 
@@ -79,7 +78,7 @@ pub(crate) fn run(args: &FinetuneArgs) -> anyhow::Result<Outcome> {
         let config = config_of(args)?;
         finetune(&config, &args.out, &device(args)?)?
     };
-    show(args, &trained);
+    show(&trained, "finetune", &args.out);
     Ok(Outcome::Done)
 }
 
@@ -111,17 +110,4 @@ fn config_of(args: &FinetuneArgs) -> anyhow::Result<FinetuneConfig> {
         batch: args.batch,
         training: args.training.config(DEFAULTS)?,
     })
-}
-
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
-fn show(args: &FinetuneArgs, trained: &Trained<SegmentationNetwork>) {
-    let (step, seconds) = (trained.step, trained.seconds);
-    match trained.ended {
-        Ended::Finished => {
-            let milliseconds = 1000.0 * seconds / step.max(1) as f64;
-            println!("trained {step} steps in {seconds:.0} s ({milliseconds:.0} ms a step)");
-        }
-        Ended::Interrupted => println!("stopped after {step} steps; go on with --resume"),
-    }
-    println!("wrote {}", args.out.display());
 }

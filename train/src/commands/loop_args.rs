@@ -1,7 +1,9 @@
 //! The flags of the training loop: one set for everything that learns.
 
+use std::path::Path;
+
 use clap::Args;
-use parallax_train::training::{LoopConfig, Schedule};
+use parallax_train::training::{Ended, LoopConfig, Schedule, Trained};
 
 use super::BadArguments;
 
@@ -27,12 +29,25 @@ pub(crate) struct LoopArgs {
     /// What --schedule step multiplies the learning rate by.
     #[arg(long, value_name = "FACTOR", default_value_t = LoopConfig::default().decay)]
     pub(crate) decay: f64,
-    /// Steps between two saved checkpoints; 0: only at the end.
-    #[arg(long, value_name = "STEPS", default_value_t = 200)]
+    /// Batches whose mean gradient makes one step: a batch that many times as large in the memory of one.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) accumulate: u64,
+    /// Steps between two saved checkpoints; 0: not by steps.
+    #[arg(long, value_name = "STEPS", default_value_t = LoopConfig::default().save_every)]
     pub(crate) save_every: u64,
+    /// Minutes between two saved checkpoints, whichever comes first; 0: not by the clock.
+    #[arg(long, value_name = "MINUTES", default_value_t = LoopConfig::default().save_minutes)]
+    pub(crate) save_minutes: f64,
     /// Steps between two rounds of sample pictures; 0: only at the end [default: 500; finetune: 100].
     #[arg(long, value_name = "STEPS")]
     pub(crate) picture_every: Option<u64>,
+    /// End after so many checks of the mean training loss without a better one, and keep the best checkpoint in RUN/best;
+    /// 0: train all steps.
+    #[arg(long, value_name = "CHECKS", default_value_t = 0)]
+    pub(crate) patience: u64,
+    /// Steps between two checks of --patience.
+    #[arg(long, value_name = "STEPS", default_value_t = LoopConfig::default().check_every)]
+    pub(crate) check_every: u64,
     /// Threads that prepare batches.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) loaders: usize,
@@ -62,11 +77,35 @@ impl LoopArgs {
             warmup: self.warmup,
             milestone: self.milestone,
             decay: self.decay,
+            accumulate: self.accumulate,
             save_every: self.save_every,
+            save_minutes: self.save_minutes,
             picture_every: self.picture_every.unwrap_or(defaults.picture_every),
             loader_threads: self.loaders,
+            patience: self.patience,
+            check_every: self.check_every,
         };
         config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
         Ok(config)
+    }
+}
+
+/// Says how a run of `subcommand` has ended and where it lies.
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the result belongs on stdout, the hint on stderr")]
+pub(crate) fn show<M>(trained: &Trained<M>, subcommand: &str, out: &Path) {
+    let (out, step, seconds) = (out.display(), trained.step, trained.seconds);
+    match trained.ended {
+        Ended::Finished => {
+            let milliseconds = 1000.0 * seconds / step.max(1) as f64;
+            println!("{out}: {step} steps in {seconds:.0} s ({milliseconds:.0} ms a step)");
+        }
+        Ended::StoppedEarly(best) => {
+            println!("{out}: stopped after {step} steps in {seconds:.0} s: the loss falls no more");
+            println!("{out}/best: the best checkpoint, of step {} with a mean loss of {:.5}", best.step, best.loss);
+        }
+        Ended::Interrupted => {
+            println!("{out}: stopped and saved at step {step}");
+            eprintln!("hint: `parallax-train {subcommand} --resume --out {out}` goes on from there");
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod check_device;
 pub(crate) mod evaluate;
 pub(crate) mod evaluate_depth;
+pub(crate) mod evaluate_reconstruction;
 pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod loop_args;

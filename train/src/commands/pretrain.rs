@@ -6,10 +6,9 @@ use clap::Args;
 use parallax_models::Network;
 use parallax_train::data::Supervision;
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
-use parallax_train::pretraining::{DepthModel, PretrainConfig, pretrain, resume};
-use parallax_train::training::{Ended, Trained};
+use parallax_train::pretraining::{PretrainConfig, pretrain, resume};
 
-use super::loop_args::{LoopArgs, LoopDefaults};
+use super::loop_args::{LoopArgs, LoopDefaults, show};
 use super::{BadArguments, Outcome};
 
 /// Decoded frames kept in memory when --memory does not say otherwise: 10000 frames of 256x128.
@@ -79,7 +78,7 @@ pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
         config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
         pretrain(config, &args.out, &device(args)?)?
     };
-    show(args, &started);
+    show(&started, "pretrain", &args.out);
     Ok(Outcome::Done)
 }
 
@@ -114,18 +113,6 @@ fn config(args: &PretrainArgs) -> anyhow::Result<PretrainConfig> {
             picture_every: 500,
         })?,
     })
-}
-
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the result belongs on stdout, the hint on stderr")]
-fn show(args: &PretrainArgs, trained: &Trained<DepthModel>) {
-    let out = args.out.display();
-    match trained.ended {
-        Ended::Finished => println!("{out}: {} steps in {:.0} s", trained.step, trained.seconds),
-        Ended::Interrupted => {
-            println!("{out}: stopped and saved at step {}", trained.step);
-            eprintln!("hint: `parallax-train pretrain --resume --out {out}` goes on from there");
-        }
-    }
 }
 
 /// `WxH`.

@@ -55,7 +55,7 @@ impl DepthScore {
         }
         let scale = match scaling {
             Scaling::None => 1.0,
-            Scaling::Median => median(pairs, 1) / median(pairs, 0),
+            Scaling::Median => scale_of(pairs),
         };
         let mut sum = Self::default();
         for [predicted, truth] in pairs {
@@ -105,10 +105,9 @@ impl DepthScore {
     }
 }
 
-/// The predictions brought to the truth's scale.
-pub(super) fn median_scaled(pairs: &[[f32; 2]]) -> Pairs {
-    let scale = (median(pairs, 1) / median(pairs, 0)) as f32;
-    pairs.iter().map(|[predicted, truth]| [predicted * scale, *truth]).collect()
+/// What brings predictions to the truth's scale: the ratio of the medians.
+pub(super) fn scale_of(pairs: &[[f32; 2]]) -> f64 {
+    median(pairs, 1) / median(pairs, 0)
 }
 
 fn median(pairs: &[[f32; 2]], which: usize) -> f64 {

@@ -4,10 +4,13 @@
 //!   the absolute error;
 //! - *ground plane*: the ground falls away below the horizon and a wall stands before it,
 //!   `depth(v) = min(wall, k / (v − horizon))` below the horizon and `wall` above, `v` the row. Horizon, `k` (camera height ×
-//!   focal length) and wall are fitted to the truth of the very images that are scored: no prior of this form does better.
+//!   focal length) and wall are fitted to the truth of the very images that are scored: no prior of this form does better;
+//! - *row median*: for each row the median of the truth in it, over all images that are scored.
+
+use serde::Serialize;
 
 /// A ground plane before a wall.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct GroundPlane {
     /// Row of the horizon, as a share of the image's height.
     pub horizon: f32,
@@ -83,6 +86,47 @@ impl GroundPlane {
     }
 }
 
+/// The median depth of each row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RowMedian {
+    /// Metres, of [`ROWS`] equal parts of the height from top to bottom.
+    medians: Vec<f32>,
+}
+
+/// Rows told apart: about as many as the smallest input has.
+const ROWS: usize = 96;
+
+impl RowMedian {
+    /// From true depths; a row without any takes that of the nearest row with one.
+    #[must_use]
+    pub fn fit(pixels: &[RowTruth]) -> Self {
+        let mut rows = vec![Vec::new(); ROWS];
+        for [row, truth] in pixels {
+            rows[Self::place(*row)].push(*truth);
+        }
+        let median = |values: &mut Vec<f32>| {
+            let middle = values.len() / 2;
+            (!values.is_empty()).then(|| *values.select_nth_unstable_by(middle, f32::total_cmp).1)
+        };
+        let known: Vec<Option<f32>> = rows.iter_mut().map(median).collect();
+        let nearest = |row: usize| {
+            let filled = known.iter().enumerate().filter_map(|(other, value)| Some((other.abs_diff(row), (*value)?)));
+            filled.min_by_key(|(distance, _)| *distance).map_or(1.0, |(_, value)| value)
+        };
+        Self { medians: (0..ROWS).map(nearest).collect() }
+    }
+
+    /// Depth at a row, metres.
+    #[must_use]
+    pub fn depth(&self, row: f32) -> f32 {
+        self.medians[Self::place(row)]
+    }
+
+    fn place(row: f32) -> usize {
+        ((row * ROWS as f32) as usize).min(ROWS - 1)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,5 +137,11 @@ mod tests {
         let pixels: Vec<RowTruth> = (0..2000).map(|i| i as f32 / 2000.0).map(|row| [row, truth.depth(row)]).collect();
         let found = GroundPlane::fit(&pixels);
         assert!(found.error(&pixels) < 0.02, "{found:?}");
+    }
+
+    #[test]
+    fn each_row_has_the_median_of_its_truth_and_an_empty_one_that_of_the_nearest() {
+        let rows = RowMedian::fit(&[[0.5, 3.0], [0.5, 4.0], [0.5, 90.0], [0.99, 2.0]]);
+        assert_eq!([0.0, 0.5, 0.7, 0.8, 1.0].map(|row| rows.depth(row)), [4.0, 4.0, 4.0, 2.0, 2.0]);
     }
 }

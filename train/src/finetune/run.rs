@@ -122,10 +122,16 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<T
         });
     }
     let on = device.device.clone().autodiff();
-    // Dropped for the checkpoint's; made only to know its shape.
-    let model = config.network.segmentation(task.classes.len(), config.seed, &on)?;
+    // A run that was killed before its first checkpoint starts again; otherwise the model is dropped for the checkpoint's.
+    let (model, start) = if run.folder.has_checkpoint() {
+        (config.network.segmentation(task.classes.len(), config.seed, &on)?, Start::Resume)
+    } else {
+        let init = config.init.as_deref();
+        let (classes, seed) = (task.classes.len(), config.seed);
+        (starting_network(config.network, classes, config.transfer, init, seed, &on)?, Start::Fresh)
+    };
     run.folder.write_description(&description)?;
-    train(&task, model, &config.training, &run.folder, &on, Start::Resume)
+    train(&task, model, &config.training, &run.folder, &on, start)
 }
 
 /// Reads all of the input: what is to be learned, and the description of the run.

@@ -48,11 +48,16 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<T
         });
     }
     config.steps.steps = steps.unwrap_or(config.steps.steps);
+    config.check()?;
     let on = device.device.clone().autodiff();
-    // Dropped for the checkpoint's; made only to know its shape.
-    let model = DepthModel::new(config.network, task.learns_motion(), config.seed, &on);
+    // A run that was killed before its first checkpoint starts again; otherwise the model is dropped for the checkpoint's.
+    let (model, start) = if folder.has_checkpoint() {
+        (DepthModel::new(config.network, task.learns_motion(), config.seed, &on), Start::Resume)
+    } else {
+        (starting_model(&config, &task, &on)?, Start::Fresh)
+    };
     folder.write_description(&describe(&config, &task, device)?)?;
-    train(&task, model, &config.steps, &folder, &on, Start::Resume)
+    train(&task, model, &config.steps, &folder, &on, start)
 }
 
 /// The settings of a depth run.

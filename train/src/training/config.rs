@@ -22,12 +22,21 @@ pub struct LoopConfig {
     pub milestone: f64,
     /// What it is multiplied by then.
     pub decay: f64,
-    /// Steps between two checkpoints; one is also saved at the end and at Ctrl-C.
+    /// Batches whose mean gradient makes one step of Adam: a batch that many times as large, but for batch norm, which
+    /// sees the parts.
+    pub accumulate: u64,
+    /// Steps between two checkpoints; one is also saved at the end and at Ctrl-C. 0: not by steps.
     pub save_every: u64,
+    /// Minutes between two checkpoints, whichever comes first; 0: not by the clock.
+    pub save_minutes: f64,
     /// Steps between two rounds of sample pictures and loss curves; 0: only at the end.
     pub picture_every: u64,
     /// Threads that make batches.
     pub loader_threads: usize,
+    /// Checks without a better loss after which the run ends; 0: it never does.
+    pub patience: u64,
+    /// Steps between two such checks.
+    pub check_every: u64,
 }
 
 impl Default for LoopConfig {
@@ -40,9 +49,13 @@ impl Default for LoopConfig {
             // The paper: a tenth of the rate for the last quarter of the run.
             milestone: 0.75,
             decay: 0.1,
+            accumulate: 1,
             save_every: 200,
+            save_minutes: 10.0,
             picture_every: 500,
             loader_threads: 1,
+            patience: 0,
+            check_every: 100,
         }
     }
 }
@@ -60,6 +73,14 @@ impl LoopConfig {
         if !(self.learning_rate > 0.0 && self.learning_rate <= 1.0) {
             let what = format!("expected a learning rate in (0, 1], got {}", self.learning_rate);
             return wrong(what, "the paper uses 1e-4; leave --lr out for the default");
+        }
+        if self.accumulate == 0 || self.check_every == 0 {
+            let what = "--accumulate and --check-every must be at least 1".into();
+            return wrong(what, "leave them out for the defaults");
+        }
+        if !(self.save_minutes >= 0.0 && self.save_minutes.is_finite()) {
+            let what = format!("expected --save-minutes to be 0 or more, got {}", self.save_minutes);
+            return wrong(what, "0 saves by steps alone");
         }
         if self.warmup >= self.steps {
             let what = format!("the warm-up of {} steps is as long as the run of {}", self.warmup, self.steps);
@@ -95,6 +116,8 @@ mod tests {
         assert!(usual().check().is_ok());
         assert!(refused(LoopConfig { steps: 0, ..usual() }).contains("--steps"));
         assert!(refused(LoopConfig { learning_rate: f64::NAN, ..usual() }).contains("learning rate"));
+        assert!(refused(LoopConfig { accumulate: 0, ..usual() }).contains("--accumulate"));
+        assert!(refused(LoopConfig { save_minutes: -1.0, ..usual() }).contains("--save-minutes"));
         assert!(refused(LoopConfig { warmup: 2000, ..usual() }).contains("warm-up of 2000"));
         assert!(refused(LoopConfig { milestone: 1.0, ..usual() }).contains("--milestone"));
         assert!(refused(LoopConfig { decay: 0.0, ..usual() }).contains("--decay"));

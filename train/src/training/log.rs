@@ -65,6 +65,16 @@ impl Log {
         Ok(())
     }
 
+    /// The lines so far, those of earlier sittings included.
+    pub(super) fn lines(&self) -> &[LogLine] {
+        &self.lines
+    }
+
+    /// Brings what was logged to the disk: a checkpoint must not outlive its log.
+    pub(super) fn sync(&self) -> Result<(), Error> {
+        self.file.sync_data().map_err(Error::io("write", &self.path))
+    }
+
     /// Draws total and terms over the steps.
     pub(super) fn draw(&self, path: &Path) -> Result<(), Error> {
         if self.lines.len() < 2 {

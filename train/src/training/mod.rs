@@ -7,7 +7,7 @@
 //! Task::loss(model, batch) ── objective.backward() ── Adam ── model'
 //!        │                                                      │
 //!        ▼                                                      ▼
-//! log.jsonl, losses.png                        model.safetensors, optimizer.bpk, state.json
+//! log.jsonl, losses.png, events.out.tfevents.*   model.safetensors, optimizer.bpk, state.json, best/
 //! ```
 //!
 //! A task says what a batch is and what its loss is; everything else (order, optimizer, log, pictures, saving,
@@ -15,15 +15,23 @@
 
 pub mod checkpoint;
 mod config;
+mod early_stop;
+mod guard;
 mod loader;
 pub mod log;
 pub mod run_folder;
+mod saving;
 pub mod schedule;
 mod steps;
 mod task;
+mod tensorboard;
 
 pub use config::LoopConfig;
+pub use early_stop::Best;
 pub use run_folder::{DataSource, RunDescription, RunFolder, RunKind};
 pub use schedule::Schedule;
 pub use steps::{Ended, Start, Trained, adam, train};
 pub use task::{LossTerm, Sample, StepLoss, Task};
+
+#[cfg(test)]
+mod tests;

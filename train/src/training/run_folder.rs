@@ -7,11 +7,10 @@
 //! | `optimizer.bpk`, `state.json` | what `--resume` needs besides: Adam's moments, the step, the parameters' identities |
 //! | `log.jsonl` | one line per logged step |
 //! | `losses.png`, `samples/*.png` | pictures to look at |
+//! | `events.out.tfevents.*` | the same for TensorBoard, one file a sitting |
+//! | `best/` | with `--patience`: the best checkpoint, itself a run folder |
 //!
-//! The three files of a checkpoint must belong to the same step. They are written into `saving.partial/`, which is
-//! renamed to `saving/` when it is whole: that is the commit. Then they are moved up one by one. Whoever opens the folder
-//! finishes the moves of a committed save and throws away an uncommitted one, so a run killed at any moment has its last
-//! whole checkpoint.
+//! A run killed at any moment has its last whole checkpoint: [`saving`](super::saving) says how.
 
 use std::path::{Path, PathBuf};
 
@@ -21,6 +20,9 @@ use crate::Error;
 
 /// The version of `run.toml` this program writes and reads.
 pub const SCHEMA: u32 = 1;
+
+/// The folder of the best checkpoint.
+pub(super) const BEST: &str = "best";
 
 /// A run folder that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,13 +99,13 @@ impl RunFolder {
     /// # Errors
     /// The result's own.
     pub fn or_discard<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        if result.is_err() && !self.state_path().exists() {
+        if result.is_err() && !self.has_checkpoint() {
             let _ = std::fs::remove_dir_all(&self.path);
         }
         result
     }
 
-    /// Opens a run folder and finishes a save that a kill interrupted.
+    /// Opens a run folder and finishes a save that a kill interrupted, unless the run is being trained.
     ///
     /// # Errors
     /// When it is no run folder, or cannot be repaired.
@@ -116,8 +118,14 @@ impl RunFolder {
                 hint: "name a folder that `parallax-train pretrain` or `finetune` has written",
             });
         }
-        folder.finish_interrupted_save()?;
+        folder.repair()?;
         Ok(folder)
+    }
+
+    /// Whether a checkpoint was saved yet.
+    #[must_use]
+    pub fn has_checkpoint(&self) -> bool {
+        self.state_path().is_file()
     }
 
     /// The folder.
@@ -154,6 +162,12 @@ impl RunFolder {
     #[must_use]
     pub fn log_path(&self) -> PathBuf {
         self.path.join("log.jsonl")
+    }
+
+    /// `best/`.
+    #[must_use]
+    pub fn best_path(&self) -> PathBuf {
+        self.path.join(BEST)
     }
 
     /// `samples/`.
@@ -193,117 +207,11 @@ impl RunFolder {
             hint: "the run was made by another version of this program, or edited: start it anew",
         }
     }
-
-    /// Writes the files of a checkpoint through `write`, which gets a folder to write them into, and puts them in place
-    /// together.
-    pub(super) fn save(&self, write: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
-        let partial = self.path.join("saving.partial");
-        discard(&partial)?;
-        std::fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
-        if let Err(error) = write(&partial).and_then(|()| sync_all_in(&partial)) {
-            let _ = std::fs::remove_dir_all(&partial);
-            return Err(error);
-        }
-        std::fs::rename(&partial, self.committed_save()).map_err(Error::io("rename", &partial))?;
-        self.finish_interrupted_save()
-    }
-
-    fn committed_save(&self) -> PathBuf {
-        self.path.join("saving")
-    }
-
-    fn finish_interrupted_save(&self) -> Result<(), Error> {
-        discard(&self.path.join("saving.partial"))?;
-        let committed = self.committed_save();
-        if !committed.is_dir() {
-            return Ok(());
-        }
-        for entry in std::fs::read_dir(&committed).map_err(Error::io("read", &committed))? {
-            let from = entry.map_err(Error::io("read", &committed))?.path();
-            let to = self.path.join(from.file_name().unwrap_or_default());
-            std::fs::rename(&from, &to).map_err(Error::io("move", &from))?;
-        }
-        std::fs::remove_dir(&committed).map_err(Error::io("remove", &committed))
-    }
-}
-
-fn discard(folder: &Path) -> Result<(), Error> {
-    if folder.is_dir() { std::fs::remove_dir_all(folder).map_err(Error::io("remove", folder)) } else { Ok(()) }
-}
-
-fn sync_all_in(folder: &Path) -> Result<(), Error> {
-    for entry in std::fs::read_dir(folder).map_err(Error::io("read", folder))? {
-        let path = entry.map_err(Error::io("read", folder))?.path();
-        std::fs::File::open(&path).and_then(|file| file.sync_all()).map_err(Error::io("write", &path))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn write_all(folder: &Path, text: &str) {
-        for name in ["model.safetensors", "optimizer.bpk", "state.json"] {
-            std::fs::write(folder.join(name), text).unwrap();
-        }
-    }
-
-    fn run(parent: &Path) -> RunFolder {
-        let folder = RunFolder::create(&parent.join("run")).unwrap();
-        std::fs::write(folder.description_path(), "").unwrap();
-        folder
-            .save(|target| {
-                write_all(target, "first");
-                Ok(())
-            })
-            .unwrap();
-        folder
-    }
-
-    fn contents(folder: &RunFolder) -> Vec<String> {
-        [folder.weights_path(), folder.optimizer_path(), folder.state_path()]
-            .iter()
-            .map(|path| std::fs::read_to_string(path).unwrap())
-            .collect()
-    }
-
-    #[test]
-    fn a_run_killed_while_it_writes_a_checkpoint_keeps_the_one_before() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = run(parent.path());
-        let partial = folder.path().join("saving.partial");
-        std::fs::create_dir(&partial).unwrap();
-        std::fs::write(partial.join("model.safetensors"), "half").unwrap();
-        let folder = RunFolder::open(folder.path()).unwrap();
-        assert_eq!(contents(&folder), ["first"; 3]);
-        assert!(!partial.exists());
-    }
-
-    #[test]
-    fn a_run_killed_while_it_moves_a_checkpoint_has_the_new_one_whole() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = run(parent.path());
-        let committed = folder.path().join("saving");
-        std::fs::create_dir(&committed).unwrap();
-        write_all(&committed, "second");
-        std::fs::rename(committed.join("model.safetensors"), folder.weights_path()).unwrap();
-        let folder = RunFolder::open(folder.path()).unwrap();
-        assert_eq!(contents(&folder), ["second"; 3]);
-        assert!(!committed.exists());
-    }
-
-    #[test]
-    fn a_failed_save_leaves_the_checkpoint_before_it() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = run(parent.path());
-        let failed = folder.save(|target| {
-            std::fs::write(target.join("state.json"), "half").unwrap();
-            Err(Error::io("write", target)(std::io::ErrorKind::StorageFull.into()))
-        });
-        assert!(failed.unwrap_err().hint().unwrap().contains("disk is full"));
-        assert_eq!(contents(&folder), ["first"; 3]);
-    }
 
     #[test]
     fn a_folder_with_something_in_it_does_not_become_a_run() {

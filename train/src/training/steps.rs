@@ -1,17 +1,20 @@
 //! The loop itself.
 
-use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Device, Tensor};
+use burn::module::Module as _;
+use burn::optim::{AdamConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::program::stop_on_signal;
 
+use super::early_stop::{Best, EarlyStop, Verdict};
 use super::loader::Loader;
 use super::log::{Log, LogLine};
-use super::{LoopConfig, RunFolder, StepLoss, Task, checkpoint};
+use super::saving::RunLock;
+use super::tensorboard::EventFile;
+use super::{LoopConfig, LossTerm, RunFolder, Task, checkpoint, guard};
 use crate::Error;
 
 /// Whether a run starts or goes on.
@@ -24,12 +27,14 @@ pub enum Start {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ended {
     /// All steps are done.
     Finished,
     /// The user stopped it; a checkpoint was saved.
     Interrupted,
+    /// The loss fell no more; the best checkpoint is in the folder's `best/`.
+    StoppedEarly(Best),
 }
 
 /// A trained model.
@@ -49,8 +54,8 @@ pub struct Trained<M> {
 /// Resuming goes on bit for bit where the checkpoint was saved, on a device whose sums are deterministic (the CPU).
 ///
 /// # Errors
-/// When a batch cannot be made, the loss is not a number, or the folder cannot be written. The last whole checkpoint
-/// stays in the folder.
+/// When a batch cannot be made, a loss, a gradient or a weight is not a number, another process trains the run, or the folder
+/// cannot be written. The last whole checkpoint stays in the folder.
 pub fn train<T: Task>(
     task: &T,
     model: T::Model,
@@ -62,16 +67,17 @@ pub fn train<T: Task>(
     let mut run = Run::start(task, model, config, folder, device, start)?;
     let stop = stop_on_signal();
     let stepped = std::thread::scope(|scope| {
-        let mut loader = Loader::start(scope, task, run.step..config.steps, config.loader_threads);
-        while run.step < config.steps && !stop.load(Ordering::SeqCst) {
-            let Some(batch) = loader.next() else { break };
-            run.take_step(&batch?)?;
+        let batches = run.step * config.accumulate..config.steps * config.accumulate;
+        let mut loader = Loader::start(scope, task, batches, config.loader_threads);
+        while run.step < config.steps && !run.early_stop.out_of_patience() && !stop.load(Ordering::SeqCst) {
+            run.take_step(&mut loader, stop)?;
         }
         Ok::<_, Error>(())
     });
     if let Err(error) = stepped {
-        // What was learned before, say, an unreadable frame is kept; the error that stopped the run is the one to tell.
-        if run.step > 0 {
+        // What was learned before, say, an unreadable frame is kept; the error that stopped the run is the one to tell. Where
+        // numbers went astray the steps before are suspect too, and the checkpoint from before them is the better one.
+        if run.step > 0 && !matches!(error, Error::NotFinite { .. }) {
             let _ = run.save();
         }
         return Err(error);
@@ -88,11 +94,22 @@ struct Run<'a, T: Task> {
     model: Option<T::Model>,
     optimizer: ModuleOptimizer,
     log: Log,
+    events: EventFile,
+    early_stop: EarlyStop,
     progress: ProgressBar,
     step: u64,
     saved_step: Option<u64>,
+    saved_at: Instant,
+    drawn_step: Option<u64>,
     earlier_seconds: f64,
     began: Instant,
+    _lock: RunLock,
+}
+
+/// What a step's batches say: the mean gradient, and the terms' mean values.
+struct StepGradient {
+    gradients: GradientsParams,
+    terms: Vec<LossTerm>,
 }
 
 impl<'a, T: Task> Run<'a, T> {
@@ -104,6 +121,7 @@ impl<'a, T: Task> Run<'a, T> {
         device: &'a Device,
         start: Start,
     ) -> Result<Self, Error> {
+        let lock = folder.lock()?;
         let optimizer = adam();
         let (model, optimizer, step, earlier_seconds) = match start {
             Start::Fresh => (model, optimizer, 0, 0.0),
@@ -112,37 +130,53 @@ impl<'a, T: Task> Run<'a, T> {
                 (model, optimizer, state.step, state.seconds)
             }
         };
-        Ok(Self {
+        let log = Log::open(&folder.log_path(), step)?;
+        let run = Self {
             task,
             config,
             folder,
             device,
             model: Some(model),
             optimizer,
-            log: Log::open(&folder.log_path(), step)?,
+            early_stop: EarlyStop::after(config, log.lines()),
+            log,
+            events: EventFile::create(folder.path(), step)?,
             progress: progress_bar(config.steps, step),
             step,
-            saved_step: None,
+            saved_step: (start == Start::Resume).then_some(step),
+            saved_at: Instant::now(),
+            drawn_step: None,
             earlier_seconds,
             began: Instant::now(),
-        })
+            _lock: lock,
+        };
+        if run.saved_step.is_some() && run.early_stop.best().is_some_and(|best| best.step == step) {
+            // A kill may have come between the checkpoint and its copy.
+            folder.keep_as_best()?;
+        }
+        Ok(run)
     }
 
-    fn take_step(&mut self, batch: &T::Batch) -> Result<(), Error> {
+    fn take_step(&mut self, loader: &mut Loader<T::Batch>, stop: &AtomicBool) -> Result<(), Error> {
         let began = Instant::now();
-        let Some(model) = self.model.take() else { return Ok(()) };
-        let loss = self.task.loss(&model, batch, self.step, self.device)?;
-        check_finite(&loss, self.step, || self.task.describe(batch))?;
-        let gradients = GradientsParams::from_grads(loss.objective.backward(), &model);
+        let Some(StepGradient { gradients, terms }) = self.gradient(loader, stop)? else { return Ok(()) };
         let rate = self.config.learning_rate_at(self.step);
-        self.model = Some(self.optimizer.step(rate, model, gradients));
+        if let Some(model) = self.model.take() {
+            self.model = Some(self.optimizer.step(rate, model, gradients));
+        }
         self.step += 1;
 
-        let line = LogLine::new(self.step, &loss.terms, rate, began.elapsed().as_secs_f64());
+        let line = LogLine::new(self.step, &terms, rate, began.elapsed().as_secs_f64());
         self.progress.set_position(self.step);
-        self.progress.set_message(in_words(&loss));
+        self.progress.set_message(in_words(&line, &terms));
+        self.events.append_numbers(&line)?;
+        let verdict = self.early_stop.see(line.step, line.loss);
         self.log.append(line)?;
-        if due(self.step, self.config.save_every) {
+        if verdict == Verdict::Better {
+            self.save()?;
+            self.folder.keep_as_best()?;
+        }
+        if due(self.step, self.config.save_every) || self.save_is_due_by_the_clock() {
             self.save()?;
         }
         if due(self.step, self.config.picture_every) {
@@ -151,29 +185,56 @@ impl<'a, T: Task> Run<'a, T> {
         Ok(())
     }
 
+    /// The mean gradient of the step's batches; none when the user stopped the run between two of them.
+    fn gradient(&self, loader: &mut Loader<T::Batch>, stop: &AtomicBool) -> Result<Option<StepGradient>, Error> {
+        let Some(model) = &self.model else { return Err(lost("model")) };
+        let (step, parts) = (self.step, self.config.accumulate);
+        let mut sum = GradientsAccumulator::new();
+        let mut terms = Vec::new();
+        for part in 0..parts {
+            if part > 0 && stop.load(Ordering::SeqCst) {
+                return Ok(None);
+            }
+            let batch = loader.next().ok_or_else(|| lost("loader"))??;
+            let loss = self.task.loss(model, &batch, step * parts + part, self.device)?;
+            guard::check_loss(&loss, step, || self.task.describe(&batch))?;
+            let share = loss.objective.div_scalar(parts as f32);
+            let gradients = GradientsParams::from_grads(share.backward(), model);
+            guard::check_gradients(model, &gradients, step, || self.task.describe(&batch))?;
+            sum.accumulate(model, gradients);
+            add_share(&mut terms, &loss.terms, parts as f64);
+        }
+        Ok(Some(StepGradient { gradients: sum.grads(), terms }))
+    }
+
+    fn save_is_due_by_the_clock(&self) -> bool {
+        let minutes = self.config.save_minutes;
+        minutes > 0.0 && self.saved_at.elapsed() >= Duration::from_secs_f64(60.0 * minutes)
+    }
+
     fn save(&mut self) -> Result<(), Error> {
         if let Some(model) = self.model.as_ref().filter(|_| self.saved_step != Some(self.step)) {
-            // A gradient can be lost while its loss is still a number: such weights must not replace a good checkpoint.
-            if !all_finite(model) {
-                let (step, term, batch) = (self.step, "a weight".into(), "the batch before this checkpoint".into());
-                return Err(Error::NotFinite { step, term, value: f64::NAN, batch });
-            }
+            guard::check_weights(model, self.step)?;
+            self.log.sync()?;
             let state = checkpoint::State::new(self.step, self.config.steps, self.seconds());
             checkpoint::save(self.folder, self.task, model, &self.optimizer, &state)?;
             self.saved_step = Some(self.step);
+            self.saved_at = Instant::now();
         }
         Ok(())
     }
 
-    fn draw(&self) -> Result<(), Error> {
+    fn draw(&mut self) -> Result<(), Error> {
+        let Some(model) = self.model.as_ref().filter(|_| self.drawn_step != Some(self.step)) else { return Ok(()) };
         self.log.draw(&self.folder.path().join("losses.png"))?;
-        let Some(model) = &self.model else { return Ok(()) };
         let samples = self.folder.samples_path();
         std::fs::create_dir_all(&samples).map_err(Error::io("create", &samples))?;
         for sample in self.task.samples(&model.valid(), &self.device.clone().inner())? {
+            self.events.append_picture(self.step, &sample)?;
             let path = samples.join(format!("{}.png", sample.name));
             parallax_core::files::write_picture(&path, &sample.picture.into())?;
         }
+        self.drawn_step = Some(self.step);
         Ok(())
     }
 
@@ -185,12 +246,14 @@ impl<'a, T: Task> Run<'a, T> {
         self.progress.finish_and_clear();
         self.save()?;
         self.draw()?;
-        let ended = if self.step >= self.config.steps { Ended::Finished } else { Ended::Interrupted };
-        let seconds = self.seconds();
-        let Some(model) = self.model else {
-            return Err(Error::Settings { what: "the run lost its model".into(), hint: "please report this" });
+        let ended = match self.early_stop.best().filter(|_| self.early_stop.out_of_patience()) {
+            _ if self.step >= self.config.steps => Ended::Finished,
+            Some(best) => Ended::StoppedEarly(best),
+            None => Ended::Interrupted,
         };
-        Ok(Trained { model, ended, step: self.step, seconds })
+        let (step, seconds) = (self.step, self.seconds());
+        let model = self.model.ok_or_else(|| lost("model"))?;
+        Ok(Trained { model, ended, step, seconds })
     }
 }
 
@@ -200,33 +263,28 @@ pub fn adam() -> ModuleOptimizer {
     AdamConfig::new().with_epsilon(1e-8).init()
 }
 
-fn all_finite<M: Module>(model: &M) -> bool {
-    struct Finite(bool);
-    impl ModuleVisitor for Finite {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            // The sum of squares of finite weights is finite; one number instead of a map per parameter.
-            self.0 &= param.val().inner().square().sum().into_scalar::<f32>().is_finite();
+/// Adds a batch's terms to the mean over `parts` batches; a term that a batch lacks is zero there.
+fn add_share(mean: &mut Vec<LossTerm>, terms: &[LossTerm], parts: f64) {
+    for LossTerm { name, value } in terms {
+        let share = value / parts;
+        match mean.iter_mut().find(|term| term.name == *name) {
+            Some(term) => term.value += share,
+            None => mean.push(LossTerm { name, value: share }),
         }
     }
-    let mut finite = Finite(true);
-    model.visit(&mut finite);
-    finite.0
 }
 
 fn due(step: u64, every: u64) -> bool {
     every > 0 && step.is_multiple_of(every)
 }
 
-fn check_finite(loss: &StepLoss, step: u64, batch: impl Fn() -> String) -> Result<(), Error> {
-    match loss.terms.iter().find(|term| !term.value.is_finite()) {
-        None => Ok(()),
-        Some(term) => Err(Error::NotFinite { step, term: term.name.into(), value: term.value, batch: batch() }),
-    }
+fn lost(what: &str) -> Error {
+    Error::Settings { what: format!("the run lost its {what}"), hint: "please report this" }
 }
 
-fn in_words(loss: &StepLoss) -> String {
-    let terms: Vec<String> = loss.terms.iter().map(|term| format!("{} {:.4}", term.name, term.value)).collect();
-    format!("loss {:.4} ({})", loss.total(), terms.join(", "))
+fn in_words(line: &LogLine, terms: &[LossTerm]) -> String {
+    let terms: Vec<String> = terms.iter().map(|term| format!("{} {:.4}", term.name, term.value)).collect();
+    format!("loss {:.4} ({})", line.loss, terms.join(", "))
 }
 
 fn progress_bar(steps: u64, done: u64) -> ProgressBar {
@@ -241,13 +299,13 @@ fn progress_bar(steps: u64, done: u64) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::LossTerm;
 
     #[test]
-    fn a_loss_that_is_not_a_number_names_its_term_and_its_batch() {
-        let terms = vec![LossTerm { name: "stereo", value: 0.1 }, LossTerm { name: "smoothness", value: f64::NAN }];
-        let loss = StepLoss { objective: Tensor::zeros([1], &Device::flex()), terms };
-        let error = check_finite(&loss, 7, || "frame 3 of drive.mcap".into()).unwrap_err().to_string();
-        assert!(error.contains("step 7") && error.contains("smoothness") && error.contains("frame 3"), "{error}");
+    fn the_terms_of_a_step_are_the_means_of_its_batches() {
+        let term = |name, value| LossTerm { name, value };
+        let mut mean = Vec::new();
+        add_share(&mut mean, &[term("stereo", 1.0), term("smoothness", 4.0)], 2.0);
+        add_share(&mut mean, &[term("smoothness", 2.0)], 2.0);
+        assert_eq!(mean, [term("stereo", 0.5), term("smoothness", 3.0)]);
     }
 }

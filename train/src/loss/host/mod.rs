@@ -14,7 +14,7 @@
 mod bilinear;
 mod local_mean;
 mod smoothness;
-mod structure;
+pub(crate) mod structure;
 mod warp;
 
 use std::cell::RefCell;

@@ -16,7 +16,7 @@ use crate::loss::ssim::{C1, C2};
 const CHANNELS: usize = 3;
 
 /// An image with its local moments, `[3, height, width]` each.
-pub(super) struct Target {
+pub(crate) struct Target {
     image: Vec<f32>,
     mean: Vec<f32>,
     variance: Vec<f32>,
@@ -24,7 +24,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub(super) fn new(image: &[f32], width: usize) -> Self {
+    pub(crate) fn new(image: &[f32], width: usize) -> Self {
         let (mut rows, mut mean, mut squares) = (Vec::new(), Vec::new(), Vec::new());
         let (mut means, mut variances) = (Vec::new(), Vec::new());
         for plane in image.chunks_exact(image.len() / CHANNELS) {
@@ -40,7 +40,7 @@ impl Target {
 
 /// The error of an image against a target, with what its gradient needs.
 #[derive(Default)]
-pub(super) struct Comparison {
+pub(crate) struct Comparison {
     /// Per pixel.
     error: Vec<f32>,
     /// Derivatives of the error to μy, E[y²] and E[xy], per channel and pixel.
@@ -62,12 +62,12 @@ struct Space {
 
 impl Comparison {
     /// The photometric error per pixel.
-    pub(super) fn error(&self) -> &[f32] {
+    pub(crate) fn error(&self) -> &[f32] {
         &self.error
     }
 
     /// Compares `other`, `[3, height, width]`, with the target.
-    pub(super) fn compare(&mut self, target: &Target, other: &[f32]) {
+    pub(crate) fn compare(&mut self, target: &Target, other: &[f32]) {
         let pixels = other.len() / CHANNELS;
         self.error.clear();
         self.error.resize(pixels, 0.0);

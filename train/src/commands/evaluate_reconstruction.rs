@@ -1,0 +1,67 @@
+//! `parallax-train evaluate RUN --reconstruction`: frames rebuilt from their neighbours with the predicted depth.
+
+use std::path::Path;
+
+use parallax_train::device::DeviceChoice;
+use parallax_train::evaluation::{
+    Neighbours, RebuildingError, ReconstructionEvaluation, ReconstructionReport, evaluate_reconstruction,
+};
+
+use super::Outcome;
+use super::evaluate_depth::{DepthArgs, Opened, WithTrajectory, show_trajectory, write_report};
+
+/// Runs the reconstruction part of `evaluate`.
+pub(crate) fn run(run: &Path, args: &DepthArgs, device: DeviceChoice, json: bool) -> anyhow::Result<Outcome> {
+    let opened = Opened::new(run, args, device)?;
+    let settings = ReconstructionEvaluation {
+        neighbours: args.neighbours,
+        frame_gap: opened.config.frame_gap,
+        metres_per_unit: opened.config.metres_per_unit,
+        frames: args.frames,
+    };
+    let (report, sheet) = evaluate_reconstruction(&opened.predictor(), &settings)?;
+    let report = WithTrajectory { report, trajectory: opened.trajectory(args)? };
+    if let Some(out) = &args.out {
+        write_report(out, &report, &[("reconstruction.png", sheet)])?;
+    }
+    show(&report, args, json)?;
+    Ok(Outcome::Done)
+}
+
+#[expect(clippy::print_stdout, reason = "results belong on stdout")]
+fn show(report: &WithTrajectory<ReconstructionReport>, args: &DepthArgs, json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string(report)?);
+        return Ok(());
+    }
+    let ReconstructionReport { network, baselines, pairs, counted, metres_per_unit, .. } = &report.report;
+    let from = match report.report.neighbours {
+        Neighbours::Stereo => "the other eye",
+        Neighbours::Auto | Neighbours::Poses => "the frames before and after, with the given poses",
+    };
+    println!("{pairs} pairs, rebuilt from {from}; {:.1} % of the pixels count", 100.0 * counted);
+    let known = if report.report.scale_fitted { "fitted" } else { "the run's own" };
+    println!("a depth unit is {metres_per_unit:.3} m ({known})");
+    println!("{:<16} {:>11} {:>8}", "", "photometric", "L1");
+    let plane = &baselines.plane;
+    let notes = [
+        String::new(),
+        format!("horizon at {:.2}, wall at {:.1} m", plane.horizon, plane.wall),
+        format!("{:.1} m", baselines.constant_m),
+        String::new(),
+    ];
+    let rows = [
+        ("network", network),
+        ("ground plane", &baselines.ground_plane),
+        ("constant", &baselines.constant),
+        ("standing still", &baselines.standing_still),
+    ];
+    for ((name, RebuildingError { photometric, l1 }), note) in rows.into_iter().zip(notes) {
+        println!("{}", format!("{name:<16} {photometric:>11.4} {l1:>8.4}  {note}").trim_end());
+    }
+    show_trajectory(report.trajectory.as_ref());
+    if let Some(out) = &args.out {
+        println!("wrote {}", out.display());
+    }
+    Ok(())
+}
