@@ -95,6 +95,10 @@ impl FolderSource {
         !self.depth.is_empty()
     }
 
+    pub(super) fn has_depth_of(&self, index: usize) -> bool {
+        self.depth.get(index).is_some_and(Option::is_some)
+    }
+
     pub(super) fn has_frame(&self, index: usize, eye: Eye) -> bool {
         self.image(index, eye).is_some()
     }

@@ -216,6 +216,27 @@ impl Recording {
         matches!(&self.source, Source::Mcap(source) if source.has_lidar())
     }
 
+    /// Whether this frame has exact or dense depth.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn has_depth_of(&self, index: usize) -> bool {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(source) => source.has_depth_of(index),
+            Source::Folder(source) => source.has_depth_of(index),
+        }
+    }
+
+    /// Whether this frame has sparse range measurements.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn has_lidar_of(&self, index: usize) -> bool {
+        self.check_index(index);
+        matches!(&self.source, Source::Mcap(source) if source.has_lidar_of(index))
+    }
+
     /// When a frame was taken. Frames of a folder have the times in their names, or are numbered through at its frame rate
     /// from time 0 on.
     ///
