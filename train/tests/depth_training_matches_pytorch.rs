@@ -185,6 +185,7 @@ fn in_loops(step: &Step<'_>) -> Loss {
             },
             host::Term { weight: 1.0, sources: vec![source(&step.frames.other, &step.other)] },
         ],
+        ranges: None,
     };
     let disparities: Vec<Vec<f32>> = step.disparities.iter().cloned().map(host_values).collect();
     let loss = host::host_loss(&frames, &disparities);

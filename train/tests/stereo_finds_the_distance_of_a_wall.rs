@@ -28,6 +28,9 @@ fn a_wall_five_metres_away() {
         data: vec![data.clone()],
         camera: None,
         right_camera: None,
+        terms: parallax_train::data::TermsConfig::default(),
+        crop: None,
+        intrinsics: parallax_train::data::IntrinsicsSource::Given,
         network: parallax_models::Network::Slim,
         width: 64,
         height: 32,
@@ -37,6 +40,7 @@ fn a_wall_five_metres_away() {
         init: None,
         memory: 1 << 20,
         metres_per_unit: None,
+        learned_cameras: Vec::new(),
         steps: LoopConfig {
             steps: STEPS,
             learning_rate: 2e-3,
@@ -59,7 +63,7 @@ fn a_wall_five_metres_away() {
     let mut values = vec![0.0; input.len()];
     input.prepare(&frame, &mut values);
     let metres_per_unit = 0.2 / 0.1;
-    let depth = predict(&trained.model.valid(), &values, [1, 3, 32, 64], &Device::flex());
+    let depth = predict(&trained.trained.model.valid(), &values, [1, 3, 32, 64], &Device::flex());
     let errors: Vec<f32> = depth.metres.iter().map(|depth| (depth * metres_per_unit - 5.0).abs() / 5.0).collect();
     let abs_rel = errors.iter().sum::<f32>() / errors.len() as f32;
     assert!(abs_rel < 0.1, "the wall is missed by {:.0} %", 100.0 * abs_rel);

@@ -22,6 +22,9 @@ fn config(data: &Path, steps: u64) -> PretrainConfig {
         data: vec![data.to_path_buf()],
         camera: None,
         right_camera: None,
+        terms: parallax_train::data::TermsConfig::default(),
+        crop: None,
+        intrinsics: parallax_train::data::IntrinsicsSource::Given,
         network: parallax_models::Network::Slim,
         width: 64,
         height: 32,
@@ -31,6 +34,7 @@ fn config(data: &Path, steps: u64) -> PretrainConfig {
         init: None,
         memory: 1 << 20,
         metres_per_unit: None,
+        learned_cameras: Vec::new(),
         steps: LoopConfig {
             steps,
             learning_rate: 1e-3,
@@ -61,7 +65,7 @@ fn three_steps_and_three_more_are_six_steps() {
     pretrain(config(&data, 3), &parts, &cpu()).unwrap();
     assert!(weights(&whole) != weights(&parts));
     let trained = resume(&parts, Some(6), &cpu()).unwrap();
-    assert_eq!(trained.step, 6);
+    assert_eq!(trained.trained.step, 6);
     assert!(weights(&whole) == weights(&parts), "the weights differ");
 }
 

@@ -5,10 +5,10 @@
 //! | left or only images | in the folder itself, in `frames/`, `left/`, `image_02/` or `image_02/data/` |
 //! | right images | `frames_right/`, `right/`, `image_03/` or `image_03/data/` |
 //! | cameras | `camera.yaml`, `camera_right.yaml` |
-//! | poses | `poses.txt`, a row for each frame in order |
+//! | poses | `poses.txt`, see [`super::pose_file`] |
 //! | depth | `depth/NAME.png` for the frame `NAME.*`, metres × 256 |
 
-use super::poses::read_kitti_poses;
+use super::pose_file::PoseFile;
 use super::{Eye, messages, natural_order};
 use crate::camera::{Camera, ros_yaml};
 use crate::depth::{DepthMap, DepthUnit};
@@ -39,8 +39,9 @@ pub(super) struct FolderSource {
     right: Vec<Option<PathBuf>>,
     /// For each left image its depth; empty without depth.
     depth: Vec<Option<PathBuf>>,
-    poses: Vec<Isometry3<f64>>,
-    period_secs: f64,
+    /// For each left image the pose of its camera; empty without a pose file.
+    poses: Vec<Option<Isometry3<f64>>>,
+    times: Vec<Timestamp>,
 }
 
 /// Whether the name is that of an image.
@@ -50,7 +51,7 @@ pub(super) fn is_image(path: &Path) -> bool {
 }
 
 impl FolderSource {
-    /// Lists a folder; `fps` gives the frames their time stamps.
+    /// Lists a folder; `fps` gives the frames their time stamps where their names do not.
     pub(super) fn open(root: &Path, fps: f64) -> Result<Self> {
         let (left, right_folder) = find_layout(root)?.ok_or_else(|| no_images(root))?;
         let right = match list_images(&right_folder)? {
@@ -58,16 +59,12 @@ impl FolderSource {
             right => pair_up(root, &left, &right)?,
         };
         let depth = by_stem(&left, list_images(&root.join("depth"))?);
+        let times = times_in_names(&left)
+            .unwrap_or_else(|| (0..left.len()).map(|index| Timestamp::from_secs_f64(index as f64 / fps)).collect());
         let pose_file = root.join("poses.txt");
-        let poses = if pose_file.is_file() { read_kitti_poses(&pose_file)? } else { Vec::new() };
-        if poses.len() > left.len() {
-            return Err(Error::Malformed {
-                what: format!("expected at most one pose for each of {} frames, found {}", left.len(), poses.len()),
-                path: pose_file,
-                hint: "poses belong to the frames in order; remove the rows of frames that are not there",
-            });
-        }
-        Ok(Self { root: root.to_path_buf(), left, right, depth, poses, period_secs: 1.0 / fps })
+        let poses =
+            if pose_file.is_file() { PoseFile::read(&pose_file)?.of_frames(&times, &pose_file)? } else { Vec::new() };
+        Ok(Self { root: root.to_path_buf(), left, right, depth, poses, times })
     }
 
     /// One image as a recording of one frame.
@@ -78,7 +75,7 @@ impl FolderSource {
             right: Vec::new(),
             depth: Vec::new(),
             poses: Vec::new(),
-            period_secs: 0.0,
+            times: vec![Timestamp::default()],
         }
     }
 
@@ -87,7 +84,7 @@ impl FolderSource {
     }
 
     pub(super) fn timestamp(&self, index: usize) -> Timestamp {
-        Timestamp::from_secs_f64(index as f64 * self.period_secs)
+        self.times[index]
     }
 
     pub(super) fn has(&self, eye: Eye) -> bool {
@@ -96,6 +93,10 @@ impl FolderSource {
 
     pub(super) fn has_depth(&self) -> bool {
         !self.depth.is_empty()
+    }
+
+    pub(super) fn has_depth_of(&self, index: usize) -> bool {
+        self.depth.get(index).is_some_and(Option::is_some)
     }
 
     pub(super) fn has_frame(&self, index: usize, eye: Eye) -> bool {
@@ -123,7 +124,7 @@ impl FolderSource {
     }
 
     pub(super) fn pose(&self, index: usize) -> Option<Isometry3<f64>> {
-        self.poses.get(index).copied()
+        self.poses.get(index).copied().flatten()
     }
 
     /// Width and height of all images, from their heads. Images whose head cannot be read are left for
@@ -155,6 +156,26 @@ impl FolderSource {
             Eye::Right => self.right.get(index)?.as_deref(),
         }
     }
+}
+
+/// The times that names of images say, as data sets write them: seconds with a point (`1305031102.175304.png`, TUM) or
+/// nineteen digits of nanoseconds (EuRoC). None unless all names do and the times increase.
+fn times_in_names(images: &[PathBuf]) -> Option<Vec<Timestamp>> {
+    let of_name = |path: &PathBuf| {
+        let name = path.file_stem()?.to_str()?;
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match name.split_once('.') {
+            Some((secs, part)) if digits(secs) && digits(part) => {
+                // By digits, not through f64: nanoseconds of 2011 do not fit its mantissa.
+                let nanos: u64 = format!("{part:0<9}").get(..9)?.parse().ok()?;
+                Some(Timestamp::from_nanos(secs.parse::<u64>().ok()?.checked_mul(1_000_000_000)?.checked_add(nanos)?))
+            }
+            None if name.len() == 19 && digits(name) => name.parse().ok().map(Timestamp::from_nanos),
+            _ => None,
+        }
+    };
+    let times: Vec<Timestamp> = images.iter().map(of_name).collect::<Option<_>>()?;
+    times.windows(2).all(|pair| pair[0] < pair[1]).then_some(times)
 }
 
 /// The only MCAP file of a folder without images, such as `parallax-world` leaves behind; none where there are images or

@@ -88,6 +88,14 @@ impl McapSource {
         self.lidar.is_some()
     }
 
+    pub(super) fn has_depth_of(&self, index: usize) -> bool {
+        self.depth.as_ref().is_some_and(|stream| stream.of_frame[index].is_some())
+    }
+
+    pub(super) fn has_lidar_of(&self, index: usize) -> bool {
+        self.lidar.as_ref().is_some_and(|stream| stream.of_frame[index].is_some())
+    }
+
     pub(super) fn has_frame(&self, index: usize, eye: Eye) -> bool {
         self.images[eye.index()].as_ref().is_some_and(|stream| stream.of_frame[index].is_some())
     }

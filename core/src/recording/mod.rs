@@ -20,10 +20,12 @@ mod mcap_file;
 mod mcap_source;
 mod messages;
 mod natural_order;
+mod pose_file;
 mod poses;
 mod writer;
 
 pub use messages::Encoding;
+pub use pose_file::PoseFile;
 pub use poses::{read_kitti_poses, write_kitti_poses};
 pub use writer::{RecordingHeader, RecordingWriter};
 
@@ -88,14 +90,16 @@ pub struct OpenOptions {
     pub camera: Option<PathBuf>,
     /// Camera file used instead of the recording's own for the right camera.
     pub right_camera: Option<PathBuf>,
-    /// Frames per second of a folder of images, which holds no times.
+    /// Pose file used instead of the recording's own poses.
+    pub poses: Option<PathBuf>,
+    /// Frames per second of a folder of images whose names are no times.
     pub fps: f64,
 }
 
 impl Default for OpenOptions {
     /// No camera files, and KITTI's 10 frames per second.
     fn default() -> Self {
-        Self { camera: None, right_camera: None, fps: 10.0 }
+        Self { camera: None, right_camera: None, poses: None, fps: 10.0 }
     }
 }
 
@@ -105,6 +109,8 @@ pub struct Recording {
     path: PathBuf,
     source: Source,
     cameras: [Option<Camera>; 2],
+    /// From a pose file that goes before the source's own.
+    poses: Option<Vec<Option<Isometry3<f64>>>>,
     size: (u32, u32),
 }
 
@@ -127,7 +133,7 @@ impl Recording {
     /// Opens like [`Recording::open`], with camera files or a frame rate from elsewhere.
     ///
     /// # Errors
-    /// As [`Recording::open`], and when a given camera file cannot be read or `fps` is not positive.
+    /// As [`Recording::open`], and when a given camera or pose file cannot be read or `fps` is not positive.
     pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
         let source = Source::open(path, options.fps)?;
@@ -145,7 +151,11 @@ impl Recording {
             }
             cameras[eye.index()] = camera;
         }
-        Ok(Self { path: path.to_path_buf(), source, cameras, size })
+        let poses = options.poses.as_deref().map(|file| {
+            let times: Vec<Timestamp> = (0..source.len()).map(|index| source.timestamp(index)).collect();
+            PoseFile::read(file)?.of_frames(&times, file)
+        });
+        Ok(Self { path: path.to_path_buf(), source, cameras, poses: poses.transpose()?, size })
     }
 
     /// The file or folder.
@@ -206,16 +216,35 @@ impl Recording {
         matches!(&self.source, Source::Mcap(source) if source.has_lidar())
     }
 
-    /// When a frame was taken. Frames of a folder are numbered through at its frame rate from time 0 on.
+    /// Whether this frame has exact or dense depth.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn has_depth_of(&self, index: usize) -> bool {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(source) => source.has_depth_of(index),
+            Source::Folder(source) => source.has_depth_of(index),
+        }
+    }
+
+    /// Whether this frame has sparse range measurements.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn has_lidar_of(&self, index: usize) -> bool {
+        self.check_index(index);
+        matches!(&self.source, Source::Mcap(source) if source.has_lidar_of(index))
+    }
+
+    /// When a frame was taken. Frames of a folder have the times in their names, or are numbered through at its frame rate
+    /// from time 0 on.
     ///
     /// # Panics
     /// `index` is not below [`Recording::len`].
     pub fn timestamp(&self, index: usize) -> Timestamp {
         self.check_index(index);
-        match &self.source {
-            Source::Mcap(source) => source.timestamp(index),
-            Source::Folder(source) => source.timestamp(index),
-        }
+        self.source.timestamp(index)
     }
 
     /// Reads and decodes a frame.
@@ -279,6 +308,9 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn world_from_camera(&self, index: usize) -> Option<Isometry3<f64>> {
         self.check_index(index);
+        if let Some(poses) = &self.poses {
+            return poses[index];
+        }
         match &self.source {
             Source::Mcap(source) => source.pose(index).ok().flatten(),
             Source::Folder(source) => source.pose(index),
@@ -332,6 +364,13 @@ impl Source {
         match self {
             Self::Mcap(source) => source.len(),
             Self::Folder(source) => source.len(),
+        }
+    }
+
+    fn timestamp(&self, index: usize) -> Timestamp {
+        match self {
+            Self::Mcap(source) => source.timestamp(index),
+            Self::Folder(source) => source.timestamp(index),
         }
     }
 

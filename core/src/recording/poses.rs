@@ -41,16 +41,20 @@ pub fn write_kitti_poses(path: &Path, world_from_camera: &[Isometry3<f64>]) -> R
     crate::files::write_bytes(path, text.as_bytes())
 }
 
-fn pose_from_line(line: &str) -> Result<Isometry3<f64>, String> {
-    let numbers: Vec<f64> = line
-        .split_whitespace()
-        .map(|word| word.parse().map_err(|_| format!("expected a number, found {word:?}")))
-        .collect::<Result<_, _>>()?;
+/// The finite numbers of a line.
+pub(super) fn numbers_of_line(line: &str) -> Result<Vec<f64>, String> {
+    let number = |word: &str| match word.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        Ok(number) => Err(format!("expected finite numbers, found {number}")),
+        Err(_) => Err(format!("expected a number, found {word:?}")),
+    };
+    line.split_whitespace().map(number).collect()
+}
+
+pub(super) fn pose_from_line(line: &str) -> Result<Isometry3<f64>, String> {
+    let numbers = numbers_of_line(line)?;
     if numbers.len() != 12 {
         return Err(format!("expected 12 numbers, found {}", numbers.len()));
-    }
-    if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
-        return Err(format!("expected finite numbers, found {number}"));
     }
     let m = |row: usize, column: usize| numbers[row * 4 + column];
     let rotation = Matrix3::from_fn(m);

@@ -451,3 +451,19 @@ fn right_images_without_a_partner_are_named() {
     let recording = Recording::open(folder.path()).unwrap();
     assert_eq!(recording.frame(1, Eye::Right).unwrap().to_rgb().unwrap(), picture(9));
 }
+
+#[test]
+fn a_folder_whose_names_are_times_meets_a_track_of_timed_poses() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["1305031102.175304", "1305031102.211214", "1305031102.243211"] {
+        image::RgbImage::new(4, 4).save(folder.path().join(format!("{name}.png"))).unwrap();
+    }
+    let track = "1305031102.1753 1 0 0 0 0 0 1\n1305031102.2253 2 0 0 0 0 0 1\n";
+    std::fs::write(folder.path().join("track.txt"), track).unwrap();
+    let options = OpenOptions { poses: Some(folder.path().join("track.txt")), ..OpenOptions::default() };
+    let recording = Recording::open_with(folder.path(), &options).unwrap();
+    assert_eq!(recording.timestamp(1).nanos(), 1_305_031_102_211_214_000);
+    let x = |index| recording.world_from_camera(index).map(|pose| pose.translation.x);
+    assert!((x(1).unwrap() - (1.0 + 35.914 / 50.0)).abs() < 1e-4, "{:?}", x(1));
+    assert_eq!(x(2), None);
+}

@@ -1,12 +1,14 @@
-//! `parallax-train pretrain`: depth from video or stereo, without labels.
+//! `parallax-train pretrain`: depth from video, stereo or a range sensor, without labels.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use parallax_models::Network;
-use parallax_train::data::Supervision;
+use parallax_train::data::{
+    CropConfig, FrameSize, IntrinsicsSource, PoseSource, RangeChannel, SpeedSource, Supervision, TermsConfig, Weights,
+};
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
-use parallax_train::pretraining::{PretrainConfig, pretrain, resume};
+use parallax_train::pretraining::{LearnedCamera, PretrainConfig, Pretrained, pretrain, resume};
 
 use super::loop_args::{LoopArgs, LoopDefaults, show};
 use super::{BadArguments, Outcome};
@@ -20,9 +22,13 @@ const DEFAULT_MEMORY_MIB: usize = 1024;
   parallax-train pretrain --from stereo --data drive.mcap --out runs/depth
   parallax-train pretrain --from video,stereo --data a.mcap --data b.mcap --network slim --size 256x128 --steps 1500 --out runs/depth
   parallax-train pretrain --from video --data frames/ --camera camera.yaml --network resnet18 --size 640x192 --out runs/video
+  parallax-train pretrain --from video --poses given --data drive.mcap --out runs/odometry
+  parallax-train pretrain --from stereo,range --weight range=0.5 --data drive.mcap --out runs/ranges
+  parallax-train pretrain --from video --crop 256 --data frames/ --out runs/crops
+  parallax-train pretrain --from video --intrinsics learn --speed 1.5 --data phone.mcap --out runs/phone
   parallax-train pretrain --resume --out runs/depth")]
 pub(crate) struct PretrainArgs {
-    /// What teaches depth: video, stereo or both.
+    /// What teaches depth: video, stereo, range (a range sensor's measurements) or several, by commas.
     #[arg(long, value_enum, value_delimiter = ',', required_unless_present = "resume")]
     pub(crate) from: Vec<Supervision>,
     /// A recording or a folder of frames; may be given several times.
@@ -37,9 +43,28 @@ pub(crate) struct PretrainArgs {
     /// resnet18, resnet50 or slim.
     #[arg(long, default_value = "slim")]
     pub(crate) network: Network,
-    /// Size the network works at; multiples of 32.
-    #[arg(long, value_name = "WxH", default_value = "256x128", value_parser = parse_size)]
-    pub(crate) size: (usize, usize),
+    /// How much each term counts, e.g. video=1,range=0.5 [default: 1 each, speed 0.05].
+    #[arg(long, value_name = "TERM=NUMBER,...")]
+    pub(crate) weight: Option<Weights>,
+    /// Motion between neighbouring frames: learn, given (the recording's transforms, a folder's poses.txt), or a pose file
+    /// (KITTI rows, or TUM rows with time stamps).
+    #[arg(long, value_name = "learn|given|FILE", default_value = "learn")]
+    pub(crate) poses: String,
+    /// Which measurements range takes [default: lidar where there is some, else depth].
+    #[arg(long, value_enum)]
+    pub(crate) range: Option<RangeChannel>,
+    /// Metres per second, or a file of time stamps and speeds beside the recording: gives learned motion its scale.
+    #[arg(long, value_name = "M_PER_S|FILE")]
+    pub(crate) speed: Option<String>,
+    /// Train on random windows of full-resolution frames (of frames at --size, if that is given); multiples of 32.
+    #[arg(long, value_name = "N|WxH", value_parser = parse_crop)]
+    pub(crate) crop: Option<(usize, usize)>,
+    /// Where focal length and principal point come from: camera files, or learned with depth and motion from video.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) intrinsics: IntrinsicsSource,
+    /// Size the network works at; multiples of 32 [default: 256x128; with --crop the frames' own].
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    pub(crate) size: Option<(usize, usize)>,
     /// Images per step.
     #[arg(long, default_value_t = 4)]
     pub(crate) batch: usize,
@@ -78,7 +103,9 @@ pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
         config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
         pretrain(config, &args.out, &device(args)?)?
     };
-    show(&started, "pretrain", &args.out);
+    let Pretrained { trained, cameras } = &started;
+    show(trained, "pretrain", &args.out);
+    show_cameras(cameras);
     Ok(Outcome::Done)
 }
 
@@ -86,33 +113,76 @@ fn device(args: &PretrainArgs) -> anyhow::Result<ChosenDevice> {
     Ok(choose(args.device, &Inspector::of_this_program()?)?)
 }
 
-/// With a known motion between the eyes large steps are safe. Where the motion is learned too, depth and motion can agree
+/// With known motions or measured depth large steps are safe. Where the motion is learned too, depth and motion can agree
 /// on a flat world early: at 5e-4 depth became constant on real street video, at 2e-4 it did not.
-fn default_learning_rate(from: &[Supervision]) -> f64 {
-    if from.contains(&Supervision::Stereo) { 1e-3 } else { 2e-4 }
+fn default_learning_rate(from: &[Supervision], poses: &PoseSource) -> f64 {
+    if from == [Supervision::Video] && poses.is_learned() { 2e-4 } else { 1e-3 }
 }
 
+/// Size that the network works at when nothing says otherwise.
+const DEFAULT_SIZE: (usize, usize) = (256, 128);
+
 fn config(args: &PretrainArgs) -> anyhow::Result<PretrainConfig> {
+    let poses = PoseSource::from(args.poses.clone());
+    let from = if args.size.is_some() { FrameSize::Network } else { FrameSize::Full };
+    let crop = args.crop.map(|(width, height)| CropConfig { width, height, from });
+    let (width, height) = args.size.unwrap_or(if crop.is_some() { (0, 0) } else { DEFAULT_SIZE });
+    let learning_rate = default_learning_rate(&args.from, &poses);
     Ok(PretrainConfig {
         from: args.from.clone(),
         data: args.data.clone(),
         camera: args.camera.clone(),
         right_camera: args.right_camera.clone(),
         network: args.network,
-        width: args.size.0,
-        height: args.size.1,
+        terms: TermsConfig {
+            weights: args.weight.unwrap_or_default(),
+            poses,
+            range: args.range,
+            speed: args.speed.clone().map(SpeedSource::from),
+        },
+        crop,
+        intrinsics: args.intrinsics,
+        width,
+        height,
         batch: args.batch,
         frame_gap: args.frame_gap,
         seed: args.seed,
         init: args.init.clone(),
         memory: args.memory << 20,
         metres_per_unit: None,
-        steps: args.training.config(LoopDefaults {
-            steps: 2000,
-            learning_rate: default_learning_rate(&args.from),
-            picture_every: 500,
-        })?,
+        learned_cameras: Vec::new(),
+        steps: args.training.config(LoopDefaults { steps: 2000, learning_rate, picture_every: 500 })?,
     })
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the result belongs on stdout, the hint on stderr")]
+fn show_cameras(cameras: &[LearnedCamera]) {
+    for camera in cameras {
+        println!("{}", in_words(camera));
+        if !camera.determined {
+            eprintln!("hint: only rotation determines a focal length: add footage that turns, or calibrate the camera");
+        }
+    }
+}
+
+fn in_words(camera: &LearnedCamera) -> String {
+    let LearnedCamera { width, height, focal_px, cx, cy, focal_sigma, determined } = camera;
+    let percent = 100.0 * focal_sigma;
+    if *determined {
+        format!("focal length {focal_px:.1} px of {width}x{height}, good to {percent:.1} %; centre ({cx:.1}, {cy:.1})")
+    } else {
+        format!(
+            "focal length not determined ({width}x{height} px): the motion leaves {percent:.0} % open, {focal_px:.1} px was used"
+        )
+    }
+}
+
+/// `N` or `WxH`.
+fn parse_crop(text: &str) -> Result<(usize, usize), String> {
+    match text.parse() {
+        Ok(side) => Ok((side, side)),
+        Err(_) => parse_size(text),
+    }
 }
 
 /// `WxH`.

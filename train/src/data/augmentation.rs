@@ -30,15 +30,6 @@ impl Mirroring {
             Self::Yes => Intrinsics { cx: (width - 1) as f64 - intrinsics.cx, ..intrinsics },
         }
     }
-
-    /// A shift along x as the mirrored cameras have it.
-    #[must_use]
-    pub fn shift(self, shift: f32) -> f32 {
-        match self {
-            Self::No => shift,
-            Self::Yes => -shift,
-        }
-    }
 }
 
 /// A change of colour: `matrix · rgb + offset`, values in 0..1.

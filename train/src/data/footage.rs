@@ -5,11 +5,16 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::RgbImage;
+use nalgebra::{Isometry3, Rotation3, UnitQuaternion};
 use parallax_core::camera::rectify::RectifyMap;
 use parallax_core::camera::{Camera, Intrinsics};
 use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, OpenOptions, Recording};
 
+use super::crop::FrameSize;
+use super::motion;
+use super::ranges::ranges_in_frame;
+use super::supervision::{IntrinsicsSource, PoseSource, RangeChannel};
 use crate::Error;
 use crate::training::DataSource;
 
@@ -30,6 +35,19 @@ pub struct FootageConfig {
     pub memory: usize,
 }
 
+/// What else is needed of the recordings.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct FootageNeeds {
+    /// The size at which frames are kept.
+    pub frames: FrameSize,
+    /// Where intrinsics come from; learned ones ask for no camera, and frames are taken as they are.
+    pub intrinsics: IntrinsicsSource,
+    /// Where poses come from; learned ones are not read.
+    pub poses: PoseSource,
+    /// Which ranges are meant; none: lidar where there is some, else depth.
+    pub range: Option<RangeChannel>,
+}
+
 /// All footage of a run.
 #[derive(Debug)]
 pub struct Footage {
@@ -43,30 +61,47 @@ pub struct Footage {
 #[derive(Debug)]
 struct Drive {
     recording: Recording,
-    eyes: [Option<View>; 2],
+    /// Of frames, pixels.
+    size: (usize, usize),
+    eyes: [Option<Lens>; 2],
     frames: Vec<[OnceLock<RgbImage>; 2]>,
+    channel: Option<RangeChannel>,
+    /// At the frames' size, metres.
+    ranges: Vec<OnceLock<Vec<f32>>>,
+    /// Of the rectified left camera; empty where poses are learned.
+    world_from_left: Vec<Option<Isometry3<f64>>>,
 }
 
 /// One eye of a recording.
 #[derive(Debug)]
-struct View {
-    /// At training size.
+struct Lens {
+    camera: Camera,
+    /// At the frames' size.
     intrinsics: Intrinsics,
     rectify: Option<RectifyMap>,
     baseline_m: Option<f64>,
 }
 
 impl Footage {
-    /// Opens and checks the recordings.
+    /// Opens and checks recordings whose cameras are known.
     ///
     /// # Errors
     /// When one cannot be opened, has no camera, or its camera does not fit its frames.
     pub fn open(config: &FootageConfig) -> Result<Self, Error> {
+        Self::open_for(config, &FootageNeeds::default())
+    }
+
+    /// Opens and checks the recordings for what is needed of them.
+    ///
+    /// # Errors
+    /// As [`Footage::open`], and when a pose file cannot be read.
+    pub fn open_for(config: &FootageConfig, needs: &FootageNeeds) -> Result<Self, Error> {
         if config.data.is_empty() {
             let hint = "name a recording or a folder of frames with --data";
             return Err(Error::Settings { what: "there is nothing to train on".into(), hint });
         }
-        let drives = config.data.iter().map(|path| Drive::open(path.clone(), config)).collect::<Result<_, _>>()?;
+        let open = |path: &PathBuf| Drive::open(path.clone(), config, needs);
+        let drives = config.data.iter().map(open).collect::<Result<_, _>>()?;
         let memory_left = AtomicUsize::new(config.memory);
         Ok(Self { drives, width: config.width, height: config.height, memory_left })
     }
@@ -83,31 +118,99 @@ impl Footage {
         &self.drives[drive].recording
     }
 
-    /// Width the networks work at.
+    /// Width the networks work at on whole frames.
     #[must_use]
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Height the networks work at.
+    /// Height the networks work at on whole frames.
     #[must_use]
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// The intrinsics of an eye at training size, if the recording has that eye.
+    /// Width and height of a recording's frames as they are kept.
+    #[must_use]
+    pub fn frame_size(&self, drive: usize) -> (usize, usize) {
+        self.drives[drive].size
+    }
+
+    /// The intrinsics of an eye at the frames' size, if the recording has that eye and its camera is known.
     #[must_use]
     pub fn intrinsics(&self, drive: usize, eye: Eye) -> Option<Intrinsics> {
-        self.drives[drive].eyes[eye.index()].as_ref().map(|view| view.intrinsics)
+        self.drives[drive].eyes[eye.index()].as_ref().map(|lens| lens.intrinsics)
+    }
+
+    /// Which camera took a recording. Recordings whose pictures have one size are taken to be of one camera.
+    #[must_use]
+    pub fn camera_number(&self, drive: usize) -> usize {
+        let size = self.recording(drive).size();
+        self.drives_of_cameras().iter().position(|other| self.recording(*other).size() == size).unwrap_or(0)
+    }
+
+    /// The first recording of each camera.
+    #[must_use]
+    pub fn drives_of_cameras(&self) -> Vec<usize> {
+        let size = |drive: usize| self.recording(drive).size();
+        (0..self.drives()).filter(|drive| (0..*drive).all(|earlier| size(earlier) != size(*drive))).collect()
     }
 
     /// Distance between the two cameras in metres, if the recording is stereo with a known baseline.
     #[must_use]
     pub fn baseline_m(&self, drive: usize) -> Option<f64> {
-        self.drives[drive].eyes[Eye::Right.index()].as_ref().and_then(|view| view.baseline_m)
+        self.drives[drive].eyes[Eye::Right.index()].as_ref().and_then(|lens| lens.baseline_m)
     }
 
-    /// A frame, rectified, at training size.
+    /// Whether the pose of a frame is known.
+    #[must_use]
+    pub fn has_pose(&self, drive: usize, index: usize) -> bool {
+        self.drives[drive].world_from_left.get(index).is_some_and(Option::is_some)
+    }
+
+    /// `source_from_target` of two rectified frames, metres, where poses (or, between the eyes of a pair, the baseline) say.
+    #[must_use]
+    pub fn motion(&self, drive: usize, [source, target]: [(usize, Eye); 2]) -> Option<Isometry3<f64>> {
+        let along_x = |eye: Eye| match eye {
+            Eye::Left => Some(0.0),
+            Eye::Right => self.baseline_m(drive),
+        };
+        let along_x = [along_x(source.1)?, along_x(target.1)?];
+        let pose = |index: usize| self.drives[drive].world_from_left.get(index)?.as_ref();
+        if source.0 == target.0 {
+            let here = Isometry3::identity();
+            return Some(motion::between([&here, &here], along_x));
+        }
+        Some(motion::between([pose(source.0)?, pose(target.0)?], along_x))
+    }
+
+    /// Whether something was measured for a frame.
+    #[must_use]
+    pub fn has_ranges(&self, drive: usize, index: usize) -> bool {
+        self.drives[drive].has_ranges(index)
+    }
+
+    /// What a range sensor measured in the left eye's frame, metres, 0 where nothing; none where it did not measure.
+    ///
+    /// # Shapes
+    /// - result: `[height, width]` of the frames' size
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn ranges(&self, drive: usize, index: usize) -> Result<Option<Vec<f32>>, Error> {
+        let kept = &self.drives[drive].ranges[index];
+        if let Some(ranges) = kept.get() {
+            return Ok(Some(ranges.clone()));
+        }
+        let Some(ranges) = self.drives[drive].read_ranges(index)? else { return Ok(None) };
+        if self.fits_in_memory(size_of_val(ranges.as_slice())) {
+            // Another thread may have kept the same meanwhile.
+            let _ = kept.set(ranges.clone());
+        }
+        Ok(Some(ranges))
+    }
+
+    /// A frame, rectified, at the frames' size.
     ///
     /// # Errors
     /// When it cannot be read.
@@ -116,14 +219,16 @@ impl Footage {
         if let Some(frame) = kept.get() {
             return Ok(frame.clone());
         }
-        let frame = self.drives[drive].read(index, eye, self.width, self.height)?;
-        let bytes = frame.as_raw().len();
-        let fits = self.memory_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
-        if fits.is_ok() {
+        let frame = self.drives[drive].read(index, eye)?;
+        if self.fits_in_memory(frame.as_raw().len()) {
             // Another thread may have kept the same frame meanwhile; both decoded the same.
             let _ = kept.set(frame.clone());
         }
         Ok(frame)
+    }
+
+    fn fits_in_memory(&self, bytes: usize) -> bool {
+        self.memory_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
     }
 
     /// What the run's description says about its data.
@@ -136,38 +241,93 @@ impl Footage {
 }
 
 impl Drive {
-    fn open(path: PathBuf, config: &FootageConfig) -> Result<Self, Error> {
+    fn open(path: PathBuf, config: &FootageConfig, needs: &FootageNeeds) -> Result<Self, Error> {
         let options = OpenOptions {
             camera: config.camera.clone(),
             right_camera: config.right_camera.clone(),
+            poses: needs.poses.file().cloned(),
             ..OpenOptions::default()
         };
         let recording = Recording::open_with(&path, &options)?;
         if let Some(damage) = recording.damage() {
             tracing::warn!("{} is damaged, what is whole of it is used: {damage}", path.display());
         }
-        let left = recording.camera(Eye::Left).ok_or_else(|| Error::Data {
-            what: "the recording has no camera: its focal length and centre are needed".into(),
-            path: path.clone(),
-            hint: "put a camera.yaml beside the frames (see `parallax-calib --help`) or name one with --camera",
-        })?;
-        let eyes = [
-            Some(View::new(left, config)?),
-            recording.camera(Eye::Right).map(|camera| View::new(camera, config)).transpose()?,
-        ];
-        let frames = (0..recording.len()).map(|_| [OnceLock::new(), OnceLock::new()]).collect();
-        Ok(Self { recording, eyes, frames })
+        let size = match needs.frames {
+            FrameSize::Network => (config.width, config.height),
+            FrameSize::Full => (recording.size().0 as usize, recording.size().1 as usize),
+        };
+        let eyes = match needs.intrinsics {
+            IntrinsicsSource::Learn => [None, None],
+            IntrinsicsSource::Given => {
+                let left = recording.camera(Eye::Left).ok_or_else(|| Error::Data {
+                    what: "the recording has no camera: its focal length and centre are needed".into(),
+                    path: path.clone(),
+                    hint: "put a camera.yaml beside the frames (see `parallax-calib --help`), name one with --camera, or \
+                           learn them from video with --intrinsics learn",
+                })?;
+                let right = recording.camera(Eye::Right).map(|camera| Lens::new(camera, size)).transpose()?;
+                [Some(Lens::new(left, size)?), right]
+            }
+        };
+        let mut drive = Self {
+            size,
+            frames: (0..recording.len()).map(|_| [OnceLock::new(), OnceLock::new()]).collect(),
+            channel: needs.range,
+            ranges: (0..recording.len()).map(|_| OnceLock::new()).collect(),
+            world_from_left: Vec::new(),
+            recording,
+            eyes,
+        };
+        if !needs.poses.is_learned() {
+            drive.world_from_left = drive.read_poses();
+        }
+        Ok(drive)
     }
 
-    fn read(&self, index: usize, eye: Eye, width: usize, height: usize) -> Result<RgbImage, Error> {
+    fn left(&self) -> Option<&Lens> {
+        self.eyes[Eye::Left.index()].as_ref()
+    }
+
+    fn read_poses(&self) -> Vec<Option<Isometry3<f64>>> {
+        let turn = self.left().map_or(UnitQuaternion::identity(), |lens| {
+            UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(lens.camera.rectification))
+        });
+        let pose = |index| self.recording.world_from_camera(index).map(|pose| motion::of_rectified(&pose, &turn));
+        (0..self.recording.len()).map(pose).collect()
+    }
+
+    /// The kind of measurement that a frame's ranges are taken from: one kind for the whole recording.
+    fn range_channel(&self) -> RangeChannel {
+        let found = || if self.recording.has_lidar() { RangeChannel::Lidar } else { RangeChannel::Depth };
+        self.channel.unwrap_or_else(found)
+    }
+
+    fn has_ranges(&self, index: usize) -> bool {
+        match self.range_channel() {
+            RangeChannel::Lidar => self.recording.has_lidar_of(index),
+            RangeChannel::Depth => self.recording.has_depth_of(index),
+        }
+    }
+
+    fn read_ranges(&self, index: usize) -> Result<Option<Vec<f32>>, Error> {
+        let measured = match self.range_channel() {
+            RangeChannel::Lidar => self.recording.lidar(index)?,
+            RangeChannel::Depth => self.recording.depth(index)?,
+        };
+        let (width, height) = self.size;
+        Ok(measured.map(|map| ranges_in_frame(&map, self.left().map(|lens| &lens.camera), width, height)))
+    }
+
+    fn read(&self, index: usize, eye: Eye) -> Result<RgbImage, Error> {
         let mut picture = self.recording.frame(index, eye)?.to_rgb()?;
-        if let Some(rectify) = self.eyes[eye.index()].as_ref().and_then(|view| view.rectify.as_ref()) {
+        if let Some(rectify) = self.eyes[eye.index()].as_ref().and_then(|lens| lens.rectify.as_ref()) {
             picture = rectify.rectify(&picture)?;
         }
-        if picture.dimensions() == (width as u32, height as u32) {
+        let (width, height) = (self.size.0 as u32, self.size.1 as u32);
+        if picture.dimensions() == (width, height) {
             return Ok(picture);
         }
-        Ok(PictureResizer::default().resize(&picture, width as u32, height as u32))
+        Ok(PictureResizer::default().resize(&picture, width, height))
     }
 
     /// A file's content, or the names and sizes of a folder's files: enough to notice that the data are others.
@@ -198,12 +358,14 @@ fn list(root: &Path, folder: &Path, listing: &mut Vec<String>) -> Result<(), Err
     Ok(())
 }
 
-impl View {
-    fn new(camera: &Camera, config: &FootageConfig) -> Result<Self, Error> {
+impl Lens {
+    fn new(camera: &Camera, (width, height): (usize, usize)) -> Result<Self, Error> {
         camera.validate()?;
-        let plain = camera.rectified();
-        let intrinsics = plain.resized(config.width as u32, config.height as u32).intrinsics;
-        let rectify = camera.needs_rectification().then(|| RectifyMap::new(camera));
-        Ok(Self { intrinsics, rectify, baseline_m: camera.baseline_m().map(f64::abs) })
+        Ok(Self {
+            intrinsics: camera.rectified().resized(width as u32, height as u32).intrinsics,
+            rectify: camera.needs_rectification().then(|| RectifyMap::new(camera)),
+            baseline_m: camera.baseline_m().map(f64::abs),
+            camera: camera.clone(),
+        })
     }
 }

@@ -1,16 +1,31 @@
-//! From recordings to batches: which frames, at what size, altered how.
+//! From recordings to batches: which frames, at what size, with what is known about them, altered how.
 //!
 //! | file | what |
 //! |---|---|
+//! | [`supervision`] | what teaches depth, and the settings of each way |
 //! | [`footage`] | the recordings of a run, checked, rectified, at training size, kept in memory while they fit |
+//! | [`ranges`], [`speed`], [`motion`] | what sensors say beside pictures: measured depth, wheel speed, known motions |
 //! | [`order`] | which sample comes when: a function of seed and step alone |
-//! | [`augmentation`] | mirroring and colour jitter |
+//! | [`crop`], [`augmentation`] | windows of frames; mirroring and colour jitter |
 //! | [`depth_batch`] | one batch of depth pre-training |
+//! | [`depth_batches`] | the batches of a run |
+//! | `samples`, `unit` | which frames can be targets; how long a depth unit is |
 
 pub mod augmentation;
+pub mod crop;
 pub mod depth_batch;
+pub mod depth_batches;
 pub mod footage;
+pub mod motion;
 pub mod order;
+pub mod ranges;
+mod samples;
+pub mod speed;
+pub mod supervision;
+mod unit;
 
-pub use depth_batch::{DepthBatch, DepthBatches, Motion, SourceBatch, Supervision, TermBatch};
-pub use footage::{Footage, FootageConfig};
+pub use crop::{CropConfig, FrameSize, View};
+pub use depth_batch::{DepthBatch, Motion, Partner, RangeBatch, SourceBatch, TermBatch};
+pub use depth_batches::{DepthBatches, DepthBatchesConfig};
+pub use footage::{Footage, FootageConfig, FootageNeeds};
+pub use supervision::{IntrinsicsSource, PoseSource, RangeChannel, SpeedSource, Supervision, TermsConfig, Weights};

@@ -14,6 +14,6 @@ mod upsample;
 mod warp;
 
 pub use pinhole::{NEAREST_Z, Pinholes, Pixels, Points, back_project, project};
-pub use pose::Poses;
+pub use pose::{NO_MOTION, Poses, RigidMotion, shifted};
 pub use upsample::upsample;
 pub use warp::sample;

@@ -32,6 +32,33 @@ impl Pinholes {
         let column = |value: fn(&Intrinsics) -> f64| per_image(intrinsics.iter().map(|k| value(k) as f32), device);
         Self { fx: column(|k| k.fx), fy: column(|k| k.fy), cx: column(|k| k.cx), cy: column(|k| k.cy) }
     }
+
+    /// The numbers on the host, one per image.
+    #[must_use]
+    pub fn intrinsics(&self) -> Vec<Intrinsics> {
+        let on_host = |entry: &Tensor<4>| -> Vec<f32> {
+            entry.clone().try_into_vec_as().expect("a float tensor can be read as f32")
+        };
+        let [fx, fy, cx, cy] = [&self.fx, &self.fy, &self.cx, &self.cy].map(on_host);
+        let intrinsics = |image: usize| {
+            let [fx, fy, cx, cy] = [&fx, &fy, &cx, &cy].map(|entry| f64::from(entry[image]));
+            Intrinsics { fx, fy, cx, cy }
+        };
+        (0..fx.len()).map(intrinsics).collect()
+    }
+
+    /// `Σ intrinsics · gradient` over images: what to differentiate to go on from a gradient found on the host.
+    ///
+    /// # Shapes
+    /// - `gradients`: one per image, by `fx, fy, cx, cy`; the result is `[1]`
+    #[must_use]
+    pub fn dot(&self, gradients: &[[f32; 4]]) -> Tensor<1> {
+        let device = self.fx.device().inner();
+        let entries = [&self.fx, &self.fy, &self.cx, &self.cy].into_iter().enumerate();
+        entries.fold(Tensor::zeros([1], &device), |sum, (i, entry)| {
+            sum + (entry.clone() * per_image(gradients.iter().map(|gradient| gradient[i]), &device)).sum()
+        })
+    }
 }
 
 /// One number per image, as `[batch, 1, 1, 1]`.

@@ -14,6 +14,12 @@ use burn::tensor::{Device, Tensor};
 use super::Points;
 use super::pinhole::per_image;
 
+/// A rigid motion on the host: rows of `[R | t]`, lengths in depth units.
+pub type RigidMotion = [f32; 12];
+
+/// No motion.
+pub const NO_MOTION: RigidMotion = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+
 /// `source_from_target` of each pair; every entry has shape `[batch, 1, 1, 1]`.
 #[derive(Debug, Clone)]
 pub struct Poses {
@@ -36,14 +42,27 @@ impl Poses {
         Self { rotation: rodrigues(entries(axis_angle)), translation: entries(translation) }
     }
 
+    /// Known motions, one per image.
+    #[must_use]
+    pub fn known(motions: &[RigidMotion], device: &Device) -> Self {
+        let entry = |at: usize| per_image(motions.iter().map(|motion| motion[at]), device);
+        Self {
+            rotation: [0, 1, 2].map(|row| [0, 1, 2].map(|column| entry(4 * row + column))),
+            translation: [3, 7, 11].map(entry),
+        }
+    }
+
     /// Shifts along x: a rectified stereo pair. `shifts` are the translations of `source_from_target`, depth units.
     #[must_use]
     pub fn shifts(shifts: &[f32], device: &Device) -> Self {
-        let all = |value: f32| per_image(shifts.iter().map(|_| value), device);
-        Self {
-            rotation: [0, 1, 2].map(|row| [0, 1, 2].map(|column| all(f32::from(u8::from(row == column))))),
-            translation: [per_image(shifts.iter().copied(), device), all(0.0), all(0.0)],
-        }
+        let motions: Vec<RigidMotion> = shifts.iter().map(|shift| shifted(*shift)).collect();
+        Self::known(&motions, device)
+    }
+
+    /// How far each motion goes, depth units, `[batch, 1, 1, 1]`; 1e-8 is added under the root, which has no gradient at 0.
+    #[must_use]
+    pub fn length(&self) -> Tensor<4> {
+        dot(&self.translation, &self.translation).add_scalar(1e-8).sqrt()
     }
 
     /// The motions back: `Rᵀ`, `−Rᵀ t`.
@@ -56,7 +75,7 @@ impl Poses {
 
     /// The numbers on the host: rows of `[R | t]`, one motion per image.
     #[must_use]
-    pub fn motions(&self) -> Vec<[f32; 12]> {
+    pub fn motions(&self) -> Vec<RigidMotion> {
         let on_host = |entry: &Tensor<4>| entry.clone().try_into_vec_as().expect("a float tensor can be read as f32");
         let entries: Vec<Vec<f32>> = self.entries().map(on_host).collect();
         (0..entries[0].len()).map(|image| std::array::from_fn(|entry| entries[entry][image])).collect()
@@ -67,7 +86,7 @@ impl Poses {
     /// # Shapes
     /// - `gradients`: one per image, rows of `[R | t]`; the result is `[1]`
     #[must_use]
-    pub fn dot(&self, gradients: &[[f32; 12]]) -> Tensor<1> {
+    pub fn dot(&self, gradients: &[RigidMotion]) -> Tensor<1> {
         let device = self.translation[0].device().inner();
         let mut sum = Tensor::zeros([1], &device);
         for (i, entry) in self.entries().enumerate() {
@@ -93,6 +112,14 @@ impl Poses {
         };
         Points { x: along(0), y: along(1), z: along(2) }
     }
+}
+
+/// A shift along x.
+#[must_use]
+pub fn shifted(shift: f32) -> RigidMotion {
+    let mut motion = NO_MOTION;
+    motion[3] = shift;
+    motion
 }
 
 fn dot(a: &[Tensor<4>; 3], b: &[Tensor<4>; 3]) -> Tensor<4> {

@@ -8,6 +8,10 @@
 //! With stereo the baseline fixes it: as in the paper the baseline is 0.1 units, so a unit is ten baselines and the range
 //! 0.1..100 runs from one baseline to a thousand. For a pair 0.54 m apart a unit is 5.4 m; for one 0.1 m apart, 1 m.
 //!
+//! Without stereo the data fix it, so that the same range serves: where a range sensor teaches, [`FIRST_DEPTH`] units are the
+//! median of what it measured; else, where poses are given or wheel speed is, the median way between a frame and its
+//! neighbour is 0.1 units, as a baseline is. A run keeps its metres per unit in `run.toml`.
+//!
 //! Reference: Godard et al., *Digging into Self-Supervised Monocular Depth Estimation*, ICCV 2019, section 3.
 
 use burn::tensor::Tensor;
@@ -21,9 +25,18 @@ pub const FARTHEST: f32 = 100.0;
 /// The baseline of a stereo pair, depth units.
 pub const STEREO_BASELINE: f32 = 0.1;
 
+/// The median way between a target and its neighbour in the video, depth units, where it is known in metres and nothing else
+/// fixes the unit: what a baseline is to stereo.
+pub const VIDEO_STEP: f32 = STEREO_BASELINE;
+
+/// Depth that a fresh network says everywhere, in depth units: 40 baselines of a stereo pair, a few pixels of parallax. A
+/// fresh sigmoid says disparity ½, 0.2 units: a wall at arm's length, from where the true match lies dozens of pixels off
+/// and the photometric gradient, which sees a pixel or two, does not point to it.
+pub const FIRST_DEPTH: f32 = 4.0;
+
 /// Inverse depth at disparity 0, and its slope.
-pub(super) const INVERSE_DEPTH_OFFSET: f32 = 1.0 / FARTHEST;
-pub(super) const INVERSE_DEPTH_SLOPE: f32 = 1.0 / NEAREST - 1.0 / FARTHEST;
+pub(crate) const INVERSE_DEPTH_OFFSET: f32 = 1.0 / FARTHEST;
+pub(crate) const INVERSE_DEPTH_SLOPE: f32 = 1.0 / NEAREST - 1.0 / FARTHEST;
 
 /// Depth of a disparity map.
 ///

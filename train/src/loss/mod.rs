@@ -1,25 +1,34 @@
-//! What depth pre-training minimises: Monodepth2's loss, per supervising term.
+//! What depth pre-training minimises: a sum of terms, each a way to know depth, and Monodepth2's smoothness.
 //!
 //! ```text
-//! loss = mean over scales of ( Σ_terms λ · reprojection(term) + 1e-3 / 2^s · smoothness )
+//! loss = mean over scales of ( Σ_photometric λ · reprojection + λ · |depth − range| + 1e-3 / 2^s · smoothness ) + λ · speed
 //! ```
 //!
-//! A term is one way to know where the target's pixels are in other frames: the video's neighbours with a learned motion, or
-//! the other eye of a stereo pair with a known one. Terms are summed (Lao et al., eq. 1); within a term the minimum over its
-//! source frames is taken (Godard et al., eq. 4).
+//! | term | what is known | what is learned |
+//! |---|---|---|
+//! | video | neighbouring frames; their motion, where poses are given | depth; the motion, where they are not; the intrinsics, if asked |
+//! | stereo | the other eye of a pair, the baseline | depth |
+//! | range | what a range sensor measured | depth |
+//! | speed | how far the wheels went | the length of learned motions, and so metres |
+//!
+//! Terms are summed (Lao et al., eq. 1); within a photometric term the minimum over its source frames is taken (Godard et
+//! al., eq. 4).
 //!
 //! | file | what |
 //! |---|---|
 //! | [`depth`] | disparity ↔ depth, and the unit of length |
-//! | [`ssim`], [`photometric`], [`smoothness`] | the parts, on tensors |
-//! | [`reprojection`] | the whole, on tensors: any device |
-//! | [`host`] | the whole in plain loops with its gradient: the CPU |
+//! | [`ssim`], [`photometric`], [`smoothness`] | the parts of the photometric loss, on tensors |
+//! | [`reprojection`] | the photometric loss, on tensors: any device |
+//! | [`range`], [`speed`] | the other terms, on tensors |
+//! | [`host`] | all but speed in plain loops with their gradient: the CPU |
 
 pub mod depth;
 pub mod host;
 pub mod photometric;
+pub mod range;
 pub mod reprojection;
 pub mod smoothness;
+pub mod speed;
 pub mod ssim;
 
 pub use depth::depth_from_disparity;

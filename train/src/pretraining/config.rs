@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use parallax_models::Network;
 use serde::{Deserialize, Serialize};
 
+use super::LearnedCamera;
 use crate::Error;
-use crate::data::Supervision;
+use crate::data::{CropConfig, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision, TermsConfig};
 use crate::training::LoopConfig;
 
 /// Settings of a run.
@@ -25,9 +26,18 @@ pub struct PretrainConfig {
     pub right_camera: Option<PathBuf>,
     /// The network.
     pub network: Network,
-    /// Width the networks work at, pixels.
+    /// Settings of the terms.
+    #[serde(default)]
+    pub terms: TermsConfig,
+    /// Windows that are trained on instead of whole frames.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub crop: Option<CropConfig>,
+    /// Where intrinsics come from.
+    #[serde(default)]
+    pub intrinsics: IntrinsicsSource,
+    /// Width the networks work at on whole frames, pixels; 0 with crops of full frames: found from the data.
     pub width: usize,
-    /// Height the networks work at, pixels.
+    /// Height the networks work at on whole frames, pixels; as the width.
     pub height: usize,
     /// Images per step.
     pub batch: usize,
@@ -40,9 +50,12 @@ pub struct PretrainConfig {
     pub init: Option<PathBuf>,
     /// Bytes of decoded frames kept in memory.
     pub memory: usize,
-    /// Metres of a depth unit, where stereo fixes it; found from the data.
+    /// Metres of a depth unit, where the data fix it; found from them, see [`crate::loss::depth`].
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub metres_per_unit: Option<f64>,
+    /// What learned cameras came to, once the run has ended.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub learned_cameras: Vec<LearnedCamera>,
     /// How the run is trained.
     #[serde(rename = "loop")]
     pub steps: LoopConfig,
@@ -63,15 +76,9 @@ impl PretrainConfig {
     /// # Errors
     /// Names the first setting that makes no sense.
     pub fn check(&self) -> Result<(), Error> {
-        self.network.check_size(self.width, self.height)?;
+        self.check_sizes()?;
+        self.check_terms()?;
         let wrong = |what: String, hint| Err(Error::Settings { what, hint });
-        if self.from.is_empty() {
-            return wrong("nothing teaches depth".into(), "give --from video, --from stereo or both");
-        }
-        if self.width.max(self.height) > LARGEST_SIDE {
-            let what = format!("expected a size of at most {LARGEST_SIDE} pixels, got {}x{}", self.width, self.height);
-            return wrong(what, "training works on reduced frames, for example 640x192");
-        }
         if self.batch == 0 || self.frame_gap == 0 {
             return wrong("--batch and --frame-gap must be at least 1".into(), "leave them out for the defaults");
         }
@@ -80,6 +87,77 @@ impl PretrainConfig {
             return wrong(what, "the paper trains with 12");
         }
         self.steps.check()
+    }
+
+    fn check_sizes(&self) -> Result<(), Error> {
+        let wrong = |what: String, hint| Err(Error::Settings { what, hint });
+        if let Some(crop) = self.crop {
+            self.network.check_size(crop.width, crop.height)?;
+        }
+        let found_from_data = self.crop.is_some_and(|crop| crop.from == FrameSize::Full);
+        if !found_from_data {
+            self.network.check_size(self.width, self.height)?;
+        }
+        if self.width.max(self.height) > LARGEST_SIDE {
+            let what = format!("expected a size of at most {LARGEST_SIDE} pixels, got {}x{}", self.width, self.height);
+            return wrong(what, "training works on reduced frames, for example 640x192");
+        }
+        Ok(())
+    }
+
+    /// Whether the settings of the terms belong to terms that are there.
+    fn check_terms(&self) -> Result<(), Error> {
+        let wrong = |what: &str, hint| Err(Error::Settings { what: what.into(), hint });
+        let from = |supervision| self.from.contains(&supervision);
+        let learned_motion = from(Supervision::Video) && self.terms.poses.is_learned();
+        if self.from.is_empty() {
+            return wrong("nothing teaches depth", "give --from video, stereo, range or several of them");
+        }
+        if (1..self.from.len()).any(|at| self.from[..at].contains(&self.from[at])) {
+            return wrong("a term is named twice in --from", "name each once; --weight says how much it counts");
+        }
+        if !self.terms.poses.is_learned() && !from(Supervision::Video) {
+            return wrong(
+                "--poses is about video, which does not teach here",
+                "add video to --from, or leave --poses out",
+            );
+        }
+        if matches!(self.terms.poses, PoseSource::File(_)) && self.data.len() > 1 {
+            let hint = "put each recording's poses.txt beside its frames and give --poses given";
+            return wrong("--poses FILE is for one recording, got several --data", hint);
+        }
+        if self.terms.range.is_some() && !from(Supervision::Range) {
+            return wrong(
+                "--range says where measured depth comes from, which does not teach here",
+                "add range to --from",
+            );
+        }
+        match self.terms.speed {
+            Some(_) if !learned_motion => {
+                let hint = "leave --speed out: stereo, given poses and ranges know their scale";
+                return wrong("--speed is for motion that is learned from video, and none is", hint);
+            }
+            Some(SpeedSource::Constant(speed)) if !(speed.is_finite() && speed > 0.0) => {
+                return wrong(
+                    "--speed must be above 0 metres per second",
+                    "give the robot's speed, or a file of speeds",
+                );
+            }
+            _ => {}
+        }
+        match self.intrinsics {
+            IntrinsicsSource::Learn if !from(Supervision::Video) => {
+                wrong("intrinsics can be learned from video only", "add video to --from, or leave --intrinsics out")
+            }
+            IntrinsicsSource::Learn if from(Supervision::Stereo) => {
+                let hint = "a pair is rectified with its calibration: give camera files, or leave stereo out of --from";
+                wrong("stereo needs known intrinsics", hint)
+            }
+            IntrinsicsSource::Learn if self.camera.is_some() => {
+                wrong("--camera and --intrinsics learn exclude each other", "leave one of them out")
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -3,16 +3,25 @@
 //! | file | what |
 //! |---|---|
 //! | [`config`] | every setting of a run, as `run.toml` keeps it |
-//! | [`model`] | the depth network and, for video, the pose network |
-//! | [`task`] | a step's loss: networks, then the loss on the device or on the host |
+//! | [`model`] | the depth network and, where motion is learned, the pose network |
+//! | [`cameras`] | intrinsics that are learned too |
+//! | [`task`] | a step: the networks on a batch, sample pictures, saving |
+//! | `motions`, `objective` | where source cameras stand; the loss on the device or on the host |
+//! | [`focal`] | how well the footage determines a learned focal length |
 //! | [`run`] | a run from its settings to its folder |
 
+pub mod cameras;
 pub mod config;
+pub mod focal;
 pub mod model;
+mod motions;
+mod objective;
 pub mod run;
 pub mod task;
 
+pub use cameras::LearnedCameras;
 pub use config::{LossPlace, PretrainConfig};
+pub use focal::LearnedCamera;
 pub use model::DepthModel;
-pub use run::{config_of, footage, pretrain, resume};
+pub use run::{Pretrained, config_of, footage, pretrain, resume};
 pub use task::DepthTask;

@@ -1,4 +1,4 @@
-//! The networks that learn together.
+//! What learns together: the networks and, where they are not known, the cameras.
 
 use std::path::Path;
 
@@ -6,16 +6,19 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 use parallax_models::{DepthNetwork, Network, PoseNetwork};
 
+use super::LearnedCameras;
 use crate::Error;
-use crate::loss::depth::disparity_of_depth;
+use crate::loss::depth::{FIRST_DEPTH, disparity_of_depth};
 
-/// The depth network and, where motion is learned, the pose network.
+/// The depth network; where motion is learned, the pose network; where intrinsics are learned, the cameras.
 #[derive(Module, Debug)]
 pub struct DepthModel {
     /// Picture to disparity.
     pub depth: DepthNetwork,
     /// Two pictures to motion.
     pub pose: Option<PoseNetwork>,
+    /// Intrinsics.
+    pub cameras: Option<LearnedCameras>,
 }
 
 /// The file of the pose network in a run folder.
@@ -24,20 +27,15 @@ const POSE_FILE: &str = "pose.safetensors";
 /// The file of the depth network in a run folder.
 const DEPTH_FILE: &str = "model.safetensors";
 
-/// Depth that a fresh network says everywhere, in depth units: 40 baselines of a stereo pair, a few pixels of parallax. A
-/// fresh sigmoid says disparity ½, 0.2 units: a wall at arm's length, from where the true match lies dozens of pixels off
-/// and the photometric gradient, which sees a pixel or two, does not point to it.
-const FIRST_DEPTH: f32 = 4.0;
-
 impl DepthModel {
-    /// Fresh networks.
+    /// Fresh networks, for known cameras.
     #[must_use]
     pub fn new(network: Network, with_pose: bool, seed: u64, device: &Device) -> Self {
         let depth = starting_at(network.depth(seed, device), FIRST_DEPTH);
-        Self { depth, pose: with_pose.then(|| network.pose(seed, device)) }
+        Self { depth, pose: with_pose.then(|| network.pose(seed, device)), cameras: None }
     }
 
-    /// Writes both networks into a folder.
+    /// Writes all that is learned into a folder.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -46,17 +44,20 @@ impl DepthModel {
         if let Some(pose) = &self.pose {
             pose.save(&folder.join(POSE_FILE))?;
         }
+        if let Some(cameras) = &self.cameras {
+            cameras.save(folder)?;
+        }
         Ok(())
     }
 
-    /// Reads what [`DepthModel::save`] wrote.
+    /// Reads the networks that [`DepthModel::save`] wrote; learned cameras need the footage, see [`LearnedCameras::load`].
     ///
     /// # Errors
     /// When a file is missing or damaged.
     pub fn load(folder: &Path, with_pose: bool, device: &Device) -> Result<Self, Error> {
         let depth = DepthNetwork::load(&folder.join(DEPTH_FILE), device)?;
         let pose = with_pose.then(|| PoseNetwork::load(&folder.join(POSE_FILE), device)).transpose()?;
-        Ok(Self { depth, pose })
+        Ok(Self { depth, pose, cameras: None })
     }
 }
 

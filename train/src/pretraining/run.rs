@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use burn::module::Module as _;
+use parallax_core::camera::ros_yaml;
 use parallax_core::model_input::ModelInput;
-use parallax_models::DepthNetwork;
+use parallax_models::{DepthNetwork, SIZE_MULTIPLE};
 
-use super::{DepthModel, DepthTask, LossPlace, PretrainConfig};
+use super::{DepthModel, DepthTask, LearnedCamera, LearnedCameras, LossPlace, PretrainConfig, focal};
 use crate::Error;
-use crate::data::{DepthBatches, Footage, FootageConfig, Supervision};
+use crate::data::{
+    DepthBatches, DepthBatchesConfig, Footage, FootageConfig, FootageNeeds, FrameSize, IntrinsicsSource,
+};
 use crate::device::{ChosenDevice, DeviceKind};
 use crate::training::{RunDescription, RunFolder, RunKind, Start, Trained, run_folder, train};
 
@@ -18,8 +22,9 @@ const SCALES: usize = 4;
 ///
 /// # Errors
 /// When a setting makes no sense, the data cannot be trained on, the folder is not empty, or training fails.
-pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Result<Trained<DepthModel>, Error> {
+pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Result<Pretrained, Error> {
     config.check()?;
+    let config = with_size(config)?;
     let task = task(&config, device)?;
     let on = device.device.clone().autodiff();
     let model = starting_model(&config, &task, &on)?;
@@ -28,14 +33,14 @@ pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Re
     let trained = folder
         .write_description(&describe(&config, &task, device)?)
         .and_then(|()| train(&task, model, &config.steps, &folder, &on, Start::Fresh));
-    folder.or_discard(trained)
+    finish(folder.or_discard(trained)?, config, &task, &folder, device)
 }
 
 /// Goes on with a run; `steps` changes how many it is to have.
 ///
 /// # Errors
 /// When the folder holds no such run, its data have changed, or training fails.
-pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<Trained<DepthModel>, Error> {
+pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<Pretrained, Error> {
     let folder = RunFolder::open(out)?;
     let description = folder.description()?;
     let mut config = config_of(&folder, &description)?;
@@ -48,16 +53,46 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<T
         });
     }
     config.steps.steps = steps.unwrap_or(config.steps.steps);
+    config.learned_cameras.clear();
     config.check()?;
     let on = device.device.clone().autodiff();
     // A run that was killed before its first checkpoint starts again; otherwise the model is dropped for the checkpoint's.
     let (model, start) = if folder.has_checkpoint() {
-        (DepthModel::new(config.network, task.learns_motion(), config.seed, &on), Start::Resume)
+        (fresh_model(&config, &task, &on), Start::Resume)
     } else {
         (starting_model(&config, &task, &on)?, Start::Fresh)
     };
     folder.write_description(&describe(&config, &task, device)?)?;
-    train(&task, model, &config.steps, &folder, &on, start)
+    let trained = train(&task, model, &config.steps, &folder, &on, start)?;
+    finish(trained, config, &task, &folder, device)
+}
+
+/// What a run came to.
+pub struct Pretrained {
+    /// The model and how training ended.
+    pub trained: Trained<DepthModel>,
+    /// Cameras that were learned and how far they can be trusted.
+    pub cameras: Vec<LearnedCamera>,
+}
+
+/// Writes down what learned cameras came to: in `run.toml` and, where the footage determines one, as a camera file.
+fn finish(
+    trained: Trained<DepthModel>,
+    config: PretrainConfig,
+    task: &DepthTask,
+    folder: &RunFolder,
+    device: &ChosenDevice,
+) -> Result<Pretrained, Error> {
+    let cameras = focal::report(task, &trained.model.valid(), &device.device.clone().inner())?;
+    if !cameras.is_empty() {
+        let config = PretrainConfig { learned_cameras: cameras.clone(), ..config };
+        folder.write_description(&describe(&config, task, device)?)?;
+    }
+    for (number, learned) in cameras.iter().enumerate().filter(|(_, learned)| learned.determined) {
+        let name = if number == 0 { "camera.yaml".into() } else { format!("camera_{number}.yaml") };
+        ros_yaml::write(&folder.path().join(name), &learned.camera())?;
+    }
+    Ok(Pretrained { trained, cameras })
 }
 
 /// The settings of a depth run.
@@ -80,37 +115,70 @@ pub fn config_of(folder: &RunFolder, description: &RunDescription) -> Result<Pre
     })
 }
 
-/// The footage of a run's settings.
+/// The footage of a run's settings: whole frames at the networks' size, for looking at what a run has learned.
 ///
 /// # Errors
 /// When a recording cannot be opened.
 pub fn footage(config: &PretrainConfig) -> Result<Footage, Error> {
-    Footage::open(&FootageConfig {
+    let needs = FootageNeeds { intrinsics: config.intrinsics, ..FootageNeeds::default() };
+    Footage::open_for(&footage_config(config), &needs)
+}
+
+fn footage_config(config: &PretrainConfig) -> FootageConfig {
+    FootageConfig {
         data: config.data.clone(),
         camera: config.camera.clone(),
         right_camera: config.right_camera.clone(),
         width: config.width,
         height: config.height,
         memory: config.memory,
-    })
+    }
+}
+
+/// The size for whole frames, where it is to be the data's own: the nearest that the network can take.
+fn with_size(config: PretrainConfig) -> Result<PretrainConfig, Error> {
+    if config.width > 0 {
+        return Ok(config);
+    }
+    let Some(path) = config.data.first() else {
+        let hint = "name a recording or a folder of frames with --data";
+        return Err(Error::Settings { what: "there is nothing to train on".into(), hint });
+    };
+    let (width, height) = parallax_core::recording::picture_size(path)?;
+    let nearest = |side: u32| ((side as usize + SIZE_MULTIPLE / 2) / SIZE_MULTIPLE).max(1) * SIZE_MULTIPLE;
+    Ok(PretrainConfig { width: nearest(width), height: nearest(height), ..config })
 }
 
 fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Error> {
-    let strides = (0..SCALES).map(|scale| config.network.finest_stride() << scale).collect();
-    let batches = DepthBatches::new(
-        footage(config)?,
-        ModelInput::imagenet(config.width as u32, config.height as u32),
-        config.from.clone(),
-        config.frame_gap,
-        config.batch,
-        config.seed,
-        strides,
-    )?;
+    let needs = FootageNeeds {
+        frames: config.crop.map_or(FrameSize::Network, |crop| crop.from),
+        intrinsics: config.intrinsics,
+        poses: config.terms.poses.clone(),
+        range: config.terms.range,
+    };
+    let batches = DepthBatchesConfig {
+        supervisions: config.from.clone(),
+        terms: config.terms.clone(),
+        input: ModelInput::imagenet(config.width as u32, config.height as u32),
+        frame_gap: config.frame_gap,
+        batch: config.batch,
+        seed: config.seed,
+        strides: (0..SCALES).map(|scale| config.network.finest_stride() << scale).collect(),
+        crop: config.crop,
+    };
     let place = match device.kind {
         DeviceKind::Gpu => LossPlace::Device,
         DeviceKind::Cpu => LossPlace::Host,
     };
-    Ok(DepthTask { batches, place })
+    let footage = Footage::open_for(&footage_config(config), &needs)?;
+    Ok(DepthTask { batches: DepthBatches::new(footage, batches)?, place, intrinsics: config.intrinsics })
+}
+
+/// Fresh networks and cameras.
+fn fresh_model(config: &PretrainConfig, task: &DepthTask, device: &burn::tensor::Device) -> DepthModel {
+    let learned = config.intrinsics == IntrinsicsSource::Learn;
+    let cameras = learned.then(|| LearnedCameras::new(&task.batches.footage, device));
+    DepthModel { cameras, ..DepthModel::new(config.network, task.learns_motion(), config.seed, device) }
 }
 
 fn describe(config: &PretrainConfig, task: &DepthTask, device: &ChosenDevice) -> Result<RunDescription, Error> {
@@ -126,7 +194,7 @@ fn describe(config: &PretrainConfig, task: &DepthTask, device: &ChosenDevice) ->
         seed: config.seed,
         device: device.name.clone(),
         config: table,
-        input: task.batches.input,
+        input: task.batches.config.input,
         data: task.batches.footage.sources()?,
     })
 }
@@ -137,8 +205,7 @@ fn starting_model(
     task: &DepthTask,
     device: &burn::tensor::Device,
 ) -> Result<DepthModel, Error> {
-    let with_pose = task.batches.supervisions.contains(&Supervision::Video);
-    let mut model = DepthModel::new(config.network, with_pose, config.seed, device);
+    let mut model = fresh_model(config, task, device);
     match &config.init {
         None => Ok(model),
         Some(path) if path.is_dir() => {

@@ -2,8 +2,8 @@
 //!
 //! On tensors the loss is a hundred passes over full-resolution maps, forward and back, and costs several times what the
 //! networks do. Here it is one pass per image, scale and source; the gradient is written by hand. It is taken to the
-//! networks' outputs (disparities and poses), from where automatic differentiation goes on: [`HostLoss`] holds the gradients
-//! and the objective is `Σ output · gradient`. Same numbers as [`super::reprojection`], which the tests hold it to.
+//! networks' outputs (disparities, poses, learned intrinsics), from where automatic differentiation goes on: [`HostLoss`]
+//! holds the gradients and the objective is `Σ output · gradient`. Same numbers as [`super::reprojection`], which the tests hold it to.
 //!
 //! With `q` the inverse depth and `r` a pixel's ray, the source camera has the pixel's point at `R r + q t` up to a factor,
 //! so that no division by `q` is needed.
@@ -12,7 +12,9 @@
 //! keeps its working space from step to step: making it anew cost as much as the arithmetic.
 
 mod bilinear;
+mod intrinsics;
 mod local_mean;
+mod range;
 mod smoothness;
 pub(crate) mod structure;
 mod warp;
@@ -24,11 +26,12 @@ use rayon::prelude::*;
 
 use super::depth::{INVERSE_DEPTH_OFFSET, INVERSE_DEPTH_SLOPE};
 use super::photometric::tie_breaking_noise;
+use crate::geometry::RigidMotion;
 use structure::{Comparison, Target};
 use warp::{Color, Warped};
 
-/// A rigid motion `source_from_target`: rows of `[R | t]`.
-pub type Motion = [f32; 12];
+/// A rigid motion `source_from_target`.
+pub type Motion = RigidMotion;
 
 /// The frames of a batch, planes of values in `[0, 1]`.
 #[derive(Debug)]
@@ -43,8 +46,10 @@ pub struct Frames<'a> {
     pub pyramid: &'a [Vec<f32>],
     /// One per image.
     pub intrinsics: &'a [Intrinsics],
-    /// One per kind of supervision.
+    /// One per photometric term.
     pub terms: Vec<Term<'a>>,
+    /// What a range sensor measured.
+    pub ranges: Option<Ranges<'a>>,
 }
 
 /// One way to supervise depth.
@@ -54,6 +59,15 @@ pub struct Term<'a> {
     pub weight: f32,
     /// At least one.
     pub sources: Vec<Source<'a>>,
+}
+
+/// Depth that was measured.
+#[derive(Debug)]
+pub struct Ranges<'a> {
+    /// Factor λ.
+    pub weight: f32,
+    /// `[batch, 1, height, width]`, depth units, 0 where nothing was measured.
+    pub depth: &'a [f32],
 }
 
 /// One source frame per target.
@@ -70,12 +84,16 @@ pub struct Source<'a> {
 pub struct HostLoss {
     /// One per term, weight included.
     pub photometric: Vec<f64>,
+    /// The range term, weight included.
+    pub range: f64,
     /// Weights included.
     pub smoothness: f64,
     /// Gradient to each disparity map, in the map's shape.
     pub disparities: Vec<Vec<f32>>,
     /// Gradient to each motion: per term, source and image.
     pub motions: Vec<Vec<Vec<Motion>>>,
+    /// Gradient to each image's `fx, fy, cx, cy`.
+    pub intrinsics: Vec<[f32; 4]>,
 }
 
 /// Full-resolution maps that one thread works with.
@@ -105,9 +123,11 @@ thread_local! {
 /// What one image at one scale contributes.
 struct Share {
     photometric: Vec<f64>,
+    range: f64,
     smoothness: f64,
     disparity: Vec<f32>,
-    motions: Vec<Vec<Motion>>,
+    /// Gradient to each motion: per term and source.
+    motions: Vec<Vec<[f64; 12]>>,
 }
 
 /// Loss and gradients of a batch.
@@ -123,9 +143,10 @@ pub fn host_loss(frames: &Frames<'_>, disparities: &[Vec<f32>]) -> HostLoss {
     let noise = tie_breaking_noise(batch * frames.width * frames.height);
     let targets: Vec<PreparedTarget> = (0..batch).into_par_iter().map(|image| frames.prepare(image, &noise)).collect();
     let scales = disparities.len();
+    let range_share = frames.range_share(scales);
     let shares: Vec<Share> = (0..batch * scales)
         .into_par_iter()
-        .map(|task| frames.share(&targets[task / scales], task / scales, task % scales, disparities))
+        .map(|task| frames.share(&targets[task / scales], task / scales, task % scales, disparities, range_share))
         .collect();
     sum(frames, scales, shares)
 }
@@ -134,25 +155,34 @@ fn sum(frames: &Frames<'_>, scales: usize, shares: Vec<Share>) -> HostLoss {
     let zero_motions = |term: &Term<'_>| vec![vec![[0.0; 12]; frames.intrinsics.len()]; term.sources.len()];
     let mut total = HostLoss {
         photometric: vec![0.0; frames.terms.len()],
+        range: 0.0,
         smoothness: 0.0,
         disparities: vec![Vec::new(); scales],
         motions: frames.terms.iter().map(zero_motions).collect(),
+        intrinsics: vec![[0.0; 4]; frames.intrinsics.len()],
     };
     for (task, share) in shares.into_iter().enumerate() {
         let (image, scale) = (task / scales, task % scales);
         total.disparities[scale].extend(share.disparity);
+        total.range += share.range;
         total.smoothness += share.smoothness;
         for (term, loss) in share.photometric.into_iter().enumerate() {
             total.photometric[term] += loss;
         }
         for (term, sources) in share.motions.into_iter().enumerate() {
             for (source, gradient) in sources.into_iter().enumerate() {
-                let sum = &mut total.motions[term][source][image];
-                sum.iter_mut().zip(gradient).for_each(|(sum, gradient)| *sum += gradient);
+                let motion = &frames.terms[term].sources[source].motions[image];
+                let of_intrinsics = intrinsics::gradient(&frames.intrinsics[image], motion, &gradient);
+                add(&mut total.intrinsics[image], &of_intrinsics);
+                add(&mut total.motions[term][source][image], &gradient);
             }
         }
     }
     total
+}
+
+fn add(sum: &mut [f32], gradient: &[f64]) {
+    sum.iter_mut().zip(gradient).for_each(|(sum, gradient)| *sum += *gradient as f32);
 }
 
 /// What all scales need of a target image.
@@ -196,7 +226,22 @@ impl Frames<'_> {
         PreparedTarget { target, unwarped, sources: self.terms.iter().map(frames).collect() }
     }
 
-    fn share(&self, prepared: &PreparedTarget, image: usize, scale: usize, disparities: &[Vec<f32>]) -> Share {
+    /// What a measured pixel counts at each scale.
+    fn range_share(&self, scales: usize) -> f32 {
+        self.ranges.as_ref().map_or(0.0, |ranges| {
+            let measured = ranges.depth.iter().filter(|depth| **depth > 0.0).count();
+            ranges.weight / (measured.max(1) * scales) as f32
+        })
+    }
+
+    fn share(
+        &self,
+        prepared: &PreparedTarget,
+        image: usize,
+        scale: usize,
+        disparities: &[Vec<f32>],
+        range_share: f32,
+    ) -> Share {
         let (batch, scales) = (self.intrinsics.len(), disparities.len());
         let small = disparities[scale].len() / batch;
         // small · factor² = width · height
@@ -205,7 +250,7 @@ impl Frames<'_> {
         let mut inverse_depth = bilinear::enlarge(disparity, self.width / factor, factor);
         inverse_depth.iter_mut().for_each(|value| *value = *value * INVERSE_DEPTH_SLOPE + INVERSE_DEPTH_OFFSET);
 
-        let (photometric, motions, mut disparity_gradient) = WORKSPACE.with_borrow_mut(|space| {
+        let (photometric, motions, range, mut disparity_gradient) = WORKSPACE.with_borrow_mut(|space| {
             space.gradient.clear();
             space.gradient.resize(self.pixels(), 0.0);
             let (losses, motions) = (0..self.terms.len())
@@ -214,8 +259,12 @@ impl Frames<'_> {
                     self.term_share(prepared, image, term, &inverse_depth, weight, space)
                 })
                 .unzip();
+            let range = self.ranges.as_ref().map_or(0.0, |ranges| {
+                let measured = &ranges.depth[image * self.pixels()..(image + 1) * self.pixels()];
+                range::add(&inverse_depth, measured, range_share, &mut space.gradient)
+            });
             space.gradient.iter_mut().for_each(|value| *value *= INVERSE_DEPTH_SLOPE);
-            (losses, motions, bilinear::enlarge_adjoint(&space.gradient, self.width / factor, factor))
+            (losses, motions, range, bilinear::enlarge_adjoint(&space.gradient, self.width / factor, factor))
         });
         let smoothness = smoothness::add(
             disparity,
@@ -224,7 +273,7 @@ impl Frames<'_> {
             smoothness_weight(scale, scales, batch),
             &mut disparity_gradient,
         );
-        Share { photometric, smoothness, disparity: disparity_gradient, motions }
+        Share { photometric, range, smoothness, disparity: disparity_gradient, motions }
     }
 
     /// Loss of one term on one image at one scale; adds to the gradient of the inverse depth.
@@ -236,7 +285,7 @@ impl Frames<'_> {
         inverse_depth: &[f32],
         weight: f32,
         space: &mut Workspace,
-    ) -> (f64, Vec<Motion>) {
+    ) -> (f64, Vec<[f64; 12]>) {
         let (target, unwarped) = (&prepared.target, &prepared.unwarped[term]);
         let Workspace { sources, gradient, least, chosen, mask } = space;
         let given = self.terms[term].sources.iter().zip(&prepared.sources[term]);

@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::*;
 use crate::geometry::{Pinholes, Poses};
+use crate::loss::range::range_loss;
 use crate::loss::reprojection::{self, reprojection_loss};
 
 const BATCH: usize = 2;
@@ -32,6 +33,8 @@ struct Example {
     axis_angle: Vec<f32>,
     translation: Vec<f32>,
     shifts: Vec<f32>,
+    /// Sparse, in depth units.
+    ranges: Vec<f32>,
 }
 
 fn example() -> Example {
@@ -54,11 +57,25 @@ fn example() -> Example {
         axis_angle: vec![0.01, -0.02, 0.005, -0.013, 0.008, 0.011],
         translation: vec![0.02, 0.01, 0.06, -0.01, 0.02, -0.05],
         shifts: vec![-0.1, 0.1],
+        ranges: (0..BATCH * WIDTH * HEIGHT)
+            .map(|i| if i % 5 == 2 { 0.9 + 0.4 * (i as f32).cos() } else { 0.0 })
+            .collect(),
     }
 }
 
-/// Loss parts, gradients of the disparities, gradients of axis-angle and translation.
-type Numbers = (Vec<f64>, Vec<Vec<f32>>, Vec<f32>, Vec<f32>);
+/// Loss parts and gradients.
+struct Numbers {
+    /// Two photometric terms, range, smoothness.
+    parts: Vec<f64>,
+    disparities: Vec<Vec<f32>>,
+    axis_angle: Vec<f32>,
+    translation: Vec<f32>,
+    /// fx, fy, cx, cy of the first image, then of the second.
+    intrinsics: Vec<f32>,
+}
+
+/// λ of the range term.
+const RANGE_WEIGHT: f32 = 0.3;
 
 fn on_tensors(example: &Example) -> Numbers {
     let device = Device::flex().autodiff();
@@ -85,19 +102,31 @@ fn on_tensors(example: &Example) -> Numbers {
             sources: vec![source(&example.right, Poses::shifts(&example.shifts, &device))],
         },
     ];
-    let cameras = Pinholes::new(&example.intrinsics, &device);
+    let Pinholes { fx, fy, cx, cy } = Pinholes::new(&example.intrinsics, &device);
+    let leaves = [fx, fy, cx, cy].map(Tensor::require_grad);
+    let [fx, fy, cx, cy] = leaves.clone();
+    let cameras = Pinholes { fx, fy, cx, cy };
+    let range = range_loss(&disparities, image(&example.ranges, 1), RANGE_WEIGHT);
     let parts = reprojection_loss(image(&example.target, 1), &cameras, &terms, &disparities, &pyramid);
-    let mut total = parts.smoothness.clone();
+    let mut total = parts.smoothness.clone() + range.clone();
     let mut values = Vec::new();
     for part in parts.photometric {
         values.push(f64::from(part.clone().into_scalar::<f32>()));
         total = total + part;
     }
+    values.push(f64::from(range.into_scalar::<f32>()));
     values.push(f64::from(parts.smoothness.into_scalar::<f32>()));
     let gradients = total.backward();
     let of = |tensor: &Tensor<4>| tensor.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
     let of_vector = |tensor: &Tensor<2>| tensor.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
-    (values, disparities.iter().map(of).collect(), of_vector(&axis_angle), of_vector(&translation))
+    let by_entry: Vec<Vec<f32>> = leaves.iter().map(of).collect();
+    Numbers {
+        parts: values,
+        disparities: disparities.iter().map(of).collect(),
+        axis_angle: of_vector(&axis_angle),
+        translation: of_vector(&translation),
+        intrinsics: (0..BATCH).flat_map(|image| by_entry.iter().map(move |entry| entry[image])).collect(),
+    }
 }
 
 fn in_loops(example: &Example) -> Numbers {
@@ -118,14 +147,21 @@ fn in_loops(example: &Example) -> Numbers {
             Term { weight: 1.0, sources: vec![source(&example.earlier, &poses[0]), source(&example.right, &poses[1])] },
             Term { weight: 0.5, sources: vec![source(&example.right, &poses[2])] },
         ],
+        ranges: Some(Ranges { weight: RANGE_WEIGHT, depth: &example.ranges }),
     };
     let loss = host_loss(&frames, &example.disparities);
     let objective = poses[0].dot(&loss.motions[0][0]) + poses[1].dot(&loss.motions[0][1]);
     let gradients = objective.backward();
     let of_vector = |tensor: &Tensor<2>| tensor.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
     let mut values = loss.photometric.clone();
-    values.push(loss.smoothness);
-    (values, loss.disparities, of_vector(&axis_angle), of_vector(&translation))
+    values.extend([loss.range, loss.smoothness]);
+    Numbers {
+        parts: values,
+        disparities: loss.disparities,
+        axis_angle: of_vector(&axis_angle),
+        translation: of_vector(&translation),
+        intrinsics: loss.intrinsics.concat(),
+    }
 }
 
 /// Largest difference, relative to the largest value.
@@ -138,16 +174,21 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 #[test]
 fn loss_and_gradients_are_those_of_the_tensors() {
     let example = example();
-    let (tensor_values, tensor_maps, tensor_turn, tensor_shift) = on_tensors(&example);
-    let (values, maps, turn, shift) = in_loops(&example);
-    for (a, b) in tensor_values.iter().zip(&values) {
-        assert!((a - b).abs() < 1e-5 * a.abs(), "{tensor_values:?} {values:?}");
+    let (tensors, loops) = (on_tensors(&example), in_loops(&example));
+    for (a, b) in tensors.parts.iter().zip(&loops.parts) {
+        assert!((a - b).abs() < 1e-5 * a.abs(), "{:?} {:?}", tensors.parts, loops.parts);
     }
-    for (a, b) in tensor_maps.iter().zip(&maps) {
+    for (a, b) in tensors.disparities.iter().zip(&loops.disparities) {
         assert!(difference(a, b) < 1e-3, "disparity gradients differ by {}", difference(a, b));
     }
-    assert!(difference(&tensor_turn, &turn) < 1e-3, "{tensor_turn:?} {turn:?}");
-    assert!(difference(&tensor_shift, &shift) < 1e-3, "{tensor_shift:?} {shift:?}");
+    assert!(difference(&tensors.axis_angle, &loops.axis_angle) < 1e-3);
+    assert!(difference(&tensors.translation, &loops.translation) < 1e-3);
+    assert!(
+        difference(&tensors.intrinsics, &loops.intrinsics) < 1e-3,
+        "{:?} {:?}",
+        tensors.intrinsics,
+        loops.intrinsics
+    );
 }
 
 #[test]
@@ -164,4 +205,54 @@ fn the_adjoints_are_adjoint() {
     local_mean::local_mean(&large, 32, &mut rows, &mut mean);
     local_mean::local_mean_adjoint(&other, 32, &mut rows, &mut adjoint);
     assert!((product(&mean, &other) - product(&large, &adjoint)).abs() < 1e-4);
+}
+
+#[test]
+fn the_gradient_to_the_intrinsics_is_that_of_finite_differences() {
+    let example = example();
+    let loss = |change: [f64; 4]| {
+        let mut example = Example { disparities: example.disparities.clone(), ..self::example() };
+        for intrinsics in &mut example.intrinsics {
+            let [fx, fy, cx, cy] = change;
+            *intrinsics = Intrinsics {
+                fx: intrinsics.fx + fx,
+                fy: intrinsics.fy + fy,
+                cx: intrinsics.cx + cx,
+                cy: intrinsics.cy + cy,
+            };
+        }
+        let parts = in_loops(&example).parts;
+        parts[0] + parts[1]
+    };
+    let gradient = in_loops(&example).intrinsics;
+    // A hundredth of a pixel: rounding of f32 sums stays far below, and few pixels change the source they believe.
+    let step = 1e-2;
+    for entry in 0..4 {
+        let moved = |by: f64| loss(std::array::from_fn(|at| if at == entry { by } else { 0.0 }));
+        let numeric = (moved(step) - moved(-step)) / (2.0 * step);
+        let ours = f64::from(gradient[entry] + gradient[4 + entry]);
+        assert!((ours - numeric).abs() < 0.02 * numeric.abs() + 1e-6, "entry {entry}: {ours} against {numeric}");
+    }
+}
+
+#[test]
+fn a_straight_way_ahead_says_nothing_about_the_focal_length() {
+    let example = example();
+    let motion = [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.07];
+    let frames = Frames {
+        width: WIDTH,
+        height: HEIGHT,
+        target: &example.target,
+        pyramid: &example.pyramid,
+        intrinsics: &example.intrinsics,
+        terms: vec![Term {
+            weight: 1.0,
+            sources: vec![Source { image: &example.earlier, motions: vec![motion; BATCH] }],
+        }],
+        ranges: None,
+    };
+    let loss = host_loss(&frames, &example.disparities);
+    for [fx, fy, cx, _] in &loss.intrinsics {
+        assert!(fx.abs() < 1e-6 && fy.abs() < 1e-6 && cx.abs() > 1e-5, "{:?}", loss.intrinsics);
+    }
 }

@@ -110,7 +110,7 @@ impl Warped {
     }
 
     /// Takes a gradient of the warped image back: adds to that of the inverse depth, returns that of the motion.
-    pub(super) fn pull_back(&self, of_image: &[f32], inverse_depth: &[f32], of_inverse_depth: &mut [f32]) -> Motion {
+    pub(super) fn pull_back(&self, of_image: &[f32], inverse_depth: &[f32], of_inverse_depth: &mut [f32]) -> [f64; 12] {
         let (pixels, width) = (inverse_depth.len(), self.width);
         let mut total = [0.0_f64; 12];
         for row in 0..pixels / width {
@@ -139,6 +139,6 @@ impl Warped {
             }
             total.iter_mut().zip(sum).for_each(|(total, sum)| *total += f64::from(sum));
         }
-        total.map(|value| value as f32)
+        total
     }
 }
