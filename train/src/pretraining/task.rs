@@ -43,7 +43,7 @@ impl Task for DepthTask {
     }
 
     fn loss(&self, model: &DepthModel, batch: &DepthBatch, _step: u64, device: &Device) -> Result<StepLoss, Error> {
-        let speed_weight = self.batches.config.terms.weights.speed;
+        let speed_weight = self.batches.config.terms.weights.speed as f32;
         Ok(objective::loss(self.place, batch, &outputs(model, batch, device), speed_weight, device))
     }
 
