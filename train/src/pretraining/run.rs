@@ -53,7 +53,6 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<P
         });
     }
     config.steps.steps = steps.unwrap_or(config.steps.steps);
-    config.learned_cameras.clear();
     let on = device.device.clone().autodiff();
     // Dropped for the checkpoint's; made only to know its shape.
     let model = fresh_model(&config, &task, &on);
@@ -78,7 +77,12 @@ fn finish(
     folder: &RunFolder,
     device: &ChosenDevice,
 ) -> Result<Pretrained, Error> {
-    let cameras = focal::report(task, &trained.model.valid(), &device.device.clone().inner())?;
+    // A run that was finished already keeps what was found out then.
+    let cameras = if task.focal_course.is_empty() {
+        config.learned_cameras.clone()
+    } else {
+        focal::report(task, &trained.model.valid(), &device.device.clone().inner())?
+    };
     if !cameras.is_empty() {
         let config = PretrainConfig { learned_cameras: cameras.clone(), ..config };
         folder.write_description(&describe(&config, task, device)?)?;
@@ -166,7 +170,12 @@ fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Err
         DeviceKind::Cpu => LossPlace::Host,
     };
     let footage = Footage::open_for(&footage_config(config), &needs)?;
-    Ok(DepthTask { batches: DepthBatches::new(footage, batches)?, place, intrinsics: config.intrinsics })
+    Ok(DepthTask {
+        batches: DepthBatches::new(footage, batches)?,
+        place,
+        intrinsics: config.intrinsics,
+        focal_course: focal::FocalCourse::default(),
+    })
 }
 
 /// Fresh networks and cameras.
