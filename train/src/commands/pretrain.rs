@@ -159,21 +159,22 @@ fn config(args: &PretrainArgs) -> anyhow::Result<PretrainConfig> {
 fn show_cameras(cameras: &[LearnedCamera]) {
     for camera in cameras {
         println!("{}", in_words(camera));
-        if !camera.determined {
+        if camera.focal_sigma > camera.focal_drift && !camera.determined {
             eprintln!("hint: only rotation determines a focal length: add footage that turns, or calibrate the camera");
+        } else if !camera.determined {
+            eprintln!("hint: train longer: `--resume --steps N`");
         }
     }
 }
 
 fn in_words(camera: &LearnedCamera) -> String {
-    let LearnedCamera { width, height, focal_px, cx, cy, focal_sigma, determined } = camera;
-    let percent = 100.0 * focal_sigma;
+    let LearnedCamera { width, height, focal_px, cx, cy, focal_sigma, focal_drift, determined } = camera;
+    let (sigma, drift) = (100.0 * focal_sigma, 100.0 * focal_drift);
+    let why = format!("the motion leaves {sigma:.1} % open; it moved by {drift:.1} % in the second half of the steps");
     if *determined {
-        format!("focal length {focal_px:.1} px of {width}x{height}, good to {percent:.1} %; centre ({cx:.1}, {cy:.1})")
+        format!("focal length {focal_px:.1} px of {width}x{height}, centre ({cx:.1}, {cy:.1}): {why}")
     } else {
-        format!(
-            "focal length not determined ({width}x{height} px): the motion leaves {percent:.0} % open, {focal_px:.1} px was used"
-        )
+        format!("focal length not determined ({focal_px:.1} px of {width}x{height} was used): {why}")
     }
 }
 

@@ -126,7 +126,7 @@ impl DepthBatches {
             intrinsics: Vec::new(),
             terms: self.config.supervisions.iter().filter_map(term).collect(),
             ranges: (self.config.supervisions.contains(&Supervision::Range))
-                .then(|| RangeBatch { weight: terms.weights.range, depth: Vec::new() }),
+                .then(|| RangeBatch { weight: terms.weights.of(Supervision::Range), depth: Vec::new() }),
         }
     }
 

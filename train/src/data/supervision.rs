@@ -51,13 +51,13 @@ pub struct TermsConfig {
 #[serde(deny_unknown_fields, default)]
 pub struct Weights {
     /// Of video.
-    pub video: f32,
+    pub video: f64,
     /// Of stereo.
-    pub stereo: f32,
+    pub stereo: f64,
     /// Of range.
-    pub range: f32,
+    pub range: f64,
     /// Of speed.
-    pub speed: f32,
+    pub speed: f64,
 }
 
 impl Default for Weights {
@@ -71,11 +71,12 @@ impl Weights {
     /// The factor of a kind of supervision.
     #[must_use]
     pub fn of(&self, supervision: Supervision) -> f32 {
-        match supervision {
+        let weight = match supervision {
             Supervision::Video => self.video,
             Supervision::Stereo => self.stereo,
             Supervision::Range => self.range,
-        }
+        };
+        weight as f32
     }
 }
 
@@ -95,7 +96,7 @@ impl FromStr for Weights {
                 "speed" => &mut weights.speed,
                 other => return Err(format!("expected video, stereo, range or speed, got `{other}`")),
             };
-            *weight = match number.trim().parse::<f32>() {
+            *weight = match number.trim().parse::<f64>() {
                 Ok(number) if number.is_finite() && number > 0.0 => number,
                 _ => return Err(format!("expected a weight above 0, got `{number}`")),
             };

@@ -16,8 +16,13 @@
 //!
 //! Rotation is what determines a focal length: translation alone, in whatever direction, leaves nothing.
 //!
+//! That is what the footage can give; whether the run has got there is another question. A focal length that still moved in the
+//! second half of the steps is not settled, and not called determined either.
+//!
 //! Reference: Gordon et al., *Depth from Videos in the Wild*, ICCV 2019, section 3.2 (what rotation determines);
 //! Triggs et al., *Bundle Adjustment: A Modern Synthesis*, 2000, section 6 (reduced normal equations).
+
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 use nalgebra::{DMatrix, Matrix3, Matrix6, Vector2, Vector3};
@@ -39,11 +44,14 @@ const MATCH_SPACING: usize = 8;
 /// Standard deviation of a match, pixels: photometric matches between small video frames.
 const MATCH_NOISE_PX: f64 = 0.5;
 
-/// Pairs that are looked at: a second or two, and few enough that errors common to all pairs do not seem to average out.
-const PAIRS: usize = 128;
+/// Pairs that are looked at. Few, because errors that all pairs share (a pose network that has not settled) do not average out.
+const PAIRS: usize = 32;
 
-/// A focal length with a larger relative standard deviation than this is called not determined.
+/// A focal length with a larger relative standard deviation, or that moved farther at the end, is called not determined.
 const DETERMINED_BELOW: f64 = 0.05;
+
+/// Steps below which nothing can be said about how a focal length moves: Adam takes about as many to find its stride.
+const FEWEST_STEPS: usize = 100;
 
 /// Cells in which depth may be wrong by a factor of their own, across and down.
 const CELLS: [usize; 2] = [16, 8];
@@ -70,7 +78,9 @@ pub struct LearnedCamera {
     pub cy: f64,
     /// Standard deviation of the focal length as a part of it, from the footage's geometry.
     pub focal_sigma: f64,
-    /// Whether the footage determines it: `focal_sigma` is below 0.05.
+    /// How far it moved over the second half of the steps, as a part of it.
+    pub focal_drift: f64,
+    /// Whether it can be used: `focal_sigma` and `focal_drift` are below 0.05.
     pub determined: bool,
 }
 
@@ -80,6 +90,36 @@ impl LearnedCamera {
     pub fn camera(&self) -> Camera {
         let intrinsics = Intrinsics { fx: self.focal_px, fy: self.focal_px, cx: self.cx, cy: self.cy };
         Camera::pinhole("learned", self.width, self.height, intrinsics)
+    }
+}
+
+/// Where learned focal lengths went over the steps.
+#[derive(Debug, Default)]
+pub struct FocalCourse(Mutex<Vec<Vec<f64>>>);
+
+impl FocalCourse {
+    /// Notes the focal lengths that a step begins with.
+    pub fn note(&self, model: &DepthModel) {
+        if let Some(cameras) = &model.cameras {
+            let focal = cameras.intrinsics().iter().map(|camera| camera.fx).collect();
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(focal);
+        }
+    }
+
+    /// Whether no step was taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// How far a camera's focal length was, half of the steps ago, from what it is now, as a part of it; a factor of e where
+    /// there were too few steps to tell.
+    fn drift(&self, camera: usize, now: f64) -> f64 {
+        let course = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match course.get(course.len() / 2) {
+            Some(halfway) if course.len() >= FEWEST_STEPS => (now / halfway[camera]).ln().abs(),
+            _ => 1.0,
+        }
     }
 }
 
@@ -96,11 +136,12 @@ pub fn report(task: &DepthTask, model: &DepthModel, device: &Device) -> Result<V
         add_batch(task, model, step, device, &mut information)?;
     }
     let footage = &task.batches.footage;
-    let cameras = footage.drives_of_cameras().into_iter().zip(known).zip(information);
+    let cameras = footage.drives_of_cameras().into_iter().zip(known).zip(information).enumerate();
     Ok(cameras
-        .map(|((drive, intrinsics), information)| {
+        .map(|(number, ((drive, intrinsics), information))| {
             let size = footage.frame_size(drive);
-            as_taken(intrinsics, size, footage.recording(drive).size(), information.focal_sigma(size))
+            let doubts = [information.focal_sigma(size), task.focal_course.drift(number, intrinsics.fx)];
+            as_taken(intrinsics, size, footage.recording(drive).size(), doubts)
         })
         .collect())
 }
@@ -254,7 +295,12 @@ impl Pair<'_> {
     }
 }
 
-fn as_taken(frame: Intrinsics, size: (usize, usize), taken: (u32, u32), focal_sigma: f64) -> LearnedCamera {
+fn as_taken(
+    frame: Intrinsics,
+    size: (usize, usize),
+    taken: (u32, u32),
+    [focal_sigma, focal_drift]: [f64; 2],
+) -> LearnedCamera {
     let (sx, sy) = (f64::from(taken.0) / size.0 as f64, f64::from(taken.1) / size.1 as f64);
     LearnedCamera {
         width: taken.0,
@@ -263,7 +309,8 @@ fn as_taken(frame: Intrinsics, size: (usize, usize), taken: (u32, u32), focal_si
         cx: (frame.cx + 0.5) * sx - 0.5,
         cy: (frame.cy + 0.5) * sy - 0.5,
         focal_sigma,
-        determined: focal_sigma < DETERMINED_BELOW,
+        focal_drift,
+        determined: focal_sigma.max(focal_drift) < DETERMINED_BELOW,
     }
 }
 

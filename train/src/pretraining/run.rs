@@ -53,7 +53,6 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<P
         });
     }
     config.steps.steps = steps.unwrap_or(config.steps.steps);
-    config.learned_cameras.clear();
     config.check()?;
     let on = device.device.clone().autodiff();
     // A run that was killed before its first checkpoint starts again; otherwise the model is dropped for the checkpoint's.
@@ -83,7 +82,12 @@ fn finish(
     folder: &RunFolder,
     device: &ChosenDevice,
 ) -> Result<Pretrained, Error> {
-    let cameras = focal::report(task, &trained.model.valid(), &device.device.clone().inner())?;
+    // A run that was finished already keeps what was found out then.
+    let cameras = if task.focal_course.is_empty() {
+        config.learned_cameras.clone()
+    } else {
+        focal::report(task, &trained.model.valid(), &device.device.clone().inner())?
+    };
     if !cameras.is_empty() {
         let config = PretrainConfig { learned_cameras: cameras.clone(), ..config };
         folder.write_description(&describe(&config, task, device)?)?;
@@ -171,7 +175,12 @@ fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Err
         DeviceKind::Cpu => LossPlace::Host,
     };
     let footage = Footage::open_for(&footage_config(config), &needs)?;
-    Ok(DepthTask { batches: DepthBatches::new(footage, batches)?, place, intrinsics: config.intrinsics })
+    Ok(DepthTask {
+        batches: DepthBatches::new(footage, batches)?,
+        place,
+        intrinsics: config.intrinsics,
+        focal_course: focal::FocalCourse::default(),
+    })
 }
 
 /// Fresh networks and cameras.

@@ -8,6 +8,7 @@ use parallax_core::depth::DepthMap;
 use parallax_core::picture::depth_in_colors;
 use parallax_core::recording::Eye;
 
+use super::focal::FocalCourse;
 use super::motions::term_poses;
 use super::objective::{self, Outputs};
 use super::{DepthModel, LearnedCameras, LossPlace};
@@ -28,6 +29,8 @@ pub struct DepthTask {
     pub place: LossPlace,
     /// Where intrinsics come from.
     pub intrinsics: IntrinsicsSource,
+    /// Focal lengths of the learned cameras at each step of this sitting, for the report at its end.
+    pub focal_course: FocalCourse,
 }
 
 impl Task for DepthTask {
@@ -43,7 +46,8 @@ impl Task for DepthTask {
     }
 
     fn loss(&self, model: &DepthModel, batch: &DepthBatch, _step: u64, device: &Device) -> Result<StepLoss, Error> {
-        let speed_weight = self.batches.config.terms.weights.speed;
+        let speed_weight = self.batches.config.terms.weights.speed as f32;
+        self.focal_course.note(model);
         Ok(objective::loss(self.place, batch, &outputs(model, batch, device), speed_weight, device))
     }
 

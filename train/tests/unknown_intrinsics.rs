@@ -1,0 +1,79 @@
+//! Footage without a camera file: a camera that turns is found, one that drives straight is said not to be.
+//!
+//! The true focal length is 0.62 widths, 79.4 pixels; a run begins at 0.8 widths, 29 % too long.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod places;
+
+use burn::tensor::Device;
+use nalgebra::Vector3;
+use parallax_train::data::{IntrinsicsSource, PoseSource, Supervision, TermsConfig};
+use parallax_train::device::{ChosenDevice, DeviceKind};
+use parallax_train::pretraining::{LearnedCamera, PretrainConfig, pretrain};
+use parallax_train::training::{LoopConfig, Schedule};
+use places::{SIZE, Walk, write_walks};
+
+const TURNING: Walk = Walk { step_m: Vector3::new(0.0, 0.0, 0.1), yaw: 0.05, pitch: 0.015 };
+const STRAIGHT: Walk = Walk { yaw: 0.0, pitch: 0.0, ..TURNING };
+
+fn learned(walk: &Walk, poses: PoseSource, steps: u64, learning_rate: f64) -> LearnedCamera {
+    let folder = tempfile::tempdir().unwrap();
+    let config = PretrainConfig {
+        from: vec![Supervision::Video],
+        data: write_walks(folder.path(), walk, 8, 16),
+        camera: None,
+        right_camera: None,
+        terms: TermsConfig { poses, ..TermsConfig::default() },
+        crop: None,
+        intrinsics: IntrinsicsSource::Learn,
+        network: parallax_models::Network::Slim,
+        width: SIZE.0 as usize,
+        height: SIZE.1 as usize,
+        batch: 4,
+        frame_gap: 1,
+        seed: 1,
+        init: None,
+        memory: 1 << 26,
+        metres_per_unit: None,
+        learned_cameras: Vec::new(),
+        steps: LoopConfig {
+            steps,
+            learning_rate,
+            schedule: Schedule::Cosine,
+            save_every: 0,
+            picture_every: 0,
+            loader_threads: 1,
+        },
+    };
+    let cpu = ChosenDevice {
+        device: Device::flex(),
+        kind: DeviceKind::Cpu,
+        name: "cpu (flex)".into(),
+        reason: "test".into(),
+    };
+    pretrain(config, &folder.path().join("run"), &cpu).unwrap().cameras[0]
+}
+
+fn assert_found(camera: &LearnedCamera) {
+    let truth = 0.62 * f64::from(SIZE.0);
+    assert!((camera.focal_px / truth - 1.0).abs() < 0.1, "{camera:?}, the truth is {truth}");
+    assert!(camera.determined, "{camera:?}");
+}
+
+#[test]
+fn a_turning_camera_is_found_from_odometry() {
+    assert_found(&learned(&TURNING, PoseSource::Given, 250, 1e-3));
+}
+
+#[test]
+fn a_camera_that_drives_straight_is_not_determined() {
+    let camera = learned(&STRAIGHT, PoseSource::Learned, 120, 5e-4);
+    assert!(!camera.determined && camera.focal_sigma > 0.1, "{camera:?}");
+}
+
+#[test]
+#[ignore = "a minute and more: the motion must be learned first"]
+fn a_turning_camera_is_found_with_its_motion() {
+    assert_found(&learned(&TURNING, PoseSource::Learned, 1200, 5e-4));
+}
