@@ -23,7 +23,7 @@ pub(crate) enum Command {
     Pretrain(commands::pretrain::PretrainArgs),
     /// Learn masks from a few labelled pictures, with or without depth pre-training.
     Finetune(commands::finetune::FinetuneArgs),
-    /// Score a trained run: depth against true depth, or masks against labels.
+    /// Score a trained run: depth against true depth or by rebuilding frames, or masks against labels.
     Evaluate(commands::evaluate::EvaluateArgs),
     /// Write a depth run's depth maps of a recording.
     Predict(commands::predict::PredictArgs),

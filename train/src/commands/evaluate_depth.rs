@@ -18,51 +18,53 @@ use serde::Serialize;
 
 use super::{BadArguments, Outcome};
 
+/// Where these flags stand in the help; see [`super::loop_args`].
+const HEADING: &str = "Depth";
+
 /// Arguments of `evaluate` that are about depth.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Depth")]
 pub(crate) struct DepthArgs {
     /// Score depth against true depth, and learned motion against poses where there are any.
-    #[arg(long, requires = "data", conflicts_with = "labels")]
+    #[arg(long, help_heading = HEADING, requires = "data", conflicts_with = "labels")]
     pub(crate) depth: bool,
     /// Score depth by how well it rebuilds frames from their neighbours: needs poses or a stereo pair, and no true depth.
-    #[arg(long, requires = "data", conflicts_with_all = ["labels", "depth"])]
+    #[arg(long, help_heading = HEADING, requires = "data", conflicts_with_all = ["labels", "depth"])]
     pub(crate) reconstruction: bool,
     /// Recording or folder to score on; may be given several times.
-    #[arg(long, value_name = "PATH", conflicts_with = "labels")]
+    #[arg(long, help_heading = HEADING, value_name = "PATH", conflicts_with = "labels")]
     pub(crate) data: Vec<PathBuf>,
     /// Camera file for footage that has none.
-    #[arg(long, value_name = "FILE", requires = "data")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE", requires = "data")]
     pub(crate) camera: Option<PathBuf>,
     /// The same for the right camera.
-    #[arg(long, value_name = "FILE", requires = "data")]
+    #[arg(long, help_heading = HEADING, value_name = "FILE", requires = "data")]
     pub(crate) right_camera: Option<PathBuf>,
     /// Frames to score at most, spread evenly.
-    #[arg(long, default_value_t = 200)]
+    #[arg(long, help_heading = HEADING, default_value_t = 200)]
     pub(crate) frames: usize,
     /// Frames of a snippet whose learned motion is scored as one, 3 or 5 in the literature.
-    #[arg(long, value_name = "FRAMES", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
+    #[arg(long, help_heading = HEADING, value_name = "FRAMES", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(crate) snippet: u16,
     /// Truth beyond this many metres is left out; predictions are capped to it.
-    #[arg(long, value_name = "METRES", default_value_t = 80.0)]
+    #[arg(long, help_heading = HEADING, value_name = "METRES", default_value_t = 80.0)]
     pub(crate) cap: f32,
     /// Truth nearer than this is left out; predictions are raised to it.
-    #[arg(long, value_name = "METRES", default_value_t = 0.1)]
+    #[arg(long, help_heading = HEADING, value_name = "METRES", default_value_t = 0.1)]
     pub(crate) min_depth: f32,
     /// The part of the picture that counts; garg and eigen are those of published numbers on KITTI.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, help_heading = HEADING, value_enum, default_value_t)]
     pub(crate) crop: Crop,
     /// Which of the recording's depths is the truth.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, help_heading = HEADING, value_enum, default_value_t)]
     pub(crate) truth: TruthSource,
     /// How predictions are brought to the truth's scale: median or none (stereo runs are metric).
-    #[arg(long, value_name = "median|none", default_value = "median", value_parser = parse_scaling)]
+    #[arg(long, help_heading = HEADING, value_name = "median|none", default_value = "median", value_parser = parse_scaling)]
     pub(crate) scaling: Scaling,
     /// With --reconstruction: the frames before and after with the recording's poses, or the other eye.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, help_heading = HEADING, value_enum, default_value_t)]
     pub(crate) neighbours: Neighbours,
     /// Folder for a report and pictures: the worst frames, or frames as they were rebuilt.
-    #[arg(long, value_name = "DIR", requires = "data")]
+    #[arg(long, help_heading = HEADING, value_name = "DIR", requires = "data")]
     pub(crate) out: Option<PathBuf>,
 }
 

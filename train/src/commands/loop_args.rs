@@ -7,49 +7,51 @@ use parallax_train::training::{Ended, LoopConfig, Schedule, Trained};
 
 use super::BadArguments;
 
+/// Where these flags stand in the help. Set flag by flag: a heading for a whole set goes on to the flags that follow it.
+const HEADING: &str = "Training loop";
+
 /// Arguments that become a [`LoopConfig`]; flattened into every command that trains.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Training loop")]
 pub(crate) struct LoopArgs {
     /// Training steps [default: 2000; finetune: 300; with --resume: as the run was started].
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = HEADING, value_name = "N")]
     pub(crate) steps: Option<u64>,
     /// Learning rate at the start [default: 1e-3 with stereo, 2e-4 from video alone; finetune: 3e-3].
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, help_heading = HEADING, value_name = "RATE")]
     pub(crate) lr: Option<f64>,
     /// How the learning rate falls.
-    #[arg(long, value_enum, default_value_t = Schedule::Cosine)]
+    #[arg(long, help_heading = HEADING, value_enum, default_value_t = Schedule::Cosine)]
     pub(crate) schedule: Schedule,
     /// Steps over which the learning rate rises linearly at the start.
-    #[arg(long, value_name = "STEPS", default_value_t = 0)]
+    #[arg(long, help_heading = HEADING, value_name = "STEPS", default_value_t = 0)]
     pub(crate) warmup: u64,
     /// Share of the steps after which --schedule step drops the learning rate.
-    #[arg(long, value_name = "SHARE", default_value_t = LoopConfig::default().milestone)]
+    #[arg(long, help_heading = HEADING, value_name = "SHARE", default_value_t = LoopConfig::default().milestone)]
     pub(crate) milestone: f64,
     /// What --schedule step multiplies the learning rate by.
-    #[arg(long, value_name = "FACTOR", default_value_t = LoopConfig::default().decay)]
+    #[arg(long, help_heading = HEADING, value_name = "FACTOR", default_value_t = LoopConfig::default().decay)]
     pub(crate) decay: f64,
     /// Batches whose mean gradient makes one step: a batch that many times as large in the memory of one.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, help_heading = HEADING, value_name = "N", default_value_t = 1)]
     pub(crate) accumulate: u64,
     /// Steps between two saved checkpoints; 0: not by steps.
-    #[arg(long, value_name = "STEPS", default_value_t = LoopConfig::default().save_every)]
+    #[arg(long, help_heading = HEADING, value_name = "STEPS", default_value_t = LoopConfig::default().save_every)]
     pub(crate) save_every: u64,
     /// Minutes between two saved checkpoints, whichever comes first; 0: not by the clock.
-    #[arg(long, value_name = "MINUTES", default_value_t = LoopConfig::default().save_minutes)]
+    #[arg(long, help_heading = HEADING, value_name = "MINUTES", default_value_t = LoopConfig::default().save_minutes)]
     pub(crate) save_minutes: f64,
     /// Steps between two rounds of sample pictures; 0: only at the end [default: 500; finetune: 100].
-    #[arg(long, value_name = "STEPS")]
+    #[arg(long, help_heading = HEADING, value_name = "STEPS")]
     pub(crate) picture_every: Option<u64>,
     /// End after so many checks of the mean training loss without a better one, and keep the best checkpoint in RUN/best;
     /// 0: train all steps.
-    #[arg(long, value_name = "CHECKS", default_value_t = 0)]
+    #[arg(long, help_heading = HEADING, value_name = "CHECKS", default_value_t = 0)]
     pub(crate) patience: u64,
     /// Steps between two checks of --patience.
-    #[arg(long, value_name = "STEPS", default_value_t = LoopConfig::default().check_every)]
+    #[arg(long, help_heading = HEADING, value_name = "STEPS", default_value_t = LoopConfig::default().check_every)]
     pub(crate) check_every: u64,
     /// Threads that prepare batches.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, help_heading = HEADING, value_name = "N", default_value_t = 1)]
     pub(crate) loaders: usize,
 }
 
