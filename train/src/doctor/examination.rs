@@ -213,7 +213,7 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
     let pairs: Vec<PairMeasure> = looks.into_iter().filter_map(|look| look.pair).collect();
     let gaps = measure_gaps(drive, tick);
     let proposed = propose(&gaps, config.drive.width);
-    let (lens, windows) = measure_lens(drive, &pairs, proposed.unwrap_or(config.frame_gap), tick);
+    let (lens, windows) = measure_lens(drive, &pairs, window_step(proposed), tick);
 
     let mut checks = vec![
         pictures::recording(drive.recording.damage(), &unreadable, looked_at),
@@ -272,6 +272,11 @@ fn measure_gaps(drive: &Drive, tick: &(dyn Fn() + Sync)) -> Vec<GapMeasure> {
     CANDIDATES.iter().filter(|gap| **gap < frames).filter_map(measure).collect()
 }
 
+/// Frames from view to view of a window: half of what partners should be apart, so that fewer corners are lost.
+fn window_step(proposed_gap: Option<usize>) -> usize {
+    proposed_gap.map_or(1, |gap| (gap / 2).max(1))
+}
+
 /// What the windows of a recording say about the lens together, and how many did.
 fn measure_lens(
     drive: &Drive,
@@ -287,7 +292,6 @@ fn measure_lens(
             calibrate(&window?, drive.intrinsics())
         })
         .collect();
-    tracing::debug!("windows of {}: {estimates:?}", drive.recording.path().display());
     (combine(&estimates), estimates.len())
 }
 

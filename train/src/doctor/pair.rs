@@ -1,14 +1,16 @@
 //! Two frames of one camera: what moved, how much of it is parallax, and what does not belong to the scene at rest.
 
 use parallax_core::camera::Intrinsics;
-use parallax_core::optical_flow::{GrayPicture, RotationFit, Track, corners, track_both_ways};
+use parallax_core::optical_flow::{GrayPicture, Pyramid, RotationFit, Track, corners, track_both_ways};
 
 use super::drive::View;
 use super::statistics::{median, quantile, share};
 use super::two_views::{FEWEST_TRACKS, TwoViews};
 
-/// One corner per cell of this many pixels, at training size: 300 in a picture of 640×192.
-pub const CELL_PX: usize = 20;
+/// Corners that a picture is covered with: enough for a histogram, a geometry and its outliers.
+const CORNERS: usize = 300;
+/// Corners nearer than this to each other are one corner.
+const LEAST_CELL_PX: usize = 6;
 /// The camera stands when three quarters of the picture move less than this: what a bilinear photometric loss can just tell.
 pub const STANDING_PX: f64 = 0.5;
 /// The camera only turned when the best rotation leaves less than this of three quarters of the picture …
@@ -64,7 +66,7 @@ impl PairMeasure {
     /// Follows the corners of the first frame into the second.
     #[must_use]
     pub fn new(frames: [usize; 2], first: &View, second: &View, intrinsics: &Intrinsics) -> Self {
-        let points = corners(&first.pyramid, CELL_PX);
+        let points = corners(&first.pyramid, cell_px(&first.pyramid));
         let tracks = track_both_ways(&first.pyramid, &second.pyramid, &points);
         let same = is_same_picture(&first.gray, &second.gray);
         Self::from_tracks(frames, tracks, points.len(), same, intrinsics)
@@ -104,6 +106,12 @@ impl PairMeasure {
             tracks,
         }
     }
+}
+
+/// Side of the cells of which each gives a corner: 20 px in a picture of 640×192.
+#[must_use]
+pub fn cell_px(pyramid: &Pyramid) -> usize {
+    (pyramid.width() * pyramid.height() / CORNERS).isqrt().max(LEAST_CELL_PX)
 }
 
 /// Tracks off the epipolar geometry, and those that would lie behind the camera.

@@ -16,7 +16,7 @@ use parallax_core::camera::Intrinsics;
 use parallax_core::optical_flow::{Track, corners, track_both_ways};
 
 use super::drive::View;
-use super::pair::CELL_PX;
+use super::pair::cell_px;
 use super::statistics::{median, share};
 
 /// Matches below this count are too few for four numbers and outliers.
@@ -55,7 +55,7 @@ impl StereoMeasure {
     /// Follows the corners of the left frame into the right one, and into the next left one.
     #[must_use]
     pub fn new(frame: usize, left: &View, right: &View, next: Option<&View>, k: &Intrinsics) -> Self {
-        let points = corners(&left.pyramid, CELL_PX);
+        let points = corners(&left.pyramid, cell_px(&left.pyramid));
         let tracks = track_both_ways(&left.pyramid, &right.pyramid, &points);
         let mut falls = vec![None; points.len()];
         for track in next.map(|next| track_both_ways(&left.pyramid, &next.pyramid, &points)).unwrap_or_default() {

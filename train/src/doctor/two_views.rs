@@ -133,6 +133,7 @@ fn inverse_depth(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parallax_core::optical_flow::RotationFit;
 
     const K: Intrinsics = Intrinsics { fx: 300.0, fy: 300.0, cx: 159.5, cy: 79.5 };
 
@@ -157,7 +158,9 @@ mod tests {
     fn motion_is_found_among_a_fifth_of_strays_and_they_are_told_apart() {
         let rotation = Rotation3::from_euler_angles(0.01, -0.05, 0.02);
         for shift in [[0.0, 0.0, -0.8], [0.5, 0.0, 0.0], [0.2, 0.1, -0.6], [-0.3, 0.0, 0.5]].map(Vector3::from) {
-            let found = TwoViews::new(&tracks(&rotation, shift, 25), &Rotation3::identity(), &K).unwrap();
+            let tracks = tracks(&rotation, shift, 25);
+            let start = RotationFit::new(&tracks, &K).unwrap().second_from_first;
+            let found = TwoViews::new(&tracks, &start, &K).unwrap();
             assert!(found.rotation.angle_to(&rotation) < 1e-3, "{}", found.rotation.angle_to(&rotation));
             assert!(found.translation.dot(&shift.normalize()) > 0.999, "{:?} for {shift:?}", found.translation);
             let kept = found.distances_px.iter().skip(25).filter(|distance| **distance < 0.3).count();

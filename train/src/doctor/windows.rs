@@ -7,17 +7,17 @@ use parallax_core::optical_flow::{Pyramid, corners, track_both_ways};
 use parallax_core::recording::Eye;
 
 use super::drive::Drive;
-use super::pair::{CELL_PX, CameraMotion, PairMeasure};
+use super::pair::{CameraMotion, PairMeasure, cell_px};
 use crate::Error;
 
-/// Windows looked at in a recording; each costs as much as twenty pairs.
+/// Windows looked at in a recording; each costs as much as thirty pairs.
 pub const MOST_WINDOWS: usize = 8;
 /// Points that a window keeps at least: the lens has two unknowns, each view six, and a fifth may be outliers.
-const FEWEST_POINTS: usize = 40;
+const FEWEST_POINTS: usize = 50;
 /// … and at least this part of those it began with, so that not only the horizon is left.
-const KEPT_SHARE: f64 = 0.3;
+const KEPT_SHARE: f64 = 0.25;
 /// Steps at most. More add drift of the tracks rather than turn.
-const MOST_STEPS: usize = 24;
+const MOST_STEPS: usize = 30;
 /// Views that are used of them, evenly spread.
 const MOST_VIEWS: usize = 8;
 
@@ -54,7 +54,7 @@ impl Window {
     /// When a frame cannot be read.
     pub fn follow(drive: &Drive, start: usize, step: usize) -> Result<Option<Self>, Error> {
         let mut seen = drive.view(start, Eye::Left)?.pyramid;
-        let mut views = vec![corners(&seen, CELL_PX)];
+        let mut views = vec![corners(&seen, cell_px(&seen))];
         let begun = views[0].len();
         let enough = |points: usize| points >= FEWEST_POINTS && points as f64 >= KEPT_SHARE * begun as f64;
         let mut last = start;

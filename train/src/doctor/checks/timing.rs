@@ -1,5 +1,7 @@
 //! Are there frames missing? Do both eyes have theirs?
 
+use std::ops::Add as _;
+
 use parallax_core::recording::{Eye, Recording};
 
 use super::super::report::{Check, Verdict};
@@ -34,8 +36,11 @@ pub fn time_stamps(recording: &Recording) -> Check {
     let Some(period) = median(steps.iter().copied()).filter(|period| *period > 0.0) else {
         return Check::new(NAME, Verdict::Unknown, "there are too few different times");
     };
-    let lost: f64 =
-        steps.iter().filter(|step| is_loss(**step / period)).map(|step| (step / period).round() - 1.0).sum();
+    let lost: f64 = steps
+        .iter()
+        .filter(|step| is_loss(**step / period))
+        .map(|step| (step / period).round() - 1.0)
+        .fold(0.0, f64::add);
     let pauses = steps.iter().filter(|step| **step / period > PAUSE_PERIODS).count();
     let standing = steps.iter().filter(|step| **step <= 0.0).count();
     let regular = steps.iter().map(|step| step / period).filter(|step| *step <= GAP_PERIODS);
@@ -88,8 +93,11 @@ fn file_numbers(recording: &Recording, name: &'static str) -> Check {
             );
         }
     };
-    let lost: f64 =
-        steps.iter().filter(|found| is_loss(**found / step)).map(|found| (found / step).round() - 1.0).sum();
+    let lost: f64 = steps
+        .iter()
+        .filter(|found| is_loss(**found / step))
+        .map(|found| (found / step).round() - 1.0)
+        .fold(0.0, f64::add);
     let pauses = steps.iter().filter(|found| **found / step > PAUSE_PERIODS).count();
     let lost_share = lost / (lost + recording.len() as f64);
     let verdict =
