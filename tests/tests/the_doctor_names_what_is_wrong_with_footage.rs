@@ -107,7 +107,7 @@ impl Said {
             .iter()
             .map(|check| format!("{}: {}: {}", word(check, "verdict"), word(check, "name"), word(check, "finding")))
             .collect();
-        Self { code: output.status.code(), verdicts, text: lines.join("\n") }
+        Self { code: output.status.code(), verdicts, text: format!("{}\n{errors}", lines.join("\n")) }
     }
 
     fn findings(&self) -> Vec<&str> {
@@ -182,7 +182,7 @@ fn blur_and_bad_exposure_are_named() {
     // The texture that is left when most is white or black may be too little to follow, and look blurred.
     let may = ["parallax", "moving objects", "blur"];
     for (pairs, expected, may_also) in [
-        (blurred, "blur", &["moving objects"][..]),
+        (blurred, "blur", &["moving objects", "parallax"][..]),
         (gain(4.0), "exposure", &may[..]),
         (gain(0.15), "exposure", &may[..]),
     ] {
@@ -308,7 +308,7 @@ fn the_worst_pairs_are_drawn_and_what_cannot_be_opened_is_an_error() {
     let blurred = changed(clean(0), |frame| image::imageops::blur(frame, 2.5));
     let frames = footage(folder.path(), mono(&blurred), &camera());
     let sheets = folder.path().join("sheets");
-    Said::of(&frames, &["--out", &argument(&sheets)]).names(&["blur"], &["moving objects"]);
+    Said::of(&frames, &["--out", &argument(&sheets)]).names(&["blur"], &["moving objects", "parallax"]);
     let sheet = image::open(sheets.join("0_blur.png")).unwrap();
     assert!(sheet.width() > SIZE.0 && sheet.height() > 5 * SIZE.1, "{}x{}", sheet.width(), sheet.height());
     for (arguments, code) in [(vec!["doctor", "/nowhere"], 1), (vec!["doctor", "/nowhere", "--size", "3x3"], 2)] {

@@ -39,7 +39,7 @@ pub struct Track {
 impl Track {
     /// How far it moved: to the right and down.
     pub fn flow(&self) -> [f32; 2] {
-        [self.to[0] - self.from[0], self.to[1] - self.from[1]]
+        difference(self.to, self.from)
     }
 
     /// How many pixels it moved.
@@ -51,24 +51,37 @@ impl Track {
 
 /// Where points of one picture are in another of the same size; none for those that leave it or cannot be followed.
 pub fn track(from: &Pyramid, to: &Pyramid, points: &[[f32; 2]]) -> Vec<Option<[f32; 2]>> {
-    points.iter().map(|&point| follow(from, to, point, [0.0; 2])).collect()
+    points.iter().map(|&point| follow(from, to, point, [0.0; 2], from.levels.len())).collect()
 }
 
 /// The points that can be followed into the other picture and back to within half a pixel.
 pub fn track_both_ways(from: &Pyramid, to: &Pyramid, points: &[[f32; 2]]) -> Vec<Track> {
-    let there_and_back = |(index, &point): (usize, &[f32; 2])| {
-        let there = follow(from, to, point, [0.0; 2])?;
-        let back = follow(to, from, there, [point[0] - there[0], point[1] - there[1]])?;
-        let error = (back[0] - point[0]).hypot(back[1] - point[1]);
-        (error <= MOST_RETURN_ERROR_PX).then_some(Track { index, from: point, to: there })
-    };
-    points.iter().enumerate().filter_map(there_and_back).collect()
+    track_both_ways_near(from, to, points, points)
 }
 
-fn follow(from: &Pyramid, to: &Pyramid, point: [f32; 2], guess: [f32; 2]) -> Option<[f32; 2]> {
-    let levels = from.levels.len().min(to.levels.len());
-    // A guess is good to a pixel or two: only the finer half of the pyramid is needed to better it.
-    let start = if guess == [0.0; 2] { levels } else { levels.div_ceil(2) };
+/// As [`track_both_ways`], from a guess where each point is: for pictures several frames apart.
+///
+/// # Panics
+/// There are not as many guesses as points.
+pub fn track_both_ways_near(from: &Pyramid, to: &Pyramid, points: &[[f32; 2]], guesses: &[[f32; 2]]) -> Vec<Track> {
+    assert_eq!(points.len(), guesses.len(), "each point has a guess");
+    let there_and_back = |index: usize| {
+        let (point, guess) = (points[index], guesses[index]);
+        let there = follow(from, to, point, difference(guess, point), from.levels.len())?;
+        // What was found is good to a pixel or two: half of the pyramid is enough to find back from it.
+        let back = follow(to, from, there, difference(point, there), from.levels.len().div_ceil(2))?;
+        let [x, y] = difference(back, point);
+        (x.hypot(y) <= MOST_RETURN_ERROR_PX).then_some(Track { index, from: point, to: there })
+    };
+    (0..points.len()).filter_map(there_and_back).collect()
+}
+
+fn difference(to: [f32; 2], from: [f32; 2]) -> [f32; 2] {
+    [to[0] - from[0], to[1] - from[1]]
+}
+
+fn follow(from: &Pyramid, to: &Pyramid, point: [f32; 2], guess: [f32; 2], levels: usize) -> Option<[f32; 2]> {
+    let start = levels.min(from.levels.len()).min(to.levels.len());
     let scale = |level: usize| 1.0 / (1_usize << level) as f32;
     let mut moved = guess.map(|part| part * scale(start));
     for level in (0..start).rev() {

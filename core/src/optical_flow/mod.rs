@@ -23,7 +23,7 @@ pub mod pyramid;
 pub mod rotation;
 
 pub use corners::corners;
-pub use lucas_kanade::{Track, track, track_both_ways};
+pub use lucas_kanade::{Track, track, track_both_ways, track_both_ways_near};
 pub use pyramid::{GrayPicture, Pyramid};
 pub use rotation::RotationFit;
 

@@ -28,8 +28,8 @@ use super::windows::Window;
 
 /// Accuracy of a track over several frames, pixels.
 const TRACK_ACCURACY_PX: f64 = 0.3;
-/// Residuals beyond this many accuracies lose their weight: 1.2 px.
-const WEIGHT_SCALE: f64 = 4.0;
+/// Residuals beyond this many accuracies lose their weight: 1.2 px at first, 0.6 px in the end.
+const WEIGHT_SCALES: [f64; 2] = [4.0, 2.0];
 /// What is believed before looking: ln s and k are 0 ± 0.5. It keeps a window that says nothing from running away.
 const PRIOR_DEVIATION: f64 = 0.5;
 /// Errors of neighbouring tracks and views are alike (a drifting corner drifts in all views), so that the deviations from
@@ -97,7 +97,10 @@ fn prior() -> Matrix2<f64> {
 #[must_use]
 pub fn calibrate(window: &Window, intrinsics: &Intrinsics) -> Option<LensEstimate> {
     let mut bundle = Bundle::start(window, intrinsics)?;
-    bundle.optimize();
+    for scale in WEIGHT_SCALES {
+        bundle.weight_scale = scale;
+        bundle.optimize();
+    }
     let residual = median(bundle.residuals_px())?;
     let turn_rad = bundle.poses[bundle.poses.len() - 1].0.angle();
     tracing::debug!(
@@ -121,6 +124,8 @@ struct Bundle<'a> {
     inverse_depths: Vec<f64>,
     /// ln s and k.
     lens: Vector2<f64>,
+    /// Where residuals lose their weight, in accuracies.
+    weight_scale: f64,
 }
 
 /// Normal equations without the inverse depths, and what brings those back.
@@ -156,6 +161,7 @@ impl<'a> Bundle<'a> {
             poses: (1..window.views.len()).map(pose).collect(),
             inverse_depths,
             lens: Vector2::zeros(),
+            weight_scale: WEIGHT_SCALES[0],
         })
     }
 
@@ -164,7 +170,7 @@ impl<'a> Bundle<'a> {
         let mut system = self.reduced(damping);
         for _ in 0..MOST_STEPS {
             let Some((poses, lens, depths)) = self.step(&system, damping) else { break };
-            let candidate = Self { window: self.window, k: self.k, poses, inverse_depths: depths, lens };
+            let candidate = Self { poses, inverse_depths: depths, lens, ..*self };
             let next = candidate.reduced(damping);
             if next.cost < system.cost {
                 let gain = system.cost - next.cost;
@@ -220,12 +226,12 @@ impl<'a> Bundle<'a> {
             let (mut own, mut own_slope) = (0.0, 0.0);
             for view in 0..self.poses.len() {
                 let Some(seen) = self.look(point, view) else {
-                    cost += WEIGHT_SCALE * WEIGHT_SCALE;
+                    cost += self.weight_scale.powi(2);
                     continue;
                 };
-                let squared = seen.error.norm_squared() / (WEIGHT_SCALE * WEIGHT_SCALE);
+                let squared = seen.error.norm_squared() / self.weight_scale.powi(2);
                 let weight = (1.0 + squared).powi(-2);
-                cost += WEIGHT_SCALE * WEIGHT_SCALE * squared / (1.0 + squared);
+                cost += self.weight_scale.powi(2) * squared / (1.0 + squared);
                 // The view's own six columns, then the two of the lens.
                 let columns: [(usize, Vector2<f64>); 8] = std::array::from_fn(|at| {
                     if at < 6 {

@@ -3,7 +3,7 @@
 //! A window starts where the camera turns, because only turns tell the focal length (see
 //! [`self_calibration`](super::self_calibration)), and goes on until too few of its corners are left.
 
-use parallax_core::optical_flow::{Pyramid, corners, track_both_ways};
+use parallax_core::optical_flow::{corners, track_both_ways, track_both_ways_near};
 use parallax_core::recording::Eye;
 
 use super::drive::Drive;
@@ -16,6 +16,8 @@ pub const MOST_WINDOWS: usize = 8;
 const FEWEST_POINTS: usize = 50;
 /// … and at least this part of those it began with, so that not only the horizon is left.
 const KEPT_SHARE: f64 = 0.25;
+/// Part of the corners that must be recognised from an anchor; with fewer the newest view becomes the anchor.
+const ANCHORED_SHARE: f64 = 0.85;
 /// Steps at most. More add drift of the tracks rather than turn.
 const MOST_STEPS: usize = 30;
 /// Views that are used of them, evenly spread.
@@ -57,10 +59,17 @@ impl Window {
         let mut views = vec![corners(&seen, cell_px(&seen))];
         let begun = views[0].len();
         let enough = |points: usize| points >= FEWEST_POINTS && points as f64 >= KEPT_SHARE * begun as f64;
+        // Tracks are followed from an anchor as long as most of its corners are recognised: each new anchor adds drift.
+        let (mut anchor, mut anchored) = (seen.clone(), 0);
         let mut last = start;
         while views.len() <= MOST_STEPS && last + step < drive.recording.len() {
-            let next: Pyramid = drive.view(last + step, Eye::Left)?.pyramid;
-            let tracks = track_both_ways(&seen, &next, &views[views.len() - 1]);
+            let next = drive.view(last + step, Eye::Left)?.pyramid;
+            let newest = views.len() - 1;
+            let mut tracks = track_both_ways_near(&anchor, &next, &views[anchored], &views[newest]);
+            if (tracks.len() as f64) < ANCHORED_SHARE * views[newest].len() as f64 {
+                (anchor, anchored) = (seen, newest);
+                tracks = track_both_ways(&anchor, &next, &views[newest]);
+            }
             if !enough(tracks.len()) {
                 break;
             }
