@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::Args;
 use parallax_models::Network;
+use parallax_train::Error;
 use parallax_train::data::Supervision;
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
+use parallax_train::doctor::{DoctorConfig, DriveConfig, propose_frame_gap};
 use parallax_train::pretraining::{DepthModel, PretrainConfig, pretrain, resume};
 use parallax_train::training::{Ended, LoopConfig, Schedule, Trained};
 
@@ -58,9 +60,9 @@ pub(crate) struct PretrainArgs {
     /// How the learning rate falls.
     #[arg(long, value_enum, default_value_t = Schedule::Cosine)]
     pub(crate) schedule: Schedule,
-    /// Frames between a target and its neighbours in the video.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) frame_gap: usize,
+    /// Frames between a target and its neighbours in the video, or `auto`: as far apart as `doctor` proposes.
+    #[arg(long, value_name = "N|auto", default_value = "1", value_parser = parse_frame_gap)]
+    pub(crate) frame_gap: FrameGap,
     /// Steps between two checkpoints.
     #[arg(long, default_value_t = 200)]
     pub(crate) save_every: u64,
@@ -89,8 +91,11 @@ pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
     let started = if args.resume {
         resume(&args.out, args.steps, &device(args)?)?
     } else {
-        let config = config(args);
+        let mut config = config(args);
         config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
+        if args.frame_gap == FrameGap::Auto {
+            config.frame_gap = proposed_frame_gap(&config)?;
+        }
         pretrain(config, &args.out, &device(args)?)?
     };
     show(args, &started);
@@ -117,7 +122,7 @@ fn config(args: &PretrainArgs) -> PretrainConfig {
         width: args.size.0,
         height: args.size.1,
         batch: args.batch,
-        frame_gap: args.frame_gap,
+        frame_gap: args.frame_gap.or_one(),
         seed: args.seed,
         init: args.init.clone(),
         memory: args.memory << 20,
@@ -143,6 +148,52 @@ fn show(args: &PretrainArgs, trained: &Trained<DepthModel>) {
             eprintln!("hint: `parallax-train pretrain --resume --out {out}` goes on from there");
         }
     }
+}
+
+/// Frames between partners, as given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FrameGap {
+    /// This many.
+    Frames(usize),
+    /// As the footage asks for.
+    Auto,
+}
+
+impl FrameGap {
+    fn or_one(self) -> usize {
+        match self {
+            Self::Frames(frames) => frames,
+            Self::Auto => 1,
+        }
+    }
+}
+
+fn parse_frame_gap(text: &str) -> Result<FrameGap, String> {
+    match text {
+        "auto" => Ok(FrameGap::Auto),
+        _ => text.parse().map(FrameGap::Frames).map_err(|_| format!("expected a number or auto, got `{text}`")),
+    }
+}
+
+/// What the doctor proposes for a run; partners do not matter without video.
+fn proposed_frame_gap(config: &PretrainConfig) -> anyhow::Result<usize> {
+    if !config.from.contains(&Supervision::Video) {
+        return Ok(1);
+    }
+    let drive = DriveConfig {
+        camera: config.camera.clone(),
+        right_camera: config.right_camera.clone(),
+        width: config.width,
+        height: config.height,
+    };
+    let gap = propose_frame_gap(&DoctorConfig { data: config.data.clone(), drive, frame_gap: 1, pairs: 1 })?;
+    let gap = gap.ok_or_else(|| Error::Data {
+        what: "the camera stands in all frames that were looked at".into(),
+        path: config.data[0].clone(),
+        hint: "`parallax-train doctor` tells more; video teaches depth only where the camera moves",
+    })?;
+    tracing::info!("frame gap {gap}, as the motion in the footage asks for");
+    Ok(gap)
 }
 
 /// `WxH`.

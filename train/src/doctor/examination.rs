@@ -95,7 +95,7 @@ pub fn propose_frame_gap(config: &DoctorConfig) -> Result<Option<usize>, Error> 
     config.check()?;
     let drives = open_all(config)?;
     let proposals = drives.iter().flatten().map(|drive| {
-        let gaps = measure_gaps(drive, &|| ());
+        let gaps: Vec<GapMeasure> = measure_gaps(drive, &|| ()).into_iter().map(|(measure, _)| measure).collect();
         (propose(&gaps, config.drive.width), drive.recording.len())
     });
     Ok(common_gap(proposals))
@@ -211,8 +211,13 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
         .map(|look| [look.frame.index, look.frame.index + 1])
         .collect();
     let pairs: Vec<PairMeasure> = looks.into_iter().filter_map(|look| look.pair).collect();
-    let gaps = measure_gaps(drive, tick);
+    let gap_pairs = measure_gaps(drive, tick);
+    let gaps: Vec<GapMeasure> = gap_pairs.iter().map(|(measure, _)| *measure).collect();
     let proposed = propose(&gaps, config.drive.width);
+    // What moves slowly shows only over as many frames as give useful parallax.
+    let apart =
+        gap_pairs.iter().find(|(measure, _)| Some(measure.gap) == proposed.filter(|gap| *gap > config.frame_gap));
+    let movers = apart.map_or(&pairs, |(_, pairs)| pairs);
     let (lens, windows) = measure_lens(drive, &pairs, window_step(proposed), tick);
 
     let mut checks = vec![
@@ -235,7 +240,7 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
             motion::standing(&pairs),
             motion::turning(&pairs),
             motion::flow(&pairs, config.frame_gap, &gaps, proposed, config.drive.width),
-            motion::moving_objects(&pairs),
+            motion::moving_objects(movers),
         ]);
     }
     if drive.recording.has(Eye::Right) {
@@ -254,8 +259,9 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
     }
 }
 
-/// What each candidate gap gives, as far as the recording is long enough; frames that cannot be read are passed over.
-fn measure_gaps(drive: &Drive, tick: &(dyn Fn() + Sync)) -> Vec<GapMeasure> {
+/// What each candidate gap gives, with its pairs, as far as the recording is long enough; frames that cannot be read are
+/// passed over.
+fn measure_gaps(drive: &Drive, tick: &(dyn Fn() + Sync)) -> Vec<(GapMeasure, Vec<PairMeasure>)> {
     let frames = drive.recording.len();
     let measure = |gap: &usize| {
         let starts = spread(frames.saturating_sub(*gap), GAP_PAIRS);
@@ -267,7 +273,7 @@ fn measure_gaps(drive: &Drive, tick: &(dyn Fn() + Sync)) -> Vec<GapMeasure> {
             })
             .collect();
         tick();
-        GapMeasure::new(*gap, &pairs)
+        Some((GapMeasure::new(*gap, &pairs)?, pairs))
     };
     CANDIDATES.iter().filter(|gap| **gap < frames).filter_map(measure).collect()
 }

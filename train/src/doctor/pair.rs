@@ -19,6 +19,8 @@ const TURNING_PX: f64 = 0.5;
 const TURNING_SHARE: f64 = 0.03;
 /// Farther from the epipolar geometry than this, a track is on something that moves by itself: five times the tracks' noise.
 pub const STRAY_PX: f64 = 1.5;
+/// Part of the corners that must be followed for their strays to count.
+const LEAST_TRUSTED: f64 = 0.4;
 /// Mean difference of two pictures, grey levels, below which they are the same one: a real sensor's noise makes 0.5 or more.
 const SAME_PICTURE: f64 = 0.05;
 
@@ -93,6 +95,8 @@ impl PairMeasure {
             (Some(fit), CameraMotion::Moves) => strays_of_motion(&tracks, fit, intrinsics),
             _ => None,
         };
+        // Where most corners are lost, many of the others were followed wrongly.
+        let strays = strays.filter(|_| tracks.len() as f64 >= LEAST_TRUSTED * points as f64);
         Self {
             frames,
             motion,

@@ -105,11 +105,17 @@ impl Check {
         self
     }
 
-    /// With what a sheet should show, kept only where something is wrong.
+    /// With what a sheet should show, kept only where something is wrong; of neighbouring frames the worst alone.
     #[must_use]
     pub fn showing(mut self, worst: impl IntoIterator<Item = Exhibit>) -> Self {
-        if self.verdict.is_finding() {
-            self.worst = worst.into_iter().take(SHOWN).collect();
+        if !self.verdict.is_finding() {
+            return self;
+        }
+        for exhibit in worst {
+            let apart = |shown: &Exhibit| shown.frames[0].0.abs_diff(exhibit.frames[0].0) > NEIGHBOURS;
+            if self.worst.len() < SHOWN && self.worst.iter().all(apart) {
+                self.worst.push(exhibit);
+            }
         }
         self
     }
@@ -117,6 +123,9 @@ impl Check {
 
 /// Exhibits on a sheet at most: what fits a screen.
 const SHOWN: usize = 5;
+
+/// Frames this near to each other look alike.
+const NEIGHBOURS: usize = 2;
 
 /// One row of a sheet: a frame, or two with the tracks between them.
 #[derive(Debug, Clone)]

@@ -14,8 +14,6 @@ use crate::Error;
 pub const MOST_WINDOWS: usize = 8;
 /// Points that a window keeps at least: the lens has two unknowns, each view six, and a fifth may be outliers.
 const FEWEST_POINTS: usize = 50;
-/// … and at least this part of those it began with, so that not only the horizon is left.
-const KEPT_SHARE: f64 = 0.25;
 /// Part of the corners that must be recognised from an anchor; with fewer the newest view becomes the anchor.
 const ANCHORED_SHARE: f64 = 0.85;
 /// Steps at most. More add drift of the tracks rather than turn.
@@ -57,8 +55,6 @@ impl Window {
     pub fn follow(drive: &Drive, start: usize, step: usize) -> Result<Option<Self>, Error> {
         let mut seen = drive.view(start, Eye::Left)?.pyramid;
         let mut views = vec![corners(&seen, cell_px(&seen))];
-        let begun = views[0].len();
-        let enough = |points: usize| points >= FEWEST_POINTS && points as f64 >= KEPT_SHARE * begun as f64;
         // Tracks are followed from an anchor as long as most of its corners are recognised: each new anchor adds drift.
         let (mut anchor, mut anchored) = (seen.clone(), 0);
         let mut last = start;
@@ -70,7 +66,7 @@ impl Window {
                 (anchor, anchored) = (seen, newest);
                 tracks = track_both_ways(&anchor, &next, &views[newest]);
             }
-            if !enough(tracks.len()) {
+            if tracks.len() < FEWEST_POINTS {
                 break;
             }
             for view in &mut views {
@@ -79,7 +75,7 @@ impl Window {
             views.push(tracks.iter().map(|track| track.to).collect());
             (seen, last) = (next, last + step);
         }
-        if views.len() < 4 || !enough(views[0].len()) {
+        if views.len() < 4 || views[0].len() < FEWEST_POINTS {
             return Ok(None);
         }
         let (count, end) = (views.len().min(MOST_VIEWS), views.len() - 1);

@@ -160,7 +160,11 @@ pub fn moving_objects(pairs: &[PairMeasure]) -> Check {
     Check::new(
         NAME,
         Verdict::of(strays, STRAY_WARN, STRAY_FAIL),
-        format!("{} of the tracks are over {STRAY_PX} px off the camera's motion (median pair)", percent(strays)),
+        format!(
+            "{} of the tracks are over {STRAY_PX} px off the camera's motion (median of pairs {} apart)",
+            percent(strays),
+            pairs[0].frames[1] - pairs[0].frames[0]
+        ),
     )
     .or_else_do("record when less moves, cut such parts out, or train from stereo: both eyes see one moment")
     .with_numbers([("stray_share", strays)])
