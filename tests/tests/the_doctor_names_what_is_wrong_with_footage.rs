@@ -239,7 +239,7 @@ fn recording(path: &Path, frames: &[(Eye, f64, &RgbImage)]) {
 }
 
 #[test]
-fn lost_frames_and_eyes_apart_in_time_are_named() {
+fn lost_and_unreadable_frames_and_eyes_apart_in_time_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lost.mcap");
     let at = |index: usize| index as f64 * PERIOD_SECS;
@@ -254,6 +254,8 @@ fn lost_frames_and_eyes_apart_in_time_are_named() {
     let frames = footage(folder.path(), mono(clean(0)), &camera());
     std::fs::remove_file(frames.join("left/000005.png")).unwrap();
     Said::of(&frames, &[]).names(&["time stamps"], &[]);
+    std::fs::write(frames.join("left/000008.png"), "no picture").unwrap();
+    Said::of(&frames, &[]).names(&["recording", "time stamps"], &[]);
     let both: Vec<_> =
         (0..FRAMES).flat_map(|index| [left(index), (Eye::Right, at(index) + 0.02, &clean(0)[index].1)]).collect();
     recording(&path, &both);

@@ -1,7 +1,7 @@
 //! Points that can be followed: where brightness changes in two directions.
 //!
-//! The quality of a pixel is the smaller eigenvalue of its structure tensor Σ ∇I ∇Iᵀ over a 7×7 window, per pixel of the
-//! window. The best pixel of each cell of a grid is taken, so that the points cover the picture and not its busiest
+//! The quality of a pixel is the smaller eigenvalue of its structure tensor Σ ∇I ∇Iᵀ over a 7×7 window, per pixel of
+//! the window. The best pixel of each cell of a grid is taken, so that the points cover the picture and not its busiest
 //! corner: geometry is only as well determined as its points are spread.
 //!
 //! Reference: Shi, Tomasi, *Good Features to Track*, CVPR 1994.

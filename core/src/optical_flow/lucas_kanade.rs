@@ -5,8 +5,9 @@
 //! constant, as between the two eyes of a pair or under automatic exposure. A point that does not come back to where it
 //! started is dropped.
 //!
-//! References: Lucas, Kanade, *An Iterative Image Registration Technique*, IJCAI 1981; Bouguet, *Pyramidal Implementation
-//! of the Affine Lucas Kanade Feature Tracker*, Intel 2001; Kalal, Mikolajczyk, Matas, *Forward-Backward Error*, ICPR 2010.
+//! References: Lucas, Kanade, *An Iterative Image Registration Technique*, IJCAI 1981; Bouguet, *Pyramidal
+//! Implementation of the Affine Lucas Kanade Feature Tracker*, Intel 2001; Kalal, Mikolajczyk, Matas,
+//! *Forward-Backward Error*, ICPR 2010.
 
 use super::pyramid::{BORDER, Level, Pyramid};
 

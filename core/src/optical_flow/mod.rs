@@ -1,7 +1,7 @@
 //! Sparse optical flow: where the corners of one picture lie in another, and how much of their motion is parallax.
 //!
 //! ```text
-//! picture ──► GrayPicture ──► Pyramid ──► corners ──► track_both_ways ──► tracks ──► RotationFit ──► parallax in pixels
+//! picture ──► GrayPicture ──► Pyramid ──► corners ──► track_both_ways ──► tracks ──► RotationFit ──► parallax, px
 //! ```
 //!
 //! Depth can be learned from two pictures only where the camera moved between them: a turn of the camera on the spot

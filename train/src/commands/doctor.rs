@@ -1,5 +1,6 @@
 //! `parallax-train doctor`: will this footage train?
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -72,23 +73,25 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
     Ok(if report.verdict.is_finding() { Outcome::DoneWithFindings } else { Outcome::Done })
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn show(report: &Report, json: bool) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        writeln!(out, "{}", serde_json::to_string(report)?)?;
         return Ok(());
     }
     for drive in &report.drives {
-        println!("{}: {} frames, {} pairs looked at", drive.path.display(), drive.frames, drive.pairs);
-        drive.checks.iter().for_each(|check| println!("{}", line(check)));
+        writeln!(out, "{}: {} frames, {} pairs looked at", drive.path.display(), drive.frames, drive.pairs)?;
+        for check in &drive.checks {
+            writeln!(out, "{}", line(check))?;
+        }
         if !drive.flow_histogram.is_empty() && drive.pairs > 0 {
-            println!("  {:<11}  motion: {}", "", histogram(drive));
+            writeln!(out, "  {:<11}  motion: {}", "", histogram(drive))?;
         }
     }
     if let Some(gap) = report.proposed_frame_gap {
-        println!("proposed: --frame-gap {gap}");
+        writeln!(out, "proposed: --frame-gap {gap}")?;
     }
-    println!("verdict: {}", report.verdict.name());
+    writeln!(out, "verdict: {}", report.verdict.name())?;
     Ok(())
 }
 

@@ -188,7 +188,7 @@ fn proposed_frame_gap(config: &PretrainConfig) -> anyhow::Result<usize> {
     };
     let gap = propose_frame_gap(&DoctorConfig { data: config.data.clone(), drive, frame_gap: 1, pairs: 1 })?;
     let gap = gap.ok_or_else(|| Error::Data {
-        what: "the camera stands in all frames that were looked at".into(),
+        what: "found no two frames between which the camera moves".into(),
         path: config.data[0].clone(),
         hint: "`parallax-train doctor` tells more; video teaches depth only where the camera moves",
     })?;

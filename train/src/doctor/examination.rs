@@ -75,7 +75,7 @@ pub fn examine(config: &DoctorConfig, progress: &(dyn Fn(usize, usize) + Sync)) 
         })
         .collect();
     progress(work, work);
-    let verdict = reports.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Pass);
+    let verdict = Verdict::overall(reports.iter().map(|report| report.verdict));
     Ok(Report {
         schema: SCHEMA,
         verdict,
@@ -203,6 +203,7 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
     let looked_at = looks.len();
     let looks: Vec<Look> =
         looks.into_iter().filter_map(|look| look.map_err(|error| unreadable.push(error)).ok()).collect();
+    unreadable.dedup_by_key(|(index, _)| *index);
     let frames: Vec<FrameMeasure> = looks.iter().map(|look| look.frame).collect();
     let repeats: Vec<bool> = looks.iter().filter_map(|look| look.repeated).collect();
     let repeated: Vec<[usize; 2]> = looks
@@ -251,7 +252,7 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
         path: path.to_path_buf(),
         frames: drive.recording.len(),
         pairs: pairs.len(),
-        verdict: checks.iter().map(|check| check.verdict).max().unwrap_or(Verdict::Pass),
+        verdict: Verdict::overall(checks.iter().map(|check| check.verdict)),
         flow_histogram: motion::histogram(&pairs),
         checks,
         gaps,
@@ -259,8 +260,8 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
     }
 }
 
-/// What each candidate gap gives, with its pairs, as far as the recording is long enough; frames that cannot be read are
-/// passed over.
+/// What each candidate gap gives, with its pairs, as far as the recording is long enough; frames that cannot be read
+/// are passed over.
 fn measure_gaps(drive: &Drive, tick: &(dyn Fn() + Sync)) -> Vec<(GapMeasure, Vec<PairMeasure>)> {
     let frames = drive.recording.len();
     let measure = |gap: &usize| {

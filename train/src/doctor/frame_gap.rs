@@ -17,8 +17,8 @@ pub const TARGET_PX: f64 = 2.5;
 pub const CANDIDATES: [usize; 8] = [1, 2, 3, 4, 6, 9, 13, 20];
 /// Part of the corners that must still be found in the partner.
 pub const LEAST_FOLLOWED: f64 = 0.5;
-/// Motion of the fastest tenth of the corners, as a part of the width, beyond which a photometric loss starts too far off
-/// to find its way and too much leaves the picture.
+/// Motion of the fastest tenth of the corners, as a part of the width, beyond which a photometric loss starts too far
+/// off to find its way and too much leaves the picture.
 pub const MOST_FLOW: f64 = 0.1;
 
 /// What one gap gives.
@@ -35,8 +35,8 @@ pub struct GapMeasure {
 }
 
 impl GapMeasure {
-    /// From pairs that are `gap` apart; pairs in which the camera stood say nothing about how far apart frames should be.
-    /// None where it always stood.
+    /// From pairs that are `gap` apart; pairs in which the camera stood say nothing about how far apart frames should
+    /// be. None where it always stood.
     #[must_use]
     pub fn new(gap: usize, pairs: &[PairMeasure]) -> Option<Self> {
         let stood = |pair: &&PairMeasure| !matches!(pair.motion, CameraMotion::Stands | CameraMotion::SamePicture);
@@ -54,8 +54,8 @@ impl GapMeasure {
     }
 }
 
-/// The smallest gap that reaches the target; where none does, the one with most parallax that can still be followed; the
-/// smallest of all where even that cannot. None where the camera always stood.
+/// The smallest gap that reaches the target; where none does, the one with most parallax that can still be followed;
+/// the smallest of all where even that cannot. None where the camera always stood.
 #[must_use]
 pub fn propose(measures: &[GapMeasure], width: usize) -> Option<usize> {
     let usable = || measures.iter().filter(|measure| measure.is_followed(width));

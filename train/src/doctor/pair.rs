@@ -11,17 +11,20 @@ use super::two_views::{FEWEST_TRACKS, TwoViews};
 const CORNERS: usize = 300;
 /// Corners nearer than this to each other are one corner.
 const LEAST_CELL_PX: usize = 6;
-/// The camera stands when three quarters of the picture move less than this: what a bilinear photometric loss can just tell.
+/// The camera stands when three quarters of the picture move less than this: what a bilinear photometric loss can
+/// just tell.
 pub const STANDING_PX: f64 = 0.5;
 /// The camera only turned when the best rotation leaves less than this of three quarters of the picture …
 const TURNING_PX: f64 = 0.5;
 /// … or less than this part of its motion: an error of 2 % in the focal length leaves as much of a pure turn.
 const TURNING_SHARE: f64 = 0.03;
-/// Farther from the epipolar geometry than this, a track is on something that moves by itself: five times the tracks' noise.
+/// Farther from the epipolar geometry than this, a track is on something that moves by itself: five times the tracks'
+/// noise.
 pub const STRAY_PX: f64 = 1.5;
 /// Part of the corners that must be followed for their strays to count.
 const LEAST_TRUSTED: f64 = 0.4;
-/// Mean difference of two pictures, grey levels, below which they are the same one: a real sensor's noise makes 0.5 or more.
+/// Mean difference of two pictures, grey levels, below which they are the same one: a real sensor's noise makes 0.5
+/// or more.
 const SAME_PICTURE: f64 = 0.05;
 
 /// How the camera moved between two frames.

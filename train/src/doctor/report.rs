@@ -47,6 +47,12 @@ impl Verdict {
         }
     }
 
+    /// The worst finding; pass where there is none, even where something cannot be told.
+    #[must_use]
+    pub fn overall(verdicts: impl IntoIterator<Item = Self>) -> Self {
+        verdicts.into_iter().filter(|verdict| verdict.is_finding()).max().unwrap_or(Self::Pass)
+    }
+
     /// Whether something is wrong.
     #[must_use]
     pub fn is_finding(self) -> bool {
@@ -156,7 +162,7 @@ pub struct DriveReport {
     pub frames: usize,
     /// Pairs that were looked at.
     pub pairs: usize,
-    /// The worst verdict.
+    /// The worst finding, or pass.
     pub verdict: Verdict,
     /// All checks.
     pub checks: Vec<Check>,
@@ -173,7 +179,7 @@ pub struct DriveReport {
 pub struct Report {
     /// Version of this form.
     pub schema: u32,
-    /// The worst verdict.
+    /// The worst finding, or pass.
     pub verdict: Verdict,
     /// Width at which everything was measured.
     pub width: usize,

@@ -1,15 +1,15 @@
 //! The two eyes of a pair: are they on one row, the right way round, at the same moment?
 //!
-//! In a rectified pair a point at column `x` and row `y` of the left picture is at `x − d`, `y` of the right one, d > 0.
-//! What is left of the row, over all matches of a recording, is fitted by
+//! In a rectified pair a point at column `x` and row `y` of the left picture is at `x − d`, `y` of the right one, d >
+//! 0. What is left of the row, over all matches of a recording, is fitted by
 //!
 //! ```text
 //! Δy = a + b (x − cx) + c (y − cy) + τ v
 //! ```
 //!
 //! with `a` a pitch, `b` a roll, `c` a difference in focal length, and `τ` the time by which the right eye is late, in
-//! frames: `v` is how far the same corner moves down from this left frame to the next. A yaw of one eye moves columns, not
-//! rows; it shows where far things come out nearer than infinity allows: d < 0.
+//! frames: `v` is how far the same corner moves down from this left frame to the next. A yaw of one eye moves
+//! columns, not rows; it shows where far things come out nearer than infinity allows: d < 0.
 
 use nalgebra::{Matrix4, Vector4};
 use parallax_core::camera::Intrinsics;

@@ -1,7 +1,7 @@
 //! The motion of the camera between two frames, from tracks, and which tracks do not follow it.
 //!
-//! A point at rest, seen in directions f₁ and f₂ (z = 1), satisfies f₂ · (t × R f₁) = 0, and lies in front of both cameras.
-//! R and the direction of t minimise the Sampson distance under a redescending weight (Geman-McClure), by
+//! A point at rest, seen in directions f₁ and f₂ (z = 1), satisfies f₂ · (t × R f₁) = 0, and lies in front of both
+//! cameras. R and the direction of t minimise the Sampson distance under a redescending weight (Geman-McClure), by
 //! Gauss-Newton steps from several directions of t; the best of them stands. Deterministic, no sampling.
 //!
 //! References: Hartley, Zisserman, *Multiple View Geometry*, 2004, §9.6 and §11.4.3; Black, Rangarajan, *On the
@@ -13,7 +13,8 @@ use parallax_core::optical_flow::Track;
 
 /// Fewer tracks than this say nothing: five parameters, and outliers.
 pub const FEWEST_TRACKS: usize = 20;
-/// Scale of the weight in its three rounds, pixels: wide enough to start with a wrong direction, then as tight as tracks are.
+/// Scale of the weight in its three rounds, pixels: wide enough to start with a wrong direction, then as tight as
+/// tracks are.
 const SCALES_PX: [f64; 3] = [4.0, 2.0, 1.0];
 const STEPS_PER_SCALE: usize = 8;
 

@@ -7,7 +7,7 @@ use super::super::report::{Check, Verdict};
 use super::super::self_calibration::LensEstimate;
 use parallax_core::recording::Eye;
 
-/// Fields of view that cameras of robots have, degrees from side to side. Outside of them a file is more often wrong than
+/// Fields of view that cameras of robots have, degrees from side to side. Outside, a file is more often wrong than
 /// rare; above, a pinhole picture wastes its pixels on the corners.
 const FIELD_OF_VIEW_DEG: [f64; 2] = [20.0, 120.0];
 /// Square pixels, unless pictures were stretched.
@@ -16,7 +16,8 @@ const MOST_STRETCH: f64 = 0.1;
 const MOST_OFF_CENTRE: f64 = 0.15;
 /// Deviation of ln s up to which the footage determines the focal length.
 const DETERMINED: f64 = 0.06;
-/// Errors of the focal length that are worth a word. Depth's shape suffers in proportion; KITTI's own drives differ by 2 %.
+/// Errors of the focal length that are worth a word. Depth's shape suffers in proportion; KITTI's drives
+/// come out 3 to 5 % short.
 const FOCAL_WARN: f64 = 0.08;
 const FOCAL_FAIL: f64 = 0.15;
 /// Displacement at the left and right border that counts as distortion left in, as a part of the width: 16 px of 640. A

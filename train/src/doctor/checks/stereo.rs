@@ -59,7 +59,7 @@ fn order(measures: &[StereoMeasure], geometry: &StereoGeometry) -> Check {
         .or_else_do(if verdict == Verdict::Fail {
             "left and right are swapped: exchange the pictures, or the camera files with them"
         } else {
-            "far things come out nearer than infinity allows: one camera looks inwards or outwards; calibrate the pair again"
+            "far things come out nearer than infinity allows: one camera looks in or out; calibrate the pair again"
         })
         .with_numbers([("wrong_way_share", wrong), ("disparity_px", geometry.disparity_px)])
         .showing(sorted(measures, wrong_in).into_iter().map(|measure| {

@@ -15,7 +15,7 @@ const PAUSE_PERIODS: f64 = 20.0;
 /// Losses: a pair across one shows the motion of two frames, which training survives where it is rare.
 const LOST_WARN: f64 = 0.005;
 const LOST_FAIL: f64 = 0.1;
-/// Times that wander by more than this part of a period (95th percentile): given poses and stereo matched by time suffer.
+/// Times that wander by more than this part of a period (95th percentile): what is matched by time suffers.
 const JITTER_WARN: f64 = 0.25;
 /// Time between the eyes, as a part of the period: at 5 % what moves 20 px from frame to frame is a pixel off.
 const SKEW_WARN: f64 = 0.05;

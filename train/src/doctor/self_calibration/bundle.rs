@@ -1,122 +1,23 @@
-//! The focal length and the distortion that the tracks of a window ask for.
-//!
-//! Bundle adjustment of a few views: poses, one inverse depth per point, and two numbers of the lens are found together.
-//!
-//! ```text
-//! ray of a pixel p in the first view      n = undistort((p − c) / (s f)),   distort(m) = m (1 + k |m|²)
-//! the same point in view j                X = Rⱼ [n; 1] + ρ tⱼ
-//! its pixel there                         c + s f · distort(X.xy / X.z)
-//! ```
-//!
-//! `s` = 1 and `k` = 0 for a camera file that is right and pictures without distortion. The sum of squared errors over
-//! 0.3 px, with a Geman-McClure weight, is minimised by Levenberg-Marquardt steps in which the inverse depths are
-//! eliminated (Schur complement). What is left of the normal equations for (ln s, k) says how well a window determines
-//! them; windows are added up by it.
-//!
-//! Why several views: from two, the focal length of a wheeled robot is not determined at all, because the optical axes
-//! of a camera that drives an arc meet at equal distances from both (Sturm, *On Focal Length Calibration from Two Views*,
-//! CVPR 2001). Several views of a turn do determine it (Fitzgibbon, Cross, Zisserman, *Automatic 3D Model Construction
-//! for Turn-Table Sequences*, SMILE 1998); straight driving does not, and then the answer is "cannot tell".
+//! The bundle adjustment of one window.
 
 use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix2x6, Rotation3, Vector2, Vector3};
 use parallax_core::camera::Intrinsics;
 use parallax_core::optical_flow::{RotationFit, Track};
 
-use super::statistics::median;
-use super::two_views::TwoViews;
-use super::windows::Window;
+use super::lens::{derivative, projected, undistorted};
+use super::{CORRELATION, LensEstimate, prior};
+use crate::doctor::statistics::median;
+use crate::doctor::two_views::TwoViews;
+use crate::doctor::windows::Window;
 
 /// Accuracy of a track over several frames, pixels.
 const TRACK_ACCURACY_PX: f64 = 0.3;
 /// Residuals beyond this many accuracies lose their weight: 1.2 px at first, 0.6 px in the end.
 const WEIGHT_SCALES: [f64; 2] = [4.0, 2.0];
-/// What is believed before looking: ln s and k are 0 ± 0.5. It keeps a window that says nothing from running away.
-const PRIOR_DEVIATION: f64 = 0.5;
-/// Errors of neighbouring tracks and views are alike (a drifting corner drifts in all views), so that the deviations from
-/// counting residuals are too small. The factor is measured: windows of one drive scatter by 2 to 4 of them.
-const CORRELATION: f64 = 3.0;
 const MOST_STEPS: usize = 60;
-/// A window that turns less says nothing about the focal length, and false minima lie near: of the windows of KITTI
-/// that turn by more than 8° all agree to 5 %, of those below 4° none do.
-const LEAST_TURN_RAD: f64 = 0.1;
-/// A window whose points do not fit better than this was followed wrongly, pixels.
-const MOST_RESIDUAL_PX: f64 = 1.0;
-
-/// What one or several windows say about the lens.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LensEstimate {
-    /// ln s and k.
-    pub value: Vector2<f64>,
-    /// Inverse covariance of them.
-    pub information: Matrix2<f64>,
-}
-
-impl LensEstimate {
-    /// Standard deviations of ln s and k, each with the other unknown.
-    #[must_use]
-    pub fn deviations(&self) -> [f64; 2] {
-        let covariance =
-            self.information.try_inverse().unwrap_or_else(|| Matrix2::identity() * PRIOR_DEVIATION.powi(2));
-        [covariance[(0, 0)].max(0.0).sqrt(), covariance[(1, 1)].max(0.0).sqrt()]
-    }
-
-    /// ln s and its deviation for a lens that is known to have no distortion: k = 0.
-    #[must_use]
-    pub fn without_distortion(&self) -> (f64, f64) {
-        let [s, sk] = [self.information[(0, 0)], self.information[(0, 1)]];
-        (self.value[0] + sk / s * self.value[1], 1.0 / s.sqrt())
-    }
-}
-
-/// Adds windows up; their deviations grow where they disagree. None of no windows.
-#[must_use]
-pub fn combine(windows: &[LensEstimate]) -> Option<LensEstimate> {
-    let prior = prior();
-    let mut information = prior;
-    let mut pull = Vector2::zeros();
-    for window in windows {
-        // Each window held the prior; it counts once.
-        information += window.information - prior;
-        pull += window.information * window.value;
-    }
-    let value = information.try_inverse()? * pull;
-    let scatter = |window: &LensEstimate| {
-        let difference = window.value - value;
-        (difference.transpose() * window.information * difference)[0]
-    };
-    let freedom = 2.0 * (windows.len() as f64 - 1.0);
-    let excess = if freedom > 0.0 { windows.iter().map(scatter).sum::<f64>() / freedom } else { 1.0 };
-    (!windows.is_empty()).then(|| LensEstimate { value, information: information / excess.max(1.0) })
-}
-
-fn prior() -> Matrix2<f64> {
-    Matrix2::identity() / (PRIOR_DEVIATION * PRIOR_DEVIATION)
-}
-
-/// What a window says; none when it hardly turns or its points do not fit one rigid scene.
-#[must_use]
-pub fn calibrate(window: &Window, intrinsics: &Intrinsics) -> Option<LensEstimate> {
-    let mut bundle = Bundle::start(window, intrinsics)?;
-    for scale in WEIGHT_SCALES {
-        bundle.weight_scale = scale;
-        bundle.optimize();
-    }
-    let residual = median(bundle.residuals_px())?;
-    let turn_rad = bundle.poses[bundle.poses.len() - 1].0.angle();
-    tracing::debug!(
-        "frames {:?}: {} points, turn {turn_rad:.3} rad, residual {residual:.2} px, lens {:?}",
-        window.frames,
-        bundle.inverse_depths.len(),
-        bundle.lens
-    );
-    if residual > MOST_RESIDUAL_PX || turn_rad < LEAST_TURN_RAD {
-        return None;
-    }
-    bundle.estimate()
-}
 
 /// The state of a bundle adjustment.
-struct Bundle<'a> {
+pub(super) struct Bundle<'a> {
     window: &'a Window,
     k: &'a Intrinsics,
     /// From the first view's frame to each other view's.
@@ -139,7 +40,7 @@ struct Reduced {
 
 impl<'a> Bundle<'a> {
     /// From the motion between the first view and the last.
-    fn start(window: &'a Window, k: &'a Intrinsics) -> Option<Self> {
+    pub(super) fn start(window: &'a Window, k: &'a Intrinsics) -> Option<Self> {
         let (first, last) = (&window.views[0], &window.views[window.views.len() - 1]);
         let tracks: Vec<Track> = first
             .iter()
@@ -165,7 +66,25 @@ impl<'a> Bundle<'a> {
         })
     }
 
-    fn optimize(&mut self) {
+    /// Brings the sum of errors to its minimum, with less and less weight on what does not fit.
+    pub(super) fn optimize(&mut self) {
+        for scale in WEIGHT_SCALES {
+            self.weight_scale = scale;
+            self.descend();
+        }
+    }
+
+    /// Turn from the first view to the last.
+    pub(super) fn turn_rad(&self) -> f64 {
+        self.poses[self.poses.len() - 1].0.angle()
+    }
+
+    /// ln s and k.
+    pub(super) fn lens(&self) -> Vector2<f64> {
+        self.lens
+    }
+
+    fn descend(&mut self) {
         let mut damping = 1e-3;
         let mut system = self.reduced(damping);
         for _ in 0..MOST_STEPS {
@@ -278,12 +197,14 @@ impl<'a> Bundle<'a> {
         }
     }
 
-    fn residuals_px(&self) -> Vec<f64> {
+    /// How far each point is from where it should be seen, pixels.
+    pub(super) fn residuals_px(&self) -> Vec<f64> {
         let all = (0..self.inverse_depths.len()).flat_map(|point| (0..self.poses.len()).map(move |view| (point, view)));
         all.filter_map(|(point, view)| Some(self.look(point, view)?.error.norm() * TRACK_ACCURACY_PX)).collect()
     }
 
-    fn estimate(&self) -> Option<LensEstimate> {
+    /// The lens, with how well it is determined.
+    pub(super) fn estimate(&self) -> Option<LensEstimate> {
         let system = self.reduced(0.0);
         let others = system.matrix.nrows() - 2;
         let mut poses = system.matrix.view((0, 0), (others, others)).into_owned();
@@ -341,110 +262,4 @@ struct Seen {
     by_pose: Matrix2x6<f64>,
     by_depth: Vector2<f64>,
     by_lens: Matrix2<f64>,
-}
-
-fn undistorted([x, y]: [f32; 2], k: &Intrinsics, lens: Vector2<f64>) -> Vector2<f64> {
-    let scale = lens[0].exp();
-    let bent = Vector2::new((f64::from(x) - k.cx) / (k.fx * scale), (f64::from(y) - k.cy) / (k.fy * scale));
-    let mut ray = bent;
-    // Fixed point of r = bent / (1 + k r²); lenses here bend by less than a third, where it contracts.
-    for _ in 0..8 {
-        ray = bent / (1.0 + lens[1] * ray.norm_squared().min(2.0)).max(0.5);
-    }
-    ray
-}
-
-fn projected(place: &Vector3<f64>, k: &Intrinsics, lens: Vector2<f64>) -> Vector2<f64> {
-    let ray = place.xy() / place.z;
-    let bent = ray * (1.0 + lens[1] * ray.norm_squared().min(2.0)) * lens[0].exp();
-    Vector2::new(k.fx * bent.x + k.cx, k.fy * bent.y + k.cy)
-}
-
-/// The derivative of [`projected`] by the place.
-fn derivative(place: &Vector3<f64>, k: &Intrinsics, lens: Vector2<f64>) -> Matrix2x3<f64> {
-    let ray = place.xy() / place.z;
-    let by_ray = Matrix2::identity() * (1.0 + lens[1] * ray.norm_squared()) + ray * ray.transpose() * (2.0 * lens[1]);
-    let by_place = Matrix2x3::new(1.0, 0.0, -ray.x, 0.0, 1.0, -ray.y) / place.z;
-    Matrix2::new(k.fx, 0.0, 0.0, k.fy) * by_ray * by_place * lens[0].exp()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const K: Intrinsics = Intrinsics { fx: 320.0, fy: 320.0, cx: 255.5, cy: 95.5 };
-
-    /// What a camera sees that drives an arc of `turn_rad` in seven steps, its axis along the path, through points that stand
-    /// around; to within 0.1 px.
-    fn drive(turn_rad: f64, lens: Vector2<f64>) -> Window {
-        let at = |part: f64| {
-            let heading = turn_rad * part;
-            let radius = if turn_rad == 0.0 { 0.0 } else { 6.0 / turn_rad };
-            let along = if turn_rad == 0.0 { 6.0 * part } else { radius * heading.sin() };
-            let centre = Vector3::new(radius * (1.0 - heading.cos()), 0.0, along);
-            (Rotation3::from_axis_angle(&Vector3::y_axis(), heading).inverse(), centre)
-        };
-        // An even spread that does not repeat: multiples of irrational numbers.
-        let spread = |index: usize, step: f64| (index as f64 * step).fract();
-        let points: Vec<Vector3<f64>> = (0..400)
-            .map(|index| {
-                let depth = 8.0 + 30.0 * spread(index, 0.618);
-                let (across, down) = (spread(index, 0.414) * 2.4 - 1.0, spread(index, 0.732) * 0.5 - 0.25);
-                Vector3::new(across * depth, down * depth, depth)
-            })
-            .collect();
-        let mut views = vec![Vec::new(); 8];
-        for (number, point) in points.iter().enumerate() {
-            let seen: Vec<[f32; 2]> = (0..8)
-                .filter_map(|view| {
-                    let (rotation, centre) = at(view as f64 / 7.0);
-                    let place = rotation * (point - centre);
-                    let noise = |step: f64| 0.2 * (spread(number * 8 + view, step) - 0.5);
-                    let pixel = projected(&place, &K, lens) + Vector2::new(noise(0.236), noise(0.645));
-                    let inside = (0.0..511.0).contains(&pixel.x) && (0.0..191.0).contains(&pixel.y) && place.z > 1.0;
-                    inside.then_some([pixel.x as f32, pixel.y as f32])
-                })
-                .collect();
-            if seen.len() == 8 {
-                views.iter_mut().zip(seen).for_each(|(view, pixel)| view.push(pixel));
-            }
-        }
-        Window { frames: [0, 7], views }
-    }
-
-    #[test]
-    fn a_focal_length_wrong_by_a_fifth_is_found_on_an_arc() {
-        for scale in [1.0_f64, 1.25, 0.8] {
-            let window = drive(0.5, Vector2::new(scale.ln(), 0.0));
-            assert!(window.views[0].len() > 50, "{} points", window.views[0].len());
-            let (found, deviation) = calibrate(&window, &K).unwrap().without_distortion();
-            assert!((found - scale.ln()).abs() < 0.04 && deviation < 0.06, "{} ± {deviation} for {scale}", found.exp());
-        }
-    }
-
-    #[test]
-    fn distortion_left_in_is_found_and_told_from_a_wrong_focal_length() {
-        let found = calibrate(&drive(0.5, Vector2::new(0.0, -0.12)), &K).unwrap();
-        let deviations = found.deviations();
-        assert!((found.value[1] + 0.12).abs() < 0.03 && deviations[1] < 0.04, "{found:?}");
-        assert!(found.value[0].abs() < 0.05, "{found:?}");
-    }
-
-    #[test]
-    fn straight_driving_says_nothing() {
-        assert_eq!(calibrate(&drive(0.0, Vector2::zeros()), &K), None);
-    }
-
-    #[test]
-    fn windows_that_disagree_make_each_other_less_certain() {
-        let window = |value: f64| LensEstimate {
-            value: Vector2::new(value, 0.0),
-            information: Matrix2::new(2500.0, 0.0, 0.0, 2500.0) + prior(),
-        };
-        let agreed = combine(&[window(0.1), window(0.1)]).unwrap();
-        let torn = combine(&[window(0.3), window(-0.1)]).unwrap();
-        assert!((agreed.value[0] - 0.1).abs() < 1e-3 && (torn.value[0] - 0.1).abs() < 1e-3);
-        assert!(torn.deviations()[0] > 3.0 * agreed.deviations()[0]);
-        assert_eq!(combine(&[]), None);
-    }
 }
