@@ -12,6 +12,7 @@
 //! | [`model_input`] | the one path from a picture to the numbers a network sees |
 //! | [`model_output`] | the one path from a network's logits to a mask |
 //! | [`bundle`] | a model with everything needed to run it elsewhere |
+//! | [`optical_flow`] | corners followed from picture to picture, and how much of their motion is parallax |
 //! | [`score`] | confusion matrix, mean IoU, pixel accuracy |
 //! | [`picture`] | overlays, colour maps and sheets for people to look at |
 //! | [`program`] | how the programs start, stop on Ctrl-C and report an error |
@@ -28,6 +29,7 @@ pub mod frame;
 pub mod labels;
 pub mod model_input;
 pub mod model_output;
+pub mod optical_flow;
 pub mod picture;
 pub mod program;
 pub mod recording;

@@ -5,7 +5,8 @@ use crate::labels::{Classes, LabelMap};
 use embedded_graphics::Pixel;
 use embedded_graphics::mono_font::{MonoTextStyle, ascii::FONT_6X13};
 use embedded_graphics::pixelcolor::Rgb888;
-use embedded_graphics::prelude::{DrawTarget, Drawable, OriginDimensions, Point, RgbColor, Size};
+use embedded_graphics::prelude::{DrawTarget, Drawable, OriginDimensions, Point, Primitive, RgbColor, Size};
+use embedded_graphics::primitives::{Line, PrimitiveStyle};
 use embedded_graphics::text::{Baseline, Text};
 use image::{Rgb, RgbImage};
 
@@ -97,6 +98,15 @@ impl DrawTarget for Canvas<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Draws a line from one pixel to another, ends included; what lies outside the picture is left out.
+pub fn draw_line(picture: &mut RgbImage, from: (i32, i32), to: (i32, i32), Rgb([red, green, blue]): Rgb<u8>) {
+    let style = PrimitiveStyle::with_stroke(Rgb888::new(red, green, blue), 1);
+    match Line::new(Point::new(from.0, from.1), Point::new(to.0, to.1)).into_styled(style).draw(&mut Canvas(picture)) {
+        Ok(()) => (),
+        Err(never) => match never {},
     }
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Look whether footage will train, before any training.
+    Doctor(commands::doctor::DoctorArgs),
     /// Learn depth from video or stereo, without labels.
     Pretrain(commands::pretrain::PretrainArgs),
     /// Learn masks from a few labelled pictures, with or without depth pre-training.

@@ -1,3 +1,4 @@
+//! | [`doctor`] | will this footage train? |
 //! Depth pre-training, few-shot segmentation, scores, export and quantization.
 //!
 //! In reading order:
@@ -17,6 +18,7 @@
 
 pub mod data;
 pub mod device;
+pub mod doctor;
 mod error;
 pub mod evaluation;
 pub mod finetune;

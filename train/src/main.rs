@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     program::start_logging(if cli.verbose { "parallax_train=debug,warn" } else { "parallax_train=info,warn" });
     match run(cli.command) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::DoneWithLostInput) => ExitCode::from(3),
+        Ok(Outcome::DoneWithLostInput | Outcome::DoneWithFindings) => ExitCode::from(3),
         Err(error) => {
             program::report(error.as_ref(), commands::hint);
             commands::exit_code(&error)
@@ -26,6 +26,7 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
+        Command::Doctor(args) => commands::doctor::run(&args),
         Command::Pretrain(args) => commands::pretrain::run(&args),
         Command::Finetune(args) => commands::finetune::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

@@ -50,6 +50,7 @@ fn config(from: Supervision, data: &Path, steps: u64) -> PretrainConfig {
             save_every: 0,
             picture_every: 0,
             loader_threads: 1,
+            ..LoopConfig::default()
         },
     }
 }

@@ -44,6 +44,7 @@ fn learned(walk: &Walk, poses: PoseSource, steps: u64, learning_rate: f64) -> Le
             save_every: 0,
             picture_every: 0,
             loader_threads: 1,
+            ..LoopConfig::default()
         },
     };
     let cpu = ChosenDevice {

@@ -76,6 +76,13 @@ impl McapSource {
         Timestamp::from_nanos(self.times[index])
     }
 
+    /// When an eye took its picture of a frame.
+    pub(super) fn frame_timestamp(&self, index: usize, eye: Eye) -> Option<Timestamp> {
+        let stream = self.images[eye.index()].as_ref()?;
+        let message = self.file.channels[stream.channel].messages[stream.of_frame[index]?];
+        Some(Timestamp::from_nanos(message.time))
+    }
+
     pub(super) fn has(&self, eye: Eye) -> bool {
         self.images[eye.index()].is_some()
     }

@@ -247,6 +247,36 @@ impl Recording {
         self.source.timestamp(index)
     }
 
+    /// When the picture of one eye was taken by its own stamp, which the eyes of a pair need not share; none where it is
+    /// missing. As [`Recording::timestamp`] for a folder.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn frame_timestamp(&self, index: usize, eye: Eye) -> Option<Timestamp> {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(source) => source.frame_timestamp(index, eye),
+            Source::Folder(source) => source.has_frame(index, eye).then(|| source.timestamp(index)),
+        }
+    }
+
+    /// Whether the times were recorded; those of a folder are counted at an assumed rate.
+    pub fn has_recorded_times(&self) -> bool {
+        matches!(self.source, Source::Mcap(_))
+    }
+
+    /// The image file of a frame, for a folder.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn image_path(&self, index: usize, eye: Eye) -> Option<&Path> {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(_) => None,
+            Source::Folder(source) => source.image(index, eye),
+        }
+    }
+
     /// Reads and decodes a frame.
     ///
     /// # Errors

@@ -1,11 +1,13 @@
 //! One file per subcommand: each takes its arguments, runs, and says how it ended.
 
 pub(crate) mod check_device;
+pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod evaluate_depth;
 pub(crate) mod evaluate_reconstruction;
 pub(crate) mod export;
 pub(crate) mod finetune;
+pub(crate) mod frame_gap;
 pub(crate) mod loop_args;
 pub(crate) mod pack;
 pub(crate) mod predict;
@@ -25,6 +27,8 @@ pub(crate) enum Outcome {
     Done,
     /// Done, but some of the input was unreadable and left out.
     DoneWithLostInput,
+    /// Done, and something that was looked at is not as it should be.
+    DoneWithFindings,
 }
 
 /// Arguments that make no sense together or are out of range: exit code 2.

@@ -10,6 +10,7 @@ use parallax_train::data::{
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
 use parallax_train::pretraining::{LearnedCamera, PretrainConfig, Pretrained, pretrain, resume};
 
+use super::frame_gap::{FrameGap, parse_frame_gap, proposed_frame_gap};
 use super::loop_args::{LoopArgs, LoopDefaults, show};
 use super::{BadArguments, Outcome};
 
@@ -74,9 +75,9 @@ pub(crate) struct PretrainArgs {
     /// Start from an earlier run (a folder) or from torchvision's ImageNet weights (a .pth or .safetensors file).
     #[arg(long, value_name = "RUN|FILE")]
     pub(crate) init: Option<PathBuf>,
-    /// Frames between a target and its neighbours in the video.
-    #[arg(long, default_value_t = 1)]
-    pub(crate) frame_gap: usize,
+    /// Frames between a target and its neighbours in the video, or `auto`: as far apart as `doctor` proposes.
+    #[arg(long, value_name = "N|auto", default_value = "1", value_parser = parse_frame_gap)]
+    pub(crate) frame_gap: FrameGap,
     /// MiB of decoded frames kept in memory.
     #[arg(long, value_name = "MIB", default_value_t = DEFAULT_MEMORY_MIB)]
     pub(crate) memory: usize,
@@ -99,8 +100,11 @@ pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
     let started = if args.resume {
         resume(&args.out, args.training.steps, &device(args)?)?
     } else {
-        let config = config(args)?;
+        let mut config = config(args)?;
         config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
+        if args.frame_gap == FrameGap::Auto {
+            config.frame_gap = proposed_frame_gap(&config)?;
+        }
         pretrain(config, &args.out, &device(args)?)?
     };
     let Pretrained { trained, cameras } = &started;
@@ -145,7 +149,7 @@ fn config(args: &PretrainArgs) -> anyhow::Result<PretrainConfig> {
         width,
         height,
         batch: args.batch,
-        frame_gap: args.frame_gap,
+        frame_gap: args.frame_gap.or_one(),
         seed: args.seed,
         init: args.init.clone(),
         memory: args.memory << 20,

@@ -1,0 +1,161 @@
+//! Are there frames missing? Do both eyes have theirs?
+
+use std::ops::Add as _;
+
+use parallax_core::recording::{Eye, Recording};
+
+use super::super::report::{Check, Verdict};
+use super::super::statistics::{median, quantile};
+use super::percent;
+
+/// A period this much longer than the usual one has lost a frame.
+const GAP_PERIODS: f64 = 1.5;
+/// A pause longer than this, in periods, is a stop of the recording and not a loss.
+const PAUSE_PERIODS: f64 = 20.0;
+/// Losses: a pair across one shows the motion of two frames, which training survives where it is rare.
+const LOST_WARN: f64 = 0.005;
+const LOST_FAIL: f64 = 0.1;
+/// Times that wander by more than this part of a period (95th percentile): what is matched by time suffers.
+const JITTER_WARN: f64 = 0.25;
+/// Time between the eyes, as a part of the period: at 5 % what moves 20 px from frame to frame is a pixel off.
+const SKEW_WARN: f64 = 0.05;
+const SKEW_FAIL: f64 = 0.25;
+/// Frames without their right partner are left out of training.
+const UNPAIRED_WARN: f64 = 0.02;
+const UNPAIRED_FAIL: f64 = 0.5;
+
+/// Lost frames, pauses and jitter; for a folder, gaps in the numbers of its files.
+#[must_use]
+pub fn time_stamps(recording: &Recording) -> Check {
+    const NAME: &str = "time stamps";
+    if !recording.has_recorded_times() {
+        return file_numbers(recording, NAME);
+    }
+    let times: Vec<f64> = (0..recording.len()).map(|index| recording.timestamp(index).secs()).collect();
+    let steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let Some(period) = median(steps.iter().copied()).filter(|period| *period > 0.0) else {
+        return Check::new(NAME, Verdict::Unknown, "there are too few different times");
+    };
+    let lost: f64 = steps
+        .iter()
+        .filter(|step| is_loss(**step / period))
+        .map(|step| (step / period).round() - 1.0)
+        .fold(0.0, f64::add);
+    let pauses = steps.iter().filter(|step| **step / period > PAUSE_PERIODS).count();
+    let standing = steps.iter().filter(|step| **step <= 0.0).count();
+    let regular = steps.iter().map(|step| step / period).filter(|step| *step <= GAP_PERIODS);
+    let jitter = quantile(regular.map(|step| (step - 1.0).abs()), 0.95).unwrap_or(0.0);
+    let lost_share = lost / (lost + recording.len() as f64);
+    let broken = if pauses + standing > 0 { Verdict::Warn } else { Verdict::Pass };
+    let verdict =
+        Verdict::of(lost_share, LOST_WARN, LOST_FAIL).max(Verdict::of(jitter, JITTER_WARN, f64::INFINITY)).max(broken);
+    let mut findings = vec![format!(
+        "{:.1} frames a second, jitter {}, {lost:.0} frames lost ({})",
+        1.0 / period,
+        percent(jitter),
+        percent(lost_share)
+    )];
+    if pauses > 0 {
+        findings.push(format!("{pauses} pauses"));
+    }
+    if standing > 0 {
+        findings.push(format!("{standing} times that do not advance"));
+    }
+    Check::new(NAME, verdict, findings.join(", "))
+        .or_else_do(
+            "frames are lost or late: record to a faster disk, or at a lower rate; cut the recording at its pauses",
+        )
+        .with_numbers([
+            ("frames_per_second", 1.0 / period),
+            ("lost_frames", lost),
+            ("lost_share", lost_share),
+            ("jitter", jitter),
+            ("pauses", pauses as f64),
+        ])
+}
+
+fn is_loss(periods: f64) -> bool {
+    (GAP_PERIODS..=PAUSE_PERIODS).contains(&periods)
+}
+
+/// The numbers of the image files should go up by one and the same step.
+fn file_numbers(recording: &Recording, name: &'static str) -> Check {
+    let paths = (0..recording.len()).filter_map(|index| recording.image_path(index, Eye::Left));
+    let numbers: Vec<f64> = paths.filter_map(|path| last_number(&path.file_stem()?.to_string_lossy())).collect();
+    let steps: Vec<f64> = numbers.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let step = match median(steps.iter().copied()) {
+        Some(step) if numbers.len() == recording.len() && step > 0.0 => step,
+        _ => {
+            return Check::new(
+                name,
+                Verdict::Unknown,
+                "a folder of images has no times, and the names of these no numbers",
+            );
+        }
+    };
+    let lost: f64 = steps
+        .iter()
+        .filter(|found| is_loss(**found / step))
+        .map(|found| (found / step).round() - 1.0)
+        .fold(0.0, f64::add);
+    let pauses = steps.iter().filter(|found| **found / step > PAUSE_PERIODS).count();
+    let lost_share = lost / (lost + recording.len() as f64);
+    let verdict =
+        Verdict::of(lost_share, LOST_WARN, LOST_FAIL).max(if pauses > 0 { Verdict::Warn } else { Verdict::Pass });
+    let mut findings =
+        vec![format!("a folder has no times; {lost:.0} numbers are missing among its files ({})", percent(lost_share))];
+    if pauses > 0 {
+        findings.push(format!("{pauses} longer jumps"));
+    }
+    Check::new(name, verdict, findings.join(", "))
+        .or_else_do("frames are missing: copy them again, or put each unbroken stretch into a folder of its own")
+        .with_numbers([("lost_frames", lost), ("lost_share", lost_share), ("pauses", pauses as f64)])
+}
+
+/// The last run of digits in a name.
+fn last_number(name: &str) -> Option<f64> {
+    let end = name.rfind(|letter: char| letter.is_ascii_digit())? + 1;
+    let digits = name[..end].bytes().rev().take_while(u8::is_ascii_digit).count();
+    name[end - digits..end].parse().ok()
+}
+
+/// Time between the eyes as recorded, and left frames without a right one.
+#[must_use]
+pub fn stereo_times(recording: &Recording) -> Check {
+    const NAME: &str = "stereo times";
+    let frames = recording.len();
+    let paired: Vec<usize> = (0..frames).filter(|index| recording.has_frame(*index, Eye::Right)).collect();
+    let unpaired = 1.0 - paired.len() as f64 / frames as f64;
+    let skew_secs = |index: &usize| {
+        let right = recording.frame_timestamp(*index, Eye::Right)?;
+        Some(right.secs() - recording.timestamp(*index).secs())
+    };
+    let skews: Vec<f64> = paired.iter().filter_map(skew_secs).collect();
+    let steps = (1..frames).map(|index| recording.timestamp(index).secs() - recording.timestamp(index - 1).secs());
+    let period = median(steps).filter(|period| *period > 0.0).unwrap_or(0.1);
+    let skew = quantile(skews.iter().map(|skew| skew.abs()), 0.9).unwrap_or(0.0);
+    let middle = median(skews).unwrap_or(0.0);
+    let verdict =
+        Verdict::of(skew / period, SKEW_WARN, SKEW_FAIL).max(Verdict::of(unpaired, UNPAIRED_WARN, UNPAIRED_FAIL));
+    let times = if recording.has_recorded_times() {
+        format!("the right eye is {:.1} ms late (90 % within {:.1} ms), ", 1e3 * middle, 1e3 * skew)
+    } else {
+        String::new()
+    };
+    Check::new(NAME, verdict, format!("{times}{} of the left frames have no right one", percent(unpaired)))
+        .or_else_do("trigger both cameras together; check that the right camera's frames are all recorded")
+        .with_numbers([("skew_secs", middle), ("skew_p90_secs", skew), ("unpaired_share", unpaired)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_a_file_is_its_last() {
+        assert_eq!(last_number("cam2_000123"), Some(123.0));
+        assert_eq!(last_number("0007é"), Some(7.0));
+        assert_eq!(last_number("é12"), Some(12.0));
+        assert_eq!(last_number("frame"), None);
+    }
+}
