@@ -77,12 +77,14 @@ pub struct RunDescription {
 }
 
 impl RunFolder {
-    /// Makes a new run folder.
+    /// Makes a new run folder. A file that a killed start left unfinished in it does not count.
     ///
     /// # Errors
     /// When `path` already holds something, or cannot be made.
     pub fn create(path: &Path) -> Result<Self, Error> {
-        let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some());
+        let unfinished = parallax_core::files::partial_path(&path.join("run.toml"));
+        let counts = |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.path() != unfinished);
+        let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.any(counts));
         if occupied {
             return Err(Error::Run {
                 what: "the run folder is not empty".into(),
@@ -216,6 +218,8 @@ mod tests {
     #[test]
     fn a_folder_with_something_in_it_does_not_become_a_run() {
         let parent = tempfile::tempdir().unwrap();
+        std::fs::write(parent.path().join("run.toml.partial"), "half").unwrap();
+        assert!(RunFolder::create(parent.path()).is_ok(), "a start that was killed is repeated");
         std::fs::write(parent.path().join("mine"), "").unwrap();
         assert!(RunFolder::create(parent.path()).is_err());
     }
