@@ -1,15 +1,19 @@
 //! `parallax-train doctor`: will this footage train?
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use parallax_core::recording::picture_size;
 use parallax_train::Error;
 use parallax_train::doctor::{Check, DoctorConfig, DriveConfig, DriveReport, Report, examine, sheet};
 
 use super::pretrain::parse_size;
 use super::{BadArguments, Outcome};
+
+/// Width that frames are looked at when --size does not say otherwise: that of most published training.
+const WIDEST: usize = 640;
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
@@ -30,9 +34,9 @@ pub(crate) struct DoctorArgs {
     /// The same for the right camera.
     #[arg(long, value_name = "FILE")]
     pub(crate) right_camera: Option<PathBuf>,
-    /// Size that training will have: everything is measured in its pixels.
-    #[arg(long, value_name = "WxH", default_value = "640x192", value_parser = parse_size)]
-    pub(crate) size: (usize, usize),
+    /// Size that training will have: everything is measured in its pixels [default: the frames' own, at most 640 wide].
+    #[arg(long, value_name = "WxH", value_parser = parse_size)]
+    pub(crate) size: Option<(usize, usize)>,
     /// Frames between the partners that are looked at.
     #[arg(long, default_value_t = 1)]
     pub(crate) frame_gap: usize,
@@ -49,12 +53,11 @@ pub(crate) struct DoctorArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
-    let drive = DriveConfig {
-        camera: args.camera.clone(),
-        right_camera: args.right_camera.clone(),
-        width: args.size.0,
-        height: args.size.1,
+    let (width, height) = match args.size {
+        Some(size) => size,
+        None => own_size(&args.data[0])?,
     };
+    let drive = DriveConfig { camera: args.camera.clone(), right_camera: args.right_camera.clone(), width, height };
     let config = DoctorConfig { data: args.data.clone(), drive, frame_gap: args.frame_gap, pairs: args.pairs };
     let bar = ProgressBar::new(1).with_style(ProgressStyle::with_template("looking {bar:30} {percent} %, {eta} left")?);
     let examined = examine(&config, &|done, all| {
@@ -73,6 +76,13 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
     Ok(if report.verdict.is_finding() { Outcome::DoneWithFindings } else { Outcome::Done })
 }
 
+/// The size of a recording's frames, shrunk where they are wider than most training is.
+fn own_size(data: &Path) -> anyhow::Result<(usize, usize)> {
+    let (width, height) = picture_size(data)?;
+    let (width, height) = (width as usize, height as usize);
+    Ok(if width > WIDEST { (WIDEST, height * WIDEST / width) } else { (width, height) })
+}
+
 fn show(report: &Report, json: bool) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     if json {
@@ -80,7 +90,15 @@ fn show(report: &Report, json: bool) -> anyhow::Result<()> {
         return Ok(());
     }
     for drive in &report.drives {
-        writeln!(out, "{}: {} frames, {} pairs looked at", drive.path.display(), drive.frames, drive.pairs)?;
+        writeln!(
+            out,
+            "{}: {} frames, {} pairs looked at in {}x{}",
+            drive.path.display(),
+            drive.frames,
+            drive.pairs,
+            report.width,
+            report.height
+        )?;
         for check in &drive.checks {
             writeln!(out, "{}", line(check))?;
         }
