@@ -1,0 +1,154 @@
+//! Weights in the order in which a variant reads them.
+//!
+//! ```text
+//! for every group of output channels (16 · vectors)
+//!   for every run, for every step of a run
+//!     for every vector of 16 channels: [16 channels][taps per step] bytes
+//! ```
+//!
+//! A step is as many contiguous taps as one instruction multiplies: 4 for VNNI, 2 for AVX2, 1 for plain Rust. Runs are
+//! filled up with zero weights to whole steps, channels to whole vectors.
+
+use super::ConvolutionConfig;
+use super::strip::Reading;
+
+/// Output channels of one vector.
+pub(super) const LANES: usize = 16;
+
+/// Weights, biases and multipliers of a convolution.
+#[derive(Debug, Clone)]
+pub(super) struct Packed {
+    weights: Vec<CacheLine>,
+    groups: Vec<Group>,
+    bias: Vec<i32>,
+    multipliers: Vec<f32>,
+    runs: usize,
+    steps: usize,
+    step_len: usize,
+}
+
+/// Output channels that one pass over the strip computes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Group {
+    /// The first channel.
+    pub(super) first: usize,
+    /// Vectors of 16 channels.
+    pub(super) vectors: usize,
+    /// Where its weights begin.
+    begin: usize,
+}
+
+/// Weights are read by whole vectors; one that straddles two cache lines is read at half the speed.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct CacheLine([i8; 64]);
+
+impl Packed {
+    /// Packs weights `[outputs, channels, rows, columns]` whose runs have `taps_per_run` taps.
+    pub(super) fn new(
+        config: &ConvolutionConfig,
+        weights: &[i8],
+        bias: &[i32],
+        taps_per_run: usize,
+        reading: Reading,
+    ) -> Self {
+        let Reading { step_len, vectors: most_vectors, .. } = reading;
+        let (channels, outputs) = (config.input.channels, config.outputs);
+        let [rows, columns] = config.window.kernel;
+        let taps = rows * columns * channels;
+        let (runs, steps) = (taps / taps_per_run, taps_per_run.div_ceil(step_len));
+        let vectors = outputs.div_ceil(LANES);
+        let mut packed = Vec::with_capacity(vectors * LANES * runs * steps * step_len);
+        let mut groups = Vec::new();
+        // The tap at `place` in NHWC order, of an output channel, in the order that ONNX stores.
+        let weight = |output: usize, place: usize| {
+            let (tap, channel) = (place / channels, place % channels);
+            weights[(output * channels + channel) * rows * columns + tap]
+        };
+        let mut first_vector = 0;
+        while first_vector < vectors {
+            let group = Group {
+                first: first_vector * LANES,
+                vectors: (vectors - first_vector).min(most_vectors),
+                begin: packed.len(),
+            };
+            for run in 0..runs {
+                for step in 0..steps {
+                    for lane in 0..group.vectors * LANES {
+                        for tap in step * step_len..(step + 1) * step_len {
+                            let output = group.first + lane;
+                            let exists = output < outputs && tap < taps_per_run;
+                            packed.push(if exists { weight(output, run * taps_per_run + tap) } else { 0 });
+                        }
+                    }
+                }
+            }
+            first_vector += group.vectors;
+            groups.push(group);
+        }
+        let padded = |length: usize| vectors * LANES - length;
+        let multipliers = &config.requantization.multipliers;
+        Self {
+            weights: packed
+                .chunks(64)
+                .map(|chunk| {
+                    let mut line = CacheLine([0; 64]);
+                    line.0[..chunk.len()].copy_from_slice(chunk);
+                    line
+                })
+                .collect(),
+            groups,
+            bias: [bias, &vec![0; padded(outputs)]].concat(),
+            multipliers: [multipliers.as_slice(), &vec![1.0; padded(outputs)]].concat(),
+            runs,
+            steps,
+            step_len,
+        }
+    }
+
+    /// The groups, first channel first.
+    pub(super) fn groups(&self) -> &[Group] {
+        &self.groups
+    }
+
+    /// The weights of a group.
+    pub(super) fn weights(&self, group: &Group) -> &[i8] {
+        // SAFETY: a cache line is 64 bytes without gaps, and any byte is an i8.
+        let all = unsafe { std::slice::from_raw_parts(self.weights.as_ptr().cast::<i8>(), self.weights.len() * 64) };
+        &all[group.begin..group.begin + self.runs * self.run_len() * group.vectors * LANES]
+    }
+
+    /// The biases of a vector of a group.
+    pub(super) fn bias(&self, group: &Group, vector: usize) -> &[i32; LANES] {
+        lanes(&self.bias, group.first + vector * LANES)
+    }
+
+    /// The multipliers of a vector of a group.
+    pub(super) fn multipliers(&self, group: &Group, vector: usize) -> &[f32; LANES] {
+        lanes(&self.multipliers, group.first + vector * LANES)
+    }
+
+    /// Runs of a window.
+    pub(super) fn runs(&self) -> usize {
+        self.runs
+    }
+
+    /// Steps of a run.
+    pub(super) fn steps(&self) -> usize {
+        self.steps
+    }
+
+    /// Numbers that are read of each run: whole steps.
+    pub(super) fn run_len(&self) -> usize {
+        self.steps * self.step_len
+    }
+
+    /// Output channels, in whole vectors.
+    pub(super) fn channels(&self) -> usize {
+        self.bias.len()
+    }
+}
+
+fn lanes<Number>(numbers: &[Number], begin: usize) -> &[Number; LANES] {
+    numbers[begin..].first_chunk().unwrap_or_else(|| unreachable!("packed in whole vectors"))
+}
