@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use parallax_kernels::Isa;
 
 /// Segmentation on the board: a bundle and a recording in, masks out.
 #[derive(Debug, Parser)]
@@ -63,13 +64,31 @@ pub(crate) struct RunArgs {
 
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  parallax-edge inspect slim.bundle")]
+#[command(after_help = "Examples:
+  parallax-edge inspect slim.bundle
+  parallax-edge inspect slim.bundle --kernels        exit 3 if a convolution that the file quantises runs in float
+  parallax-edge inspect slim.bundle --kernels --json | jq '.operators[] | select(.kernel == \"tract\")'")]
 pub(crate) struct InspectArgs {
     /// The bundle: a folder or a .tar.
     pub(crate) bundle: PathBuf,
+    /// List what runs each operator of a model, in which type and how fast, instead.
+    #[arg(long)]
+    pub(crate) kernels: bool,
+    /// With --kernels: which of the bundle's models (the first one by default).
+    #[arg(long, requires = "kernels")]
+    pub(crate) model: Option<String>,
+    /// With --kernels: the instructions to compute integers with (the best that this processor has by default).
+    #[arg(long, requires = "kernels", value_name = "ISA", value_parser = isa)]
+    pub(crate) isa: Option<Isa>,
     /// One JSON object on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The instructions with a name.
+fn isa(name: &str) -> Result<Isa, String> {
+    let known = || Isa::available().into_iter().map(Isa::name).collect::<Vec<_>>().join(", ");
+    Isa::named(name).ok_or_else(|| format!("this processor has {}", known()))
 }
 
 /// Arguments of `evaluate`.

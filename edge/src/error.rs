@@ -95,6 +95,14 @@ pub enum EdgeError {
         /// The bundle.
         bundle: PathBuf,
     },
+    /// The system does not start the threads that share a frame.
+    #[error("cannot start {threads} threads: {source}")]
+    NoThreads {
+        /// Threads asked for.
+        threads: usize,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// The labelled set has other classes than the bundle.
     #[error("the labelled set has other classes than the bundle: {what}: {}", path.display())]
     OtherClasses {
@@ -145,6 +153,7 @@ impl EdgeError {
             Self::NothingToScore { .. } => {
                 "give other pictures, or --include-training to score those trained on as well"
             }
+            Self::NoThreads { .. } => "ask for fewer threads",
             Self::Occupied { .. } => "choose another --out, or remove what is there",
             Self::AllFramesLost { .. } => "check that --from names a recording or a folder of pictures",
         })

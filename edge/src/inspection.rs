@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use parallax_core::bundle::{Arithmetic, Bundle, BundledModel};
 use parallax_core::labels::LabelMap;
 use parallax_core::score::agreement;
+use parallax_kernels::Isa;
 use serde::Serialize;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::pb::tensor_proto::DataType;
@@ -15,8 +16,9 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::Cost;
 use tract_onnx::tract_core::ops::cnn::Conv;
 
-use crate::engine::{read_proto, typed_model};
-use crate::{EdgeError, Engine, Result, Worker};
+use crate::engine::{TypedFile, read_proto, typed_model};
+use crate::int8::Int8Operator;
+use crate::{EdgeError, Engine, EngineConfig, Result, Worker};
 
 /// Share of the golden mask's pixels that must come out as stored. Less than 1, because other processors sum floats in
 /// another order and a pixel between two classes may then tip.
@@ -94,6 +96,8 @@ pub struct Convolutions {
     pub run_in_int8: usize,
     /// Run in float by this program.
     pub run_in_float: usize,
+    /// Of these, written for int8 in the file.
+    pub int8_run_in_float: usize,
 }
 
 /// Whether the bundle still gives the mask it was packed with.
@@ -159,10 +163,12 @@ fn inspect_model(bundle: &Bundle, model: &BundledModel) -> Result<ModelInspectio
         file: model.file.clone(),
         bundle: bundle.path().to_path_buf(),
     };
-    let typed = typed_model(bundle, model)?.into_decluttered().map_err(failed)?;
+    let TypedFile { model: typed, left } = typed_model(bundle, model, EngineConfig::default())?;
+    let typed = typed.into_decluttered().map_err(failed)?;
     let macs = multiply_accumulates(&typed).map_err(failed)?;
     let mut convolutions = convolutions_in_file(&proto);
     (convolutions.run_in_int8, convolutions.run_in_float) = convolutions_run(&typed);
+    convolutions.int8_run_in_float = left.iter().filter(|left| left.operator == "Conv").count();
     Ok(ModelInspection {
         role: model.role.clone(),
         file: model.file.clone(),
@@ -181,8 +187,11 @@ fn runs_on(convolutions: Convolutions) -> String {
     match convolutions {
         Convolutions { int8_in_file: 0, .. } => "float file, run by tract in float".to_owned(),
         Convolutions { run_in_int8: 0, .. } => "int8 file, run by tract in float: int8 answers, float speed".to_owned(),
+        Convolutions { run_in_int8, run_in_float: 0, .. } => {
+            format!("int8 file, all {run_in_int8} convolutions in int8 ({})", Isa::best().name())
+        }
         Convolutions { run_in_int8, run_in_float, .. } => {
-            format!("int8 file, run by tract: {run_in_int8} convolutions in int8, {run_in_float} in float")
+            format!("int8 file, {run_in_int8} convolutions in int8 ({}), {run_in_float} in float", Isa::best().name())
         }
     }
 }
@@ -221,26 +230,28 @@ fn convolutions_in_file(proto: &ModelProto) -> Convolutions {
 /// Convolutions that the engine runs in integers and in float. A convolution may have become a matrix product; only
 /// those that are still convolutions are counted.
 fn convolutions_run(model: &TypedModel) -> (usize, usize) {
-    let convolutions = model.nodes().iter().filter_map(|node| node.op_as::<Conv>());
-    let (int8, float): (Vec<_>, Vec<_>) = convolutions.partition(|conv| conv.q_params.is_some());
-    (int8.len(), float.len())
+    let ours = model.nodes().iter().filter_map(|node| node.op_as::<Int8Operator>());
+    let float = model.nodes().iter().filter_map(|node| node.op_as::<Conv>());
+    (ours.filter(|operator| operator.is_convolution()).count(), float.count())
 }
 
 fn multiply_accumulates(model: &TypedModel) -> TractResult<f64> {
     let mut total = 0.0;
     for node in model.nodes() {
-        // Not the additions and scalings that tract counts as well: the same network has the same count in every form.
-        if !["Conv", "EinSum", "MatMul"].iter().any(|name| node.op.name().contains(name)) {
-            continue;
-        }
-        let facts = model.node_input_facts(node.id)?;
-        for (cost, count) in node.op.cost(&facts)? {
-            if matches!(cost, Cost::FMA(_)) {
-                total += count.to_i64().unwrap_or(0) as f64;
-            }
-        }
+        total += multiply_accumulates_of(model, node)?;
     }
     Ok(total)
+}
+
+/// Multiply-accumulates of one operator, if it is a convolution or a matrix product in one of tract's forms or ours.
+pub(crate) fn multiply_accumulates_of(model: &TypedModel, node: &TypedNode) -> TractResult<f64> {
+    // Not the additions and scalings that tract counts as well: the same network has the same count in every form.
+    if !["Conv", "EinSum", "MatMul", "DepthWise"].iter().any(|name| node.op.name().contains(name)) {
+        return Ok(0.0);
+    }
+    let facts = model.node_input_facts(node.id)?;
+    let fma = node.op.cost(&facts)?.into_iter().filter(|(cost, _)| matches!(cost, Cost::FMA(_)));
+    Ok(fma.map(|(_, count)| count.to_i64().unwrap_or(0) as f64).sum())
 }
 
 impl std::fmt::Display for Inspection {

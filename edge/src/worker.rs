@@ -49,6 +49,15 @@ impl Worker {
         self.engine.classes()
     }
 
+    /// The network's input for `picture`.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub(crate) fn prepared(&mut self, picture: &RgbImage) -> Result<TValue> {
+        self.prepare(picture).map_err(|error| self.engine.run_error(&error))?;
+        Ok(TValue::from_const(self.input.clone()))
+    }
+
     /// The mask of `picture` at the network's size, with the times of the stages; it stays valid until the next call.
     ///
     /// # Errors
@@ -56,11 +65,10 @@ impl Worker {
     pub fn segment(&mut self, picture: &RgbImage) -> Result<(&LabelMap, StagesMs)> {
         let mut stages = StagesMs::default();
         let start = Instant::now();
-        self.prepare(picture).map_err(|error| self.engine.run_error(&error))?;
+        let input = self.prepared(picture)?;
         stages.prepare = ms_since(start);
 
         let start = Instant::now();
-        let input = TValue::from_const(self.input.clone());
         let outputs = self.state.run(tvec!(input)).map_err(|error| self.engine.run_error(&error))?;
         stages.infer = ms_since(start);
 

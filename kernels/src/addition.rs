@@ -22,9 +22,11 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// Whether kernels can work on it.
+    ///
     /// # Errors
     /// A scale that is not positive and finite.
-    pub(crate) fn check(self) -> Result<()> {
+    pub fn check(self) -> Result<()> {
         check_scale("scale", self.scale)
     }
 

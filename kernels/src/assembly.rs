@@ -55,6 +55,11 @@ impl Assembly {
         Ok(Self { parts, output })
     }
 
+    /// The pictures that go in.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
     /// The picture that goes out.
     pub fn output(&self) -> PictureShape {
         self.output

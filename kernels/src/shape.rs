@@ -29,9 +29,11 @@ impl PictureShape {
         self.len() == 0
     }
 
+    /// Whether kernels can work on it; `what` names it in the error.
+    ///
     /// # Errors
     /// A size of zero, or more numbers than 31 bits address.
-    pub(crate) fn check(&self, what: &'static str) -> Result<()> {
+    pub fn check(&self, what: &'static str) -> Result<()> {
         let numbers = self.height.checked_mul(self.width).and_then(|pixels| pixels.checked_mul(self.channels));
         match numbers {
             Some(found) if found > 0 && found <= MOST_NUMBERS => Ok(()),

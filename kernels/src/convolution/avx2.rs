@@ -3,7 +3,7 @@
 //! `vpmaddwd` multiplies eight pairs of 16-bit numbers and adds each pair: `a₀·b₀ + a₁·b₁` in 32 bits, exact. The strip
 //! is held in 16 bits already; weights are widened as they are read, which is shared by the tile's pixels.
 
-#[expect(clippy::wildcard_imports, reason = "the names of instructions say where they are from")]
+#[allow(clippy::wildcard_imports, reason = "the names of instructions say where they are from")]
 use std::arch::x86_64::*;
 
 use super::packing::{Group, LANES};

@@ -34,8 +34,7 @@ pub(super) fn run(job: Job<'_, u8>) {
 fn add_run(sums: &mut [i32; LANES], run: &[u8], weights: &[i8]) {
     for (value, weights) in run.iter().zip(weights.as_chunks::<LANES>().0) {
         for (sum, weight) in sums.iter_mut().zip(weights) {
-            // A product fits into 16 bits (255 · 128 = 32 640), where every processor multiplies eight at a time.
-            *sum += i32::from(i16::from(*value) * i16::from(*weight));
+            *sum += i32::from(*value) * i32::from(*weight);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! of a pixel are broadcast to all 16 channels. A tile is pixels × vectors of 16 channels; with 24 to 28 sums in
 //! registers a loaded number is used often enough for the multiplier, not the loads, to set the pace.
 
-#[expect(clippy::wildcard_imports, reason = "the names of instructions say where they are from")]
+#[allow(clippy::wildcard_imports, reason = "the names of instructions say where they are from")]
 use std::arch::x86_64::*;
 
 use super::packing::{Group, LANES};
