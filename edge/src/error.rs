@@ -83,6 +83,12 @@ pub enum EdgeError {
         /// The bundle.
         bundle: PathBuf,
     },
+    /// There is no float model to compare with.
+    #[error("the bundle has no float model: {}", bundle.display())]
+    NoFloatModel {
+        /// The bundle.
+        bundle: PathBuf,
+    },
     /// The inference engine failed.
     #[error("the engine cannot {doing} {file}: {reason}: {}", bundle.display())]
     Engine {
@@ -147,6 +153,7 @@ impl EdgeError {
             Self::MissingOperator { .. } => {
                 "export the model with `parallax-train export` of the same version as this program"
             }
+            Self::NoFloatModel { .. } => "pack it with `parallax-train pack --float FILE`, or use --compare tract",
             Self::NoSuchModel { .. } => "`parallax-edge inspect BUNDLE` lists the models",
             Self::Engine { .. } => "export and pack the model again; `parallax-edge inspect BUNDLE` says what it holds",
             Self::OtherClasses { .. } => "give the classes that the bundle was trained with through --classes FILE",

@@ -8,7 +8,6 @@ use std::collections::BTreeMap;
 use parallax_core::bundle::{Arithmetic, Bundle, BundledModel};
 use parallax_core::labels::LabelMap;
 use parallax_core::score::agreement;
-use parallax_kernels::Isa;
 use serde::Serialize;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::pb::tensor_proto::DataType;
@@ -116,7 +115,11 @@ pub struct GoldenCheck {
 pub fn inspect(bundle: &Bundle) -> Result<Inspection> {
     let manifest = bundle.manifest();
     let training = &manifest.training;
-    let models = manifest.models.iter().map(|model| inspect_model(bundle, model)).collect::<Result<Vec<_>>>()?;
+    let models = manifest
+        .models
+        .iter()
+        .map(|model| inspect_model(bundle, model, EngineConfig::default()))
+        .collect::<Result<Vec<_>>>()?;
     Ok(Inspection {
         name: manifest.name.clone(),
         packed_by: manifest.packed_by.clone(),
@@ -155,7 +158,7 @@ pub fn check_golden(bundle: &Bundle, engine: &Engine) -> Result<GoldenCheck> {
     Ok(GoldenCheck { agreement, reproduced: agreement >= GOLDEN_AGREEMENT })
 }
 
-fn inspect_model(bundle: &Bundle, model: &BundledModel) -> Result<ModelInspection> {
+pub(crate) fn inspect_model(bundle: &Bundle, model: &BundledModel, config: EngineConfig) -> Result<ModelInspection> {
     let proto = read_proto(bundle, model)?;
     let failed = |error: TractError| EdgeError::Engine {
         doing: "load",
@@ -163,7 +166,7 @@ fn inspect_model(bundle: &Bundle, model: &BundledModel) -> Result<ModelInspectio
         file: model.file.clone(),
         bundle: bundle.path().to_path_buf(),
     };
-    let TypedFile { model: typed, left } = typed_model(bundle, model, EngineConfig::default())?;
+    let TypedFile { model: typed, left } = typed_model(bundle, model, config)?;
     let typed = typed.into_decluttered().map_err(failed)?;
     let macs = multiply_accumulates(&typed).map_err(failed)?;
     let mut convolutions = convolutions_in_file(&proto);
@@ -179,19 +182,20 @@ fn inspect_model(bundle: &Bundle, model: &BundledModel) -> Result<ModelInspectio
         convolutions,
         gmacs: macs / 1e9,
         gops: 2.0 * macs / 1e9,
-        runs_on: runs_on(convolutions),
+        runs_on: runs_on(convolutions, config),
     })
 }
 
-fn runs_on(convolutions: Convolutions) -> String {
+fn runs_on(convolutions: Convolutions, config: EngineConfig) -> String {
+    let isa = config.isa.name();
     match convolutions {
         Convolutions { int8_in_file: 0, .. } => "float file, run by tract in float".to_owned(),
         Convolutions { run_in_int8: 0, .. } => "int8 file, run by tract in float: int8 answers, float speed".to_owned(),
         Convolutions { run_in_int8, run_in_float: 0, .. } => {
-            format!("int8 file, all {run_in_int8} convolutions in int8 ({})", Isa::best().name())
+            format!("int8 file, all {run_in_int8} convolutions in int8 ({isa})")
         }
         Convolutions { run_in_int8, run_in_float, .. } => {
-            format!("int8 file, {run_in_int8} convolutions in int8 ({}), {run_in_float} in float", Isa::best().name())
+            format!("int8 file, {run_in_int8} convolutions in int8 ({isa}), {run_in_float} in float")
         }
     }
 }
