@@ -101,6 +101,42 @@ pub fn operators(bundle: &Bundle, role: Option<&str>, config: EngineConfig) -> R
     Ok(Operators { operators: rows, left_in_float: engine.left().iter().map(left).collect(), total_ms })
 }
 
+/// What a fused operator gave: the integers of a tensor behind a QuantizeLinear.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// The tensor's name in the file.
+    pub tensor: String,
+    /// `[1, height, width, channels]`.
+    pub shape: Vec<usize>,
+    /// Row-major.
+    pub numbers: Vec<u8>,
+}
+
+/// Runs the golden frame and keeps what every fused operator gives, for a comparison with other engines. Tensors inside of
+/// a fused operator are not among them.
+///
+/// # Errors
+/// As [`operators`].
+pub fn layers(bundle: &Bundle, role: Option<&str>, config: EngineConfig) -> Result<Vec<Layer>> {
+    let engine = Engine::load_with(bundle, role, config)?;
+    let run_error = |error: TractError| engine.run_error(&error);
+    let input = Worker::new(&engine)?.prepared(&bundle.golden_frame()?)?;
+    let mut layers = Vec::new();
+    let mut state = engine.plan().spawn().map_err(run_error)?;
+    let kept = state.run_plan_with_eval(tvec!(input), |context, state, node, inputs| {
+        let results = plan::eval(context, state, node, inputs)?;
+        if let (Some(ours), Some(result)) = (node.op_as::<Int8Operator>(), results.first())
+            && result.datum_type() == u8::datum_type()
+        {
+            let numbers = result.try_as_plain_ram()?.as_slice::<u8>()?.to_vec();
+            layers.push(Layer { tensor: ours.tensor().to_owned(), shape: result.shape().to_vec(), numbers });
+        }
+        TractResult::Ok(results)
+    });
+    kept.map_err(run_error)?;
+    Ok(layers)
+}
+
 impl OperatorRow {
     fn new(node: &TypedNode, gop: f64, ms: f64) -> Self {
         let ours = node.op_as::<Int8Operator>();

@@ -103,16 +103,17 @@ fn rewrite(recognition: &Recognition<'_>) -> (Vec<NodeProto>, HashMap<String, In
     let mut nodes = Vec::new();
     for (place, node) in recognition.graph.nodes.iter().enumerate() {
         let planned = recognition.planned.get(&place).cloned().or_else(|| boundary(recognition, &held, place, node));
-        let Some(Planned { name, label, inputs, output, kernel }) = planned else {
+        let Some(planned) = planned else {
             nodes.push(node.clone());
             continue;
         };
+        let (input, output) = (planned.inputs.clone(), planned.output.clone());
         // Names of ONNX operators need not be unique, tensors' names must be.
         let unique = format!("{output}.int8");
-        let operator = Int8Operator::new(name, label, kernel, recognition.isa, Arc::clone(&recognition.team));
+        let operator = Int8Operator::new(planned, recognition.isa, Arc::clone(&recognition.team));
         operators.insert(unique.clone(), operator);
         let (op_type, output) = (FUSED.to_owned(), vec![output]);
-        nodes.push(NodeProto { op_type, name: unique, input: inputs, output, ..NodeProto::default() });
+        nodes.push(NodeProto { op_type, name: unique, input, output, ..NodeProto::default() });
     }
     (without_unread(nodes, recognition), operators)
 }

@@ -21,6 +21,8 @@ use tract_onnx::tract_core::ops::Cost;
 #[allow(clippy::wildcard_imports, reason = "the macros of an operator need what is in it")]
 use tract_onnx::tract_hir::internal::*;
 
+use super::recognition::Planned;
+
 /// What an operator computes.
 #[derive(Debug, Clone)]
 pub(crate) enum Kernel {
@@ -69,6 +71,8 @@ pub(crate) struct Int8Operator(Arc<Inner>);
 struct Inner {
     /// The name of its last operator in the file.
     name: String,
+    /// The tensor of the file that it gives.
+    tensor: String,
     /// The operators of the file that it stands for, joined by `+`.
     label: String,
     kernel: Kernel,
@@ -77,13 +81,19 @@ struct Inner {
 }
 
 impl Int8Operator {
-    pub(crate) fn new(name: String, label: String, kernel: Kernel, isa: Isa, team: Arc<Team>) -> Self {
-        Self(Arc::new(Inner { name, label, kernel, isa, team }))
+    pub(crate) fn new(planned: Planned, isa: Isa, team: Arc<Team>) -> Self {
+        let Planned { name, label, output, kernel, .. } = planned;
+        Self(Arc::new(Inner { name, tensor: output, label, kernel, isa, team }))
     }
 
     /// The operators of the file that it stands for.
     pub(crate) fn label(&self) -> &str {
         &self.0.label
+    }
+
+    /// The tensor of the file that it gives: u8 behind a QuantizeLinear, f32 behind a DequantizeLinear.
+    pub(crate) fn tensor(&self) -> &str {
+        &self.0.tensor
     }
 
     /// The name of the last of them.
