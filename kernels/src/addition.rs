@@ -1,12 +1,14 @@
 //! The sum of two tensors with scales of their own: the end of a residual block.
 //!
 //! ```text
-//! q = clamp(round((a − zero point a) · factor a + (b − zero point b) · factor b) + zero point, low, high)
-//! factor a = scale a / scale, factor b = scale b / scale
+//! q = clamp(round(fma(a, factor a, fma(b, factor b, rest))), low, high)
+//! factor a = scale a / scale        factor b = scale b / scale
+//! rest = zero point − (factor a · zero point a + factor b · zero point b)
 //! ```
 //!
-//! Two products and one sum in single precision, each rounded on its own: a fused multiply-add would round once less and
-//! give other bits.
+//! All in single precision, every operation rounded on its own but for the two fused multiply-adds, which round once. The
+//! order counts: `a` is the first term in the file, added last. It is the order and the fusing of onnxruntime (seen from
+//! its numbers), so that the integers are the same.
 
 use crate::isa::compiled_for;
 use crate::requantization::{check_scale, clamp, round};
@@ -47,55 +49,84 @@ impl Grid {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Addition {
     isa: Isa,
+    replaced: Term,
     factors: [f32; 2],
-    zero_points: [i32; 2],
-    zero_point: i32,
+    rest: f32,
     limits: (f32, f32),
 }
 
+/// One of the two terms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Term {
+    /// The first.
+    First,
+    /// The second.
+    Second,
+}
+
 impl Addition {
-    /// The sum of tensors on the grids `inputs`, on the grid `output`, clamped to `low..=high`.
+    /// The sum of tensors on the grids `inputs`, on the grid `output`, clamped to `low..=high`. It takes the place of the
+    /// term `replaced`.
     ///
     /// # Errors
-    /// Scales that are not positive and finite, or whose ratio is not, or an empty range.
-    pub fn new(inputs: [Grid; 2], output: Grid, (low, high): (u8, u8), isa: Isa) -> Result<Self> {
+    /// Scales that are not positive and finite, or whose ratio is not below 2²⁰, or an empty range.
+    pub fn new(inputs: [Grid; 2], output: Grid, (low, high): (u8, u8), replaced: Term, isa: Isa) -> Result<Self> {
         inputs.into_iter().chain([output]).try_for_each(Grid::check)?;
         if low > high {
             return Err(KernelError::Size { what: "range of results", found: 0 });
         }
         let factors = inputs.map(|input| input.scale / output.scale);
-        factors.iter().try_for_each(|factor| check_scale("ratio of scales", *factor))?;
-        let zero_point = f32::from(output.zero_point);
-        Ok(Self {
-            isa,
-            factors,
-            zero_points: inputs.map(|input| i32::from(input.zero_point)),
-            zero_point: i32::from(output.zero_point),
-            limits: (f32::from(low) - zero_point, f32::from(high) - zero_point),
-        })
+        for factor in factors {
+            check_scale("ratio of scales", factor)?;
+            if factor >= MOST_RATIO {
+                return Err(KernelError::Scale { what: "ratio of scales", found: factor });
+            }
+        }
+        let [first, second] = [0, 1].map(|term| factors[term] * f32::from(inputs[term].zero_point));
+        let rest = f32::from(output.zero_point) - (first + second);
+        Ok(Self { isa, replaced, factors, rest, limits: (f32::from(low), f32::from(high)) })
     }
 
-    /// Adds `other` to `numbers`, which were the first of the two.
+    /// Adds `other` to `numbers`, the term that the sum replaces.
     ///
     /// # Panics
     /// Slices of different lengths.
     pub fn run(&self, numbers: &mut [u8], other: &[u8]) {
         assert_eq!(numbers.len(), other.len(), "numbers to add");
         let addition = self;
-        compiled_for!(self.isa, add(numbers: &mut [u8], other: &[u8], addition: &Addition));
+        match self.replaced {
+            Term::First => {
+                compiled_for!(self.isa, to_first(numbers: &mut [u8], other: &[u8], addition: &Addition));
+            }
+            Term::Second => {
+                compiled_for!(self.isa, to_second(numbers: &mut [u8], other: &[u8], addition: &Addition));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn sum(&self, first: u8, second: u8) -> u8 {
+        let second = f32::from(second).mul_add(self.factors[1], self.rest);
+        let sum = f32::from(first).mul_add(self.factors[0], second);
+        let rounded = round(clamp(sum, self.limits.0, self.limits.1));
+        // SAFETY: between 0 and 255, and no NaN: factors are finite, and so small that no sum of them is infinite.
+        unsafe { rounded.to_int_unchecked::<i32>() as u8 }
+    }
+}
+
+/// Ratios of scales beyond this have no use: one step of the input would leave the output's range many times over.
+const MOST_RATIO: f32 = 1_048_576.0;
+
+#[inline(always)]
+fn to_first(numbers: &mut [u8], other: &[u8], addition: &Addition) {
+    for (number, other) in numbers.iter_mut().zip(other) {
+        *number = addition.sum(*number, *other);
     }
 }
 
 #[inline(always)]
-fn add(numbers: &mut [u8], other: &[u8], addition: &Addition) {
-    let Addition { factors, zero_points, zero_point, limits: (low, high), .. } = *addition;
+fn to_second(numbers: &mut [u8], other: &[u8], addition: &Addition) {
     for (number, other) in numbers.iter_mut().zip(other) {
-        let first = (i32::from(*number) - zero_points[0]) as f32 * factors[0];
-        let second = (i32::from(*other) - zero_points[1]) as f32 * factors[1];
-        let rounded = round(clamp(first + second, low, high));
-        // SAFETY: between −255 and 255, and no NaN: both terms are finite and below 2³² · the largest ratio of scales; an
-        // infinite sum of them has been clamped.
-        let rounded: i32 = unsafe { rounded.to_int_unchecked() };
-        *number = (rounded + zero_point) as u8;
+        *number = addition.sum(*other, *number);
     }
 }

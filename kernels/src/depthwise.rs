@@ -143,9 +143,15 @@ fn run_strip(depthwise: &Depthwise, strip: &[u8], output: &mut [u8]) {
         for (index, output) in whole.iter_mut().enumerate() {
             run_lanes(depthwise, strip, *pixel as usize, index * LANES, output);
         }
-        let first = whole.len() * LANES;
-        for (lane, output) in rest.iter_mut().enumerate() {
-            run_lanes(depthwise, strip, *pixel as usize, first + lane, std::array::from_mut(output));
+        let mut first = whole.len() * LANES;
+        let (some, rest) = rest.as_chunks_mut::<8>();
+        for output in some {
+            run_lanes(depthwise, strip, *pixel as usize, first, output);
+            first += output.len();
+        }
+        for output in rest {
+            run_lanes(depthwise, strip, *pixel as usize, first, std::array::from_mut(output));
+            first += 1;
         }
     }
 }

@@ -33,7 +33,8 @@ impl Isa {
         let mut available = vec![Self::PORTABLE];
         #[cfg(target_arch = "x86_64")]
         {
-            if std::arch::is_x86_feature_detected!("avx2") {
+            // Every processor with AVX2 has fused multiply-adds but for one that was never common.
+            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
                 available.push(Self(Kind::Avx2));
             }
             // The 128-bit stores need VL, the byte masks BW. Requiring AVX2 as well keeps the list an order.
@@ -82,7 +83,7 @@ fn has(feature: &str) -> bool {
 macro_rules! compiled_for {
     ($isa:expr, $function:ident($($argument:ident: $type:ty),* $(,)?)) => {{
         #[cfg(target_arch = "x86_64")]
-        #[target_feature(enable = "avx2")]
+        #[target_feature(enable = "avx2,fma")]
         fn with_avx2($($argument: $type),*) {
             $function($($argument),*);
         }

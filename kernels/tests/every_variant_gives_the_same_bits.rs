@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use parallax_kernels::addition::{Addition, Grid};
+use parallax_kernels::addition::{Addition, Grid, Term};
 use parallax_kernels::convolution::{Convolution, ConvolutionConfig};
 use parallax_kernels::depthwise::{Depthwise, DepthwiseConfig};
 use parallax_kernels::pooling::MaxPool;
@@ -218,17 +218,25 @@ proptest! {
         let grid = |(scale, zero_point)| Grid { scale, zero_point };
         let (a, b) = (input(seed, length), input(seed ^ 1, length));
         let range = (range.0.min(range.1), range.0.max(range.1));
+        let (one, two) = (first.0 / sum.0, second.0 / sum.0);
+        let rest = f32::from(sum.1) - (one * f32::from(first.1) + two * f32::from(second.1));
         let expected: Vec<u8> = a.iter().zip(&b).map(|(a, b)| {
-            let one = (i32::from(*a) - i32::from(first.1)) as f32 * (first.0 / sum.0);
-            let two = (i32::from(*b) - i32::from(second.1)) as f32 * (second.0 / sum.0);
-            let rounded = (one + two).round_ties_even() as i64 + i64::from(sum.1);
-            rounded.clamp(i64::from(range.0), i64::from(range.1)) as u8
+            // In double precision the products are exact: rounding the sum once is the fused multiply-add.
+            let inner = (f64::from(*b) * f64::from(two) + f64::from(rest)) as f32;
+            let outer = (f64::from(*a) * f64::from(one) + f64::from(inner)) as f32;
+            let exact = (i32::from(*a) - i32::from(first.1)) as f64 * f64::from(first.0)
+                + (i32::from(*b) - i32::from(second.1)) as f64 * f64::from(second.0);
+            let exact = (exact / f64::from(sum.0) + f64::from(sum.1)).clamp(f64::from(range.0), f64::from(range.1));
+            let rounded = (outer.round_ties_even() as i64).clamp(i64::from(range.0), i64::from(range.1));
+            assert!((exact - rounded as f64).abs() <= 0.501 + 1e-6 * f64::from(one + two), "{exact} became {rounded}");
+            rounded as u8
         }).collect();
         for isa in Isa::available() {
-            let addition = Addition::new([grid(first), grid(second)], grid(sum), range, isa).unwrap();
-            let mut numbers = a.clone();
-            addition.run(&mut numbers, &b);
-            prop_assert_eq!(&numbers, &expected, "{}", isa.name());
+            for (replaced, mut numbers, other) in [(Term::First, a.clone(), &b), (Term::Second, b.clone(), &a)] {
+                let addition = Addition::new([grid(first), grid(second)], grid(sum), range, replaced, isa).unwrap();
+                addition.run(&mut numbers, other);
+                prop_assert_eq!(&numbers, &expected, "{} {:?}", isa.name(), replaced);
+            }
         }
     }
 

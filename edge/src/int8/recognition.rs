@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parallax_kernels::Isa;
-use parallax_kernels::addition::{Addition, Grid};
+use parallax_kernels::addition::{Addition, Grid, Term};
 use parallax_kernels::assembly::{Assembly, Part};
 use parallax_kernels::pooling::MaxPool;
 use parallax_kernels::shape::{PictureShape, Window};
@@ -246,7 +246,7 @@ impl<'a> Recognition<'a> {
     }
 
     fn plan_addition(&mut self, at: usize, node: &NodeProto, grid: Grid, range: (u8, u8)) -> Result<Planned, Refusal> {
-        let mut terms = [self.read(node, 0)?.clone(), self.read(node, 1)?.clone()];
+        let terms = [self.read(node, 0)?.clone(), self.read(node, 1)?.clone()];
         if terms[0].shape != terms[1].shape {
             return Err("its terms have different shapes".to_owned());
         }
@@ -258,17 +258,21 @@ impl<'a> Recognition<'a> {
             _ => false,
         };
         let mut before = self.fusable(&terms[0], at, unfinished);
+        let (mut replaced, mut other) = (Term::First, &terms[1]);
         if before.is_none() {
             before = self.fusable(&terms[1], at, unfinished);
-            terms.rotate_left(usize::from(before.is_some()));
+            if before.is_some() {
+                (replaced, other) = (Term::Second, &terms[0]);
+            }
         }
-        let addition = Addition::new([terms[0].grid, terms[1].grid], grid, range, self.isa).map_err(because)?;
+        let grids = [terms[0].grid, terms[1].grid];
+        let addition = Addition::new(grids, grid, range, replaced, self.isa).map_err(because)?;
         let Some(mut planned) = before.and_then(|place| self.planned.remove(&place)) else {
             let kernel = Kernel::Addition(addition, None, terms[0].shape);
             return Ok(Planned::new("Add", terms.map(|term| term.tensor).to_vec(), kernel));
         };
         planned.label += "+Add";
-        planned.inputs.push(terms[1].tensor.clone());
+        planned.inputs.push(other.tensor.clone());
         if let Kernel::Convolution(_, finish) | Kernel::Depthwise(_, finish) = &mut planned.kernel {
             finish.addition = Some(addition);
         }
