@@ -10,7 +10,7 @@
 
 use std::ops::Range;
 
-use crate::convolution::strip::Reading;
+use crate::convolution::strip::{Order, Reading, Values};
 use crate::convolution::{Strips, expect_length, fold_zero_point};
 use crate::isa::compiled_for;
 use crate::requantization::{Requantization, requantize};
@@ -72,7 +72,8 @@ impl Depthwise {
         expect_length("weights", channels * rows * columns, weights.len())?;
         expect_length("biases", channels, bias.len())?;
         let bias = fold_zero_point(weights, bias, *input_zero_point)?;
-        let reading = Reading { step_len: 1, vectors: 1, element_bytes: 1 };
+        let (values, order) = (Values::AsTheyAre, Order::Whole);
+        let reading = Reading { step_len: 1, vectors: 1, element_bytes: 1, values, order };
         let strips = Strips::new(*input, output, window, *padding, reading, threads)?;
         let row_len = (window.before[1] + input.width + window.after[1]) * channels;
         let taps = (0..rows * columns).map(|tap| {

@@ -5,6 +5,8 @@
 //! | `portable` | everywhere | 1 product × 16 channels, left to the compiler |
 //! | `avx2` | x86-64 | `vpmaddwd`: 2 products × 8 channels, operands widened to 16 bits |
 //! | `avx512-vnni` | x86-64 | `vpdpbusd`: 4 products × 16 channels |
+//! | `neon` | aarch64 | `smull`, `smlal`, `sadalp`: 4 products × 4 channels |
+//! | `neon-dotprod` | aarch64 from ARMv8.2 on, mostly | `sdot`: 4 products × 4 channels |
 //!
 //! `vpmaddubsw`, the obvious instruction for AVX2, adds two products u8·s8 in 16 bits and saturates: 2 · 255 · 127 does
 //! not fit. Widening first costs half of the speed and is exact for every weight.
@@ -21,6 +23,10 @@ pub(crate) enum Kind {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
+    #[cfg(target_arch = "aarch64")]
+    NeonDotprod,
 }
 
 impl Isa {
@@ -29,7 +35,10 @@ impl Isa {
 
     /// The variants that this processor runs, slowest first.
     pub fn available() -> Vec<Self> {
-        #[cfg_attr(not(target_arch = "x86_64"), expect(unused_mut, reason = "other processors have one variant"))]
+        #[cfg_attr(
+            not(any(target_arch = "x86_64", target_arch = "aarch64")),
+            expect(unused_mut, reason = "other processors have one variant")
+        )]
         let mut available = vec![Self::PORTABLE];
         #[cfg(target_arch = "x86_64")]
         {
@@ -40,6 +49,14 @@ impl Isa {
             // The 128-bit stores need VL, the byte masks BW. Requiring AVX2 as well keeps the list an order.
             if ["avx512f", "avx512bw", "avx512vl", "avx512vnni"].into_iter().all(has) && available.len() == 2 {
                 available.push(Self(Kind::Avx512Vnni));
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            // Rust's aarch64 has NEON always.
+            available.push(Self(Kind::Neon));
+            if std::arch::is_aarch64_feature_detected!("dotprod") {
+                available.push(Self(Kind::NeonDotprod));
             }
         }
         available
@@ -63,6 +80,10 @@ impl Isa {
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx512Vnni => "avx512-vnni",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "neon",
+            #[cfg(target_arch = "aarch64")]
+            Kind::NeonDotprod => "neon-dotprod",
         }
     }
 }
@@ -100,6 +121,9 @@ macro_rules! compiled_for {
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             $crate::isa::Kind::Avx512Vnni => unsafe { with_avx512($($argument),*) },
+            // Plain Rust is compiled for NEON already.
+            #[cfg(target_arch = "aarch64")]
+            $crate::isa::Kind::Neon | $crate::isa::Kind::NeonDotprod => $function($($argument),*),
         }
     }};
 }

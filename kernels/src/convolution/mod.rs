@@ -12,13 +12,15 @@
 //! |---|---|
 //! | [`packing`] | weights in the order in which a variant reads them |
 //! | [`strip`] | a few padded rows of the input, in scratch memory that stays in the cache |
-//! | [`portable`], `avx2`, `vnni` | a strip times the packed weights |
+//! | [`portable`], `avx2`, `vnni`, `neon` | a strip times the packed weights |
 //!
 //! A strip of output rows is one task: strips are computed in any order, by any thread, and share nothing but input and
 //! weights.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod packing;
 mod portable;
 pub(crate) mod strip;
@@ -33,8 +35,8 @@ use crate::shape::{Padding, PictureShape, Window};
 use crate::team::Team;
 use crate::{Isa, KernelError, Result};
 use packing::Packed;
-use strip::Reading;
 pub(crate) use strip::Strips;
+use strip::{Order, Reading, Values};
 
 /// What a convolution is, apart from its numbers.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,8 +104,16 @@ impl Convolution {
         let taps = window.kernel[0] * window.kernel[1];
         expect_length("weights", outputs * input.channels * taps, weights.len())?;
         expect_length("biases", *outputs, bias.len())?;
-        let bias = fold_zero_point(weights, bias, *input_zero_point)?;
+        let isa = if overflows_pairs(isa, weights) { Isa::PORTABLE } else { isa };
         let reading = reading(isa);
+        let mut bias = fold_zero_point(weights, bias, *input_zero_point)?;
+        if reading.values == Values::LessHalf {
+            for (bias, weights) in bias.iter_mut().zip(weights.chunks_exact(weights.len() / outputs)) {
+                let sum: i32 = weights.iter().map(|weight| i32::from(*weight)).sum();
+                // What leaves 32 bits here comes back in the sum: arithmetic modulo 2³² is exact for a sum that fits.
+                *bias = bias.wrapping_add(sum.wrapping_mul(128));
+            }
+        }
         let strips = Strips::new(*input, output, window, *padding, reading, threads)?;
         let packed = Packed::new(&config, weights, &bias, strips.taps_per_run(), reading);
         Ok(Self { isa, config, output, packed, strips })
@@ -172,6 +182,11 @@ impl Convolution {
                 let strip = self.strips.bytes(input, first, rows, zero_point, scratch);
                 vnni::run(self.isa, self.job(strip, rows, output));
             }
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon | Kind::NeonDotprod => {
+                let strip = self.strips.bytes(input, first, rows, zero_point, scratch);
+                neon::run(self.isa, self.job(strip, rows, output));
+            }
         }
     }
 
@@ -206,12 +221,29 @@ impl<Element> Job<'_, Element> {
 
 /// How each variant reads.
 fn reading(isa: Isa) -> Reading {
+    let plain = Reading { step_len: 1, vectors: 1, element_bytes: 1, values: Values::AsTheyAre, order: Order::Whole };
     match isa.0 {
-        Kind::Portable => Reading { step_len: 1, vectors: 1, element_bytes: 1 },
+        Kind::Portable => plain,
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx2 => Reading { step_len: 2, vectors: 1, element_bytes: 2 },
+        Kind::Avx2 => Reading { step_len: 2, element_bytes: 2, ..plain },
         #[cfg(target_arch = "x86_64")]
-        Kind::Avx512Vnni => Reading { step_len: 4, vectors: 4, element_bytes: 1 },
+        Kind::Avx512Vnni => Reading { step_len: 4, vectors: 4, ..plain },
+        #[cfg(target_arch = "aarch64")]
+        Kind::Neon => Reading { step_len: 4, values: Values::LessHalf, order: Order::Pairs, ..plain },
+        #[cfg(target_arch = "aarch64")]
+        Kind::NeonDotprod => Reading { step_len: 4, values: Values::LessHalf, ..plain },
+    }
+}
+
+/// Whether NEON without `sdot` would leave 16 bits: it adds two products s8·s8 there, and (−128)² · 2 does not fit. Such
+/// weights are rare: symmetric quantisation, ours as well, ends at −127.
+fn overflows_pairs(isa: Isa, weights: &[i8]) -> bool {
+    #[cfg(target_arch = "aarch64")]
+    return isa.0 == Kind::Neon && weights.contains(&i8::MIN);
+    #[cfg(not(target_arch = "aarch64"))]
+    {
+        let _unused = (isa, weights);
+        false
     }
 }
 

@@ -10,7 +10,7 @@
 //! filled up with zero weights to whole steps, channels to whole vectors.
 
 use super::ConvolutionConfig;
-use super::strip::Reading;
+use super::strip::{Order, Reading};
 
 /// Output channels of one vector.
 pub(super) const LANES: usize = 16;
@@ -52,7 +52,7 @@ impl Packed {
         taps_per_run: usize,
         reading: Reading,
     ) -> Self {
-        let Reading { step_len, vectors: most_vectors, .. } = reading;
+        let Reading { step_len, vectors: most_vectors, order, .. } = reading;
         let (channels, outputs) = (config.input.channels, config.outputs);
         let [rows, columns] = config.window.kernel;
         let taps = rows * columns * channels;
@@ -74,12 +74,11 @@ impl Packed {
             };
             for run in 0..runs {
                 for step in 0..steps {
-                    for lane in 0..group.vectors * LANES {
-                        for tap in step * step_len..(step + 1) * step_len {
-                            let output = group.first + lane;
-                            let exists = output < outputs && tap < taps_per_run;
-                            packed.push(if exists { weight(output, run * taps_per_run + tap) } else { 0 });
-                        }
+                    for place in 0..group.vectors * LANES * step_len {
+                        let (lane, tap) = place_in_step(order, step_len, place);
+                        let (output, tap) = (group.first + lane, step * step_len + tap);
+                        let exists = output < outputs && tap < taps_per_run;
+                        packed.push(if exists { weight(output, run * taps_per_run + tap) } else { 0 });
                     }
                 }
             }
@@ -146,6 +145,15 @@ impl Packed {
     /// Output channels, in whole vectors.
     pub(super) fn channels(&self) -> usize {
         self.bias.len()
+    }
+}
+
+/// Which channel and tap of a step lies at `place`.
+fn place_in_step(order: Order, step_len: usize, place: usize) -> (usize, usize) {
+    match order {
+        Order::Whole => (place / step_len, place % step_len),
+        // 16 bytes: channels 0 0 1 1 2 2 3 3 with taps 0 1, then again with taps 2 3.
+        Order::Pairs => (place / 16 * 4 + place % 8 / 2, place % 16 / 8 * 2 + place % 2),
     }
 }
 

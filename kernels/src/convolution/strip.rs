@@ -23,6 +23,28 @@ pub(crate) struct Reading {
     pub(crate) vectors: usize,
     /// Bytes of a number in its strip.
     pub(crate) element_bytes: usize,
+    /// What a number of its strip is.
+    pub(crate) values: Values,
+    /// The order of weights within a step.
+    pub(crate) order: Order,
+}
+
+/// What a number of a strip is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    /// The number of the input.
+    AsTheyAre,
+    /// The number of the input less 128, as s8: for instructions that multiply s8 by s8.
+    LessHalf,
+}
+
+/// The order of weights within a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// All taps of a channel, then the next channel's.
+    Whole,
+    /// For every four channels the first two taps of each, then the last two of each.
+    Pairs,
 }
 
 /// Where the strips of a convolution lie, and where its windows lie in a strip.
@@ -37,6 +59,7 @@ pub(crate) struct Strips {
     runs: Vec<u32>,
     pixels: Vec<u32>,
     element_bytes: usize,
+    values: Values,
     source: Source,
 }
 
@@ -55,7 +78,7 @@ impl Strips {
         output: PictureShape,
         window: &Window,
         padding: Padding,
-        Reading { step_len, element_bytes, .. }: Reading,
+        Reading { step_len, element_bytes, values, .. }: Reading,
         threads: usize,
     ) -> Result<Self> {
         let channels = input.channels;
@@ -71,7 +94,8 @@ impl Strips {
         };
         let whole_steps = taps_per_run.is_multiple_of(step_len);
         let unpadded = window.before == [0; 2] && window.after == [0; 2];
-        let source = if unpadded && whole_steps && element_bytes == 1 { Source::Input } else { Source::Copy };
+        let as_it_is = element_bytes == 1 && values == Values::AsTheyAre;
+        let source = if unpadded && whole_steps && as_it_is { Source::Input } else { Source::Copy };
         let mut strips = Self {
             input,
             window: *window,
@@ -82,6 +106,7 @@ impl Strips {
             runs: Vec::new(),
             pixels: Vec::new(),
             element_bytes,
+            values,
             source,
         };
         let bytes =
@@ -145,7 +170,17 @@ impl Strips {
         if self.source == Source::Input {
             return &input[first * self.window.stride[0] * self.row_len..];
         }
-        self.copy(input, first, rows, zero_point, scratch, |from, to| to.copy_from_slice(from));
+        match self.values {
+            Values::AsTheyAre => {
+                self.copy(input, first, rows, zero_point, scratch, |from, to| to.copy_from_slice(from));
+            }
+            // As s8, less 128 is the highest bit turned over.
+            Values::LessHalf => self.copy(input, first, rows, zero_point ^ 0x80, scratch, |from, to| {
+                for (to, from) in to.iter_mut().zip(from) {
+                    *to = *from ^ 0x80;
+                }
+            }),
+        }
         scratch
     }
 
