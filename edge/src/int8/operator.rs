@@ -114,7 +114,13 @@ impl Int8Operator {
             Kernel::Assembly(_) => return "assembly".to_owned(),
             Kernel::MaxPool(_) => "maximum",
         };
-        format!("{name}, {}", self.0.isa.name())
+        // A convolution may have had to leave the variant that was asked for.
+        let isa = match &self.0.kernel {
+            Kernel::Convolution(convolution, _) => convolution.isa(),
+            Kernel::Depthwise(depthwise, _) => depthwise.isa(),
+            _ => self.0.isa,
+        };
+        format!("{name}, {}", isa.name())
     }
 
     /// Multiply-accumulates of a call.
