@@ -9,6 +9,7 @@ use parallax_core::bundle::{Bundle, BundledModel};
 use parallax_core::labels::Classes;
 use parallax_core::model_input::ModelInput;
 use parallax_kernels::Isa;
+use parallax_kernels::shape::PictureShape;
 use parallax_kernels::team::Team;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
@@ -50,6 +51,16 @@ pub struct Engine {
     classes: Classes,
     place: Place,
     left: Arc<[Left]>,
+    logits: Logits,
+}
+
+/// What a model gives.
+#[derive(Debug, Clone)]
+pub(crate) enum Logits {
+    /// f32 `[1, classes, height, width]`.
+    Float,
+    /// u8 `[1, height, width, classes]`, and the threads that share the work on them.
+    Integers(PictureShape, Arc<Team>),
 }
 
 /// Where a model is, for messages.
@@ -76,12 +87,12 @@ impl Engine {
     pub fn load_with(bundle: &Bundle, role: Option<&str>, config: EngineConfig) -> Result<Self> {
         let model = find_model(bundle, role)?;
         let place = Place { file: model.file.clone(), bundle: bundle.path().to_path_buf() };
-        let TypedFile { model: typed, left } = typed_model(bundle, model, config)?;
+        let TypedFile { model: typed, left, logits } = typed_model(bundle, model, config)?;
         let manifest = bundle.manifest();
-        place.check_shapes(&typed, &manifest.input, manifest.classes.len())?;
+        place.check_shapes(&typed, &logits, &manifest.input, manifest.classes.len())?;
         let load = |error: TractError| place.engine_error("load", &error);
         let plan = typed.into_optimized().map_err(load)?.into_runnable().map_err(load)?;
-        Ok(Self { plan, input: manifest.input, classes: manifest.classes.clone(), place, left: left.into() })
+        Ok(Self { plan, input: manifest.input, classes: manifest.classes.clone(), place, left: left.into(), logits })
     }
 
     /// The contract between a picture and the model's numbers.
@@ -96,6 +107,11 @@ impl Engine {
 
     pub(crate) fn plan(&self) -> &Arc<TypedRunnableModel> {
         &self.plan
+    }
+
+    /// What the model gives.
+    pub(crate) fn logits(&self) -> &Logits {
+        &self.logits
     }
 
     /// What the file quantises and tract computes in float all the same.
@@ -142,6 +158,7 @@ pub(crate) fn read_proto(bundle: &Bundle, model: &BundledModel) -> Result<ModelP
 pub(crate) struct TypedFile {
     pub(crate) model: TypedModel,
     pub(crate) left: Vec<Left>,
+    pub(crate) logits: Logits,
 }
 
 /// Loads a model file.
@@ -168,15 +185,19 @@ pub(crate) fn typed_model(bundle: &Bundle, model: &BundledModel, config: EngineC
     let load = |error: TractError| place.engine_error("load", &error);
     if config.int8 == Int8Files::InFloat {
         let model = onnx.model_for_proto_model(&proto).and_then(InferenceModelExt::into_typed).map_err(load)?;
-        return Ok(TypedFile { model, left: Vec::new() });
+        return Ok(TypedFile { model, left: Vec::new(), logits: Logits::Float });
     }
     let team = Team::new(config.threads).map_err(|source| EdgeError::NoThreads { threads: config.threads, source })?;
-    let Fused { model, left } = int8::load(&proto, config.isa, &Arc::new(team)).map_err(load)?;
-    Ok(TypedFile { model: model.into_typed().map_err(load)?, left })
+    let team = Arc::new(team);
+    let mut fused = int8::load(&proto, config.isa, &team).map_err(load)?;
+    let integers = fused.give_integers().map_err(load)?;
+    let logits = integers.map_or(Logits::Float, |shape| Logits::Integers(shape, team));
+    let Fused { model, left, .. } = fused;
+    Ok(TypedFile { model: model.into_typed().map_err(load)?, left, logits })
 }
 
 impl Place {
-    fn check_shapes(&self, model: &TypedModel, input: &ModelInput, classes: usize) -> Result<()> {
+    fn check_shapes(&self, model: &TypedModel, logits: &Logits, input: &ModelInput, classes: usize) -> Result<()> {
         let load = |error: TractError| self.engine_error("load", &error);
         let (width, height) = (input.width as usize, input.height as usize);
         let expected = vec![1, 3, height, width];
@@ -186,7 +207,10 @@ impl Place {
             return Err(EdgeError::WrongInput { expected, found, file, bundle });
         }
         let expected = vec![1, classes, height, width];
-        let found = shape(model.output_fact(0).map_err(load)?);
+        let found = match logits {
+            Logits::Float => shape(model.output_fact(0).map_err(load)?),
+            Logits::Integers(PictureShape { height, width, channels }, _) => vec![1, *channels, *height, *width],
+        };
         match found.as_slice() {
             _ if found == expected => Ok(()),
             [1, channels, h, w] if (*h, *w) == (height, width) => {

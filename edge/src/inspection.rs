@@ -166,7 +166,7 @@ pub(crate) fn inspect_model(bundle: &Bundle, model: &BundledModel, config: Engin
         file: model.file.clone(),
         bundle: bundle.path().to_path_buf(),
     };
-    let TypedFile { model: typed, left } = typed_model(bundle, model, config)?;
+    let TypedFile { model: typed, left, .. } = typed_model(bundle, model, config)?;
     let typed = typed.into_decluttered().map_err(failed)?;
     let macs = multiply_accumulates(&typed).map_err(failed)?;
     let mut convolutions = convolutions_in_file(&proto);

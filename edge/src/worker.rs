@@ -1,7 +1,7 @@
 //! One frame through the model: prepare, infer, postprocess.
 //!
-//! A worker makes its buffers once: resized picture, input tensor, mask. The plan behind it is built once per program and
-//! shared. tract itself still allocates its inner tensors for every frame.
+//! A worker makes its buffers once: resized picture, input tensor, mask, and the results of all int8 operators. The plan
+//! behind it is built once per program and shared. For operators that tract computes it allocates for every frame.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,8 +10,10 @@ use image::RgbImage;
 use parallax_core::labels::{Classes, LabelMap};
 use parallax_core::model_input::Preparer;
 use parallax_core::model_output::mask_from_logits;
+use parallax_kernels::argmax::argmax;
 use tract_onnx::prelude::*;
 
+use crate::engine::Logits;
 use crate::stages::{StagesMs, ms_since};
 use crate::{Engine, Result};
 
@@ -73,9 +75,17 @@ impl Worker {
         stages.infer = ms_since(start);
 
         let start = Instant::now();
-        let logits = outputs[0].try_as_plain_ram().and_then(|plain| plain.as_slice::<f32>());
-        let logits = logits.map_err(|error| self.engine.run_error(&error))?;
-        mask_from_logits(logits, self.engine.classes().len(), &mut self.mask);
+        let run_error = |error: TractError| self.engine.run_error(&error);
+        let plain = outputs[0].try_as_plain_ram().map_err(run_error)?;
+        match self.engine.logits() {
+            Logits::Float => {
+                let logits = plain.as_slice::<f32>().map_err(run_error)?;
+                mask_from_logits(logits, self.engine.classes().len(), &mut self.mask);
+            }
+            Logits::Integers(shape, team) => {
+                argmax(plain.as_slice::<u8>().map_err(run_error)?, *shape, &mut self.mask.indices, team);
+            }
+        }
         stages.postprocess = ms_since(start);
         Ok((&self.mask, stages))
     }

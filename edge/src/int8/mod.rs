@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use parallax_kernels::Isa;
 use parallax_kernels::boundary::Boundary;
+use parallax_kernels::shape::PictureShape;
 use parallax_kernels::team::Team;
 use tract_onnx::pb::{ModelProto, NodeProto};
 use tract_onnx::prelude::*;
@@ -44,6 +45,31 @@ pub(crate) struct Fused {
     pub(crate) model: InferenceModel,
     /// What the file quantises and tract computes all the same.
     pub(crate) left: Vec<Left>,
+    /// The pictures that fused operators turn back into float, by the name of the operator in the model.
+    dequantized: HashMap<String, PictureShape>,
+}
+
+impl Fused {
+    fn nothing(model: InferenceModel) -> Self {
+        Self { model, left: Vec::new(), dequantized: HashMap::new() }
+    }
+
+    /// Makes the model give its only output as u8 `[1, height, width, channels]`, if the last thing that it does is to turn
+    /// that back into float; the shape of the picture then. The largest integer stands for the largest number, so that a
+    /// mask does not need the float.
+    ///
+    /// # Errors
+    /// tract does not find its own output.
+    pub(crate) fn give_integers(&mut self) -> TractResult<Option<PictureShape>> {
+        let [output] = self.model.output_outlets()? else { return Ok(None) };
+        let node = self.model.node(output.node);
+        let (Some(shape), [integers]) = (self.dequantized.get(&node.name), node.inputs.as_slice()) else {
+            return Ok(None);
+        };
+        let (shape, integers) = (*shape, *integers);
+        self.model.select_output_outlets(&[integers])?;
+        Ok(Some(shape))
+    }
 }
 
 /// Loads a model, with its QDQ patterns fused.
@@ -53,9 +79,9 @@ pub(crate) struct Fused {
 pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResult<Fused> {
     let onnx = tract_onnx::onnx();
     let mut model = onnx.model_for_proto_model(proto)?;
-    let Some(graph) = &proto.graph else { return Ok(Fused { model, left: Vec::new() }) };
+    let Some(graph) = &proto.graph else { return Ok(Fused::nothing(model)) };
     if !graph.node.iter().any(|node| node.op_type == "QuantizeLinear") {
-        return Ok(Fused { model, left: Vec::new() });
+        return Ok(Fused::nothing(model));
     }
     model.analyse(false)?;
     let shapes = fixed_shapes(&model)?;
@@ -63,7 +89,7 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
     let (nodes, mut operators) = rewrite(&recognition);
     let left = recognition.left;
     if operators.is_empty() {
-        return Ok(Fused { model, left });
+        return Ok(Fused { left, ..Fused::nothing(model) });
     }
     let mut rewritten = proto.clone();
     if let Some(graph) = rewritten.graph.as_mut() {
@@ -72,12 +98,16 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
         graph.initializer.retain(|tensor| read.contains(tensor.name.as_str()));
     }
     let mut model = onnx.model_for_proto_model(&rewritten)?;
+    let mut dequantized = HashMap::new();
     for node in model.nodes_mut() {
         if let Some(operator) = operators.remove(&node.name) {
+            if let Some(picture) = operator.dequantized_picture() {
+                dequantized.insert(node.name.clone(), picture);
+            }
             node.op = operator.into_inference();
         }
     }
-    Ok(Fused { model, left })
+    Ok(Fused { model, left, dequantized })
 }
 
 fn fixed_shapes(model: &InferenceModel) -> TractResult<Shapes> {

@@ -137,6 +137,11 @@ impl Int8Operator {
         matches!(self.0.kernel, Kernel::Convolution(..) | Kernel::Depthwise(..))
     }
 
+    /// The picture that it turns back into float, if that is what it does.
+    pub(crate) fn dequantized_picture(&self) -> Option<PictureShape> {
+        matches!(self.0.kernel, Kernel::Dequantize(_)).then(|| self.picture())
+    }
+
     fn picture(&self) -> PictureShape {
         match &self.0.kernel {
             Kernel::Quantize(boundary) | Kernel::Dequantize(boundary) => boundary.shape(),

@@ -130,7 +130,7 @@ fn team(threads: usize) -> Arc<Team> {
 
 /// The labels of the fused operators of a model, in order, and what is left.
 fn fused(proto: &ModelProto) -> (Vec<String>, Vec<Left>) {
-    let Fused { model, left } = load(proto, Isa::best(), &team(1)).unwrap();
+    let Fused { model, left, .. } = load(proto, Isa::best(), &team(1)).unwrap();
     let model = model.into_typed().unwrap();
     let ours = model.nodes().iter().filter_map(|node| node.op_as::<Int8Operator>());
     (ours.map(|operator| operator.label().to_owned()).collect(), left)
@@ -228,6 +228,22 @@ fn a_whole_network_is_fused_and_agrees_with_float() {
     ];
     assert_eq!(labels, expected);
     assert_agree(&proto, &[1, 3, 24, 40], 0.03);
+}
+
+#[test]
+fn the_last_dequantization_can_be_left_out() {
+    let mut fused = load(&network(), Isa::best(), &team(1)).unwrap();
+    let shape = fused.give_integers().unwrap().unwrap();
+    assert_eq!(shape, PictureShape { height: 12, width: 20, channels: 5 });
+    let image = picture(&[1, 3, 24, 40]);
+    let plan = fused.model.into_optimized().unwrap().into_runnable().unwrap();
+    let integers = plan.run(tvec!(image.clone().into_tvalue())).unwrap();
+    assert_eq!(integers[0].shape(), [1, 12, 20, 5]);
+    let integers = integers[0].try_as_plain_ram().unwrap().as_slice::<u8>().unwrap().to_vec();
+    let float = run(load(&network(), Isa::best(), &team(1)).unwrap().model, &image);
+    for (at, integer) in integers.into_iter().enumerate() {
+        assert_eq!(f32::from(i16::from(integer) - 128) * 0.03, float[at % 5 * 240 + at / 5]);
+    }
 }
 
 #[test]

@@ -160,3 +160,22 @@ fn place_in_step(order: Order, step_len: usize, place: usize) -> (usize, usize) 
 fn lanes<Number>(numbers: &[Number], begin: usize) -> &[Number; LANES] {
     numbers[begin..].first_chunk().unwrap_or_else(|| unreachable!("packed in whole vectors"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tap_of_every_channel_has_a_place_of_its_own_in_a_step() {
+        for (order, step_len) in [(Order::Whole, 1), (Order::Whole, 2), (Order::Whole, 4), (Order::Pairs, 4)] {
+            let mut places: Vec<_> = (0..LANES * step_len).map(|place| place_in_step(order, step_len, place)).collect();
+            places.sort_unstable();
+            let expected: Vec<_> = (0..LANES).flat_map(|lane| (0..step_len).map(move |tap| (lane, tap))).collect();
+            assert_eq!(places, expected, "{order:?}, {step_len}");
+        }
+        assert_eq!(
+            [0, 1, 2, 8, 9, 16].map(|place| place_in_step(Order::Pairs, 4, place)),
+            [(0, 0), (0, 1), (1, 0), (0, 2), (0, 3), (4, 0),]
+        );
+    }
+}

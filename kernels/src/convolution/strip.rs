@@ -44,6 +44,7 @@ pub(crate) enum Order {
     /// All taps of a channel, then the next channel's.
     Whole,
     /// For every four channels the first two taps of each, then the last two of each.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code, reason = "NEON's order"))]
     Pairs,
 }
 
