@@ -60,6 +60,15 @@ impl Worker {
         Ok(TValue::from_const(self.input.clone()))
     }
 
+    /// What the model gives for `picture`, as it gives it.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub(crate) fn infer(&mut self, picture: &RgbImage) -> Result<TVec<TValue>> {
+        let input = self.prepared(picture)?;
+        self.state.run(tvec!(input)).map_err(|error| self.engine.run_error(&error))
+    }
+
     /// The mask of `picture` at the network's size, with the times of the stages; it stays valid until the next call.
     ///
     /// # Errors
