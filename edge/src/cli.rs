@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use parallax_kernels::Isa;
 
 /// Segmentation on the board: a bundle and a recording in, masks out.
 #[derive(Debug, Parser)]
@@ -63,13 +64,31 @@ pub(crate) struct RunArgs {
 
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  parallax-edge inspect slim.bundle")]
+#[command(after_help = "Examples:
+  parallax-edge inspect slim.bundle
+  parallax-edge inspect slim.bundle --kernels        exit 3 if a convolution that the file quantises runs in float
+  parallax-edge inspect slim.bundle --kernels --json | jq '.operators[] | select(.kernel == \"tract\")'")]
 pub(crate) struct InspectArgs {
     /// The bundle: a folder or a .tar.
     pub(crate) bundle: PathBuf,
+    /// List what runs each operator of a model, in which type and how fast, instead.
+    #[arg(long)]
+    pub(crate) kernels: bool,
+    /// With --kernels: which of the bundle's models (the first one by default).
+    #[arg(long, requires = "kernels")]
+    pub(crate) model: Option<String>,
+    /// With --kernels: the instructions to compute integers with (the best that this processor has by default).
+    #[arg(long, requires = "kernels", value_name = "ISA", value_parser = isa)]
+    pub(crate) isa: Option<Isa>,
     /// One JSON object on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The instructions with a name.
+fn isa(name: &str) -> Result<Isa, String> {
+    let known = || Isa::available().into_iter().map(Isa::name).collect::<Vec<_>>().join(", ");
+    Isa::named(name).ok_or_else(|| format!("this processor has {}", known()))
 }
 
 /// Arguments of `evaluate`.
@@ -105,7 +124,10 @@ pub(crate) struct EvaluateArgs {
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  parallax-edge bench --bundle slim.bundle --runs 200")]
+#[command(after_help = "Examples:
+  parallax-edge bench --bundle slim.bundle --runs 200
+  parallax-edge bench --bundle slim.bundle --compare float --compare tract
+  parallax-edge bench --bundle slim.bundle --split 4 --isa avx2 --json")]
 pub(crate) struct BenchArgs {
     /// The bundle: a folder or a .tar.
     #[arg(long)]
@@ -116,7 +138,28 @@ pub(crate) struct BenchArgs {
     /// Frames to work on at once.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: u16,
+    /// Threads that share each int8 operator of a frame.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) split: u16,
+    /// Which of the bundle's models to run (the first one by default).
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// The instructions to compute integers with (the best that this processor has by default).
+    #[arg(long, value_name = "ISA", value_parser = isa)]
+    pub(crate) isa: Option<Isa>,
+    /// Run this in turn with the model: the bundle's float model, or the same file in tract alone.
+    #[arg(long, value_enum, conflicts_with = "threads")]
+    pub(crate) compare: Vec<CompareArg>,
     /// One JSON object on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// What `bench` compares with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum CompareArg {
+    /// The bundle's float model, in tract.
+    Float,
+    /// The same model file, in tract alone, which computes int8 files in float.
+    Tract,
 }

@@ -83,6 +83,12 @@ pub enum EdgeError {
         /// The bundle.
         bundle: PathBuf,
     },
+    /// There is no float model to compare with.
+    #[error("the bundle has no float model: {}", bundle.display())]
+    NoFloatModel {
+        /// The bundle.
+        bundle: PathBuf,
+    },
     /// The inference engine failed.
     #[error("the engine cannot {doing} {file}: {reason}: {}", bundle.display())]
     Engine {
@@ -94,6 +100,14 @@ pub enum EdgeError {
         file: String,
         /// The bundle.
         bundle: PathBuf,
+    },
+    /// The system does not start the threads that share a frame.
+    #[error("cannot start {threads} threads: {source}")]
+    NoThreads {
+        /// Threads asked for.
+        threads: usize,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// The labelled set has other classes than the bundle.
     #[error("the labelled set has other classes than the bundle: {what}: {}", path.display())]
@@ -139,12 +153,14 @@ impl EdgeError {
             Self::MissingOperator { .. } => {
                 "export the model with `parallax-train export` of the same version as this program"
             }
+            Self::NoFloatModel { .. } => "pack it with `parallax-train pack --float FILE`, or use --compare tract",
             Self::NoSuchModel { .. } => "`parallax-edge inspect BUNDLE` lists the models",
             Self::Engine { .. } => "export and pack the model again; `parallax-edge inspect BUNDLE` says what it holds",
             Self::OtherClasses { .. } => "give the classes that the bundle was trained with through --classes FILE",
             Self::NothingToScore { .. } => {
                 "give other pictures, or --include-training to score those trained on as well"
             }
+            Self::NoThreads { .. } => "ask for fewer threads",
             Self::Occupied { .. } => "choose another --out, or remove what is there",
             Self::AllFramesLost { .. } => "check that --from names a recording or a folder of pictures",
         })

@@ -5,11 +5,13 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`engine`] | a bundle's model, loaded and checked against its contract |
+//! | `int8` | QDQ patterns of an int8 file, as operators of our own that compute in integers |
 //! | [`worker`] | one frame through the model: prepare, infer, postprocess; buffers made once |
 //! | [`stages`] | how long each stage took, and the percentiles of many frames |
 //! | [`drive`] | a whole recording through the model, masks and overlays onto disk |
 //! | [`evaluation`] | the score of a bundle on a labelled set |
 //! | [`inspection`] | what a bundle holds and what runs it |
+//! | [`operators`] | what runs each operator of a model, and how long it takes |
 //! | [`bench`] | how fast a bundle runs on this machine |
 //!
 //! *Invariant:* this crate knows no training and no burn; what must equal training (resizing, normalising, class order,
@@ -21,9 +23,11 @@ pub mod engine;
 mod error;
 pub mod evaluation;
 pub mod inspection;
+mod int8;
+pub mod operators;
 pub mod stages;
 pub mod worker;
 
-pub use engine::Engine;
+pub use engine::{Engine, EngineConfig, Int8Files};
 pub use error::{EdgeError, Result};
 pub use worker::Worker;

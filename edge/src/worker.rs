@@ -1,7 +1,7 @@
 //! One frame through the model: prepare, infer, postprocess.
 //!
-//! A worker makes its buffers once: resized picture, input tensor, mask. The plan behind it is built once per program and
-//! shared. tract itself still allocates its inner tensors for every frame.
+//! A worker makes its buffers once: resized picture, input tensor, mask, and the results of all int8 operators. The plan
+//! behind it is built once per program and shared. For operators that tract computes it allocates for every frame.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,8 +10,10 @@ use image::RgbImage;
 use parallax_core::labels::{Classes, LabelMap};
 use parallax_core::model_input::Preparer;
 use parallax_core::model_output::mask_from_logits;
+use parallax_kernels::argmax::argmax;
 use tract_onnx::prelude::*;
 
+use crate::engine::Logits;
 use crate::stages::{StagesMs, ms_since};
 use crate::{Engine, Result};
 
@@ -49,6 +51,24 @@ impl Worker {
         self.engine.classes()
     }
 
+    /// The network's input for `picture`.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub(crate) fn prepared(&mut self, picture: &RgbImage) -> Result<TValue> {
+        self.prepare(picture).map_err(|error| self.engine.run_error(&error))?;
+        Ok(TValue::from_const(self.input.clone()))
+    }
+
+    /// What the model gives for `picture`, as it gives it.
+    ///
+    /// # Errors
+    /// The engine fails.
+    pub(crate) fn infer(&mut self, picture: &RgbImage) -> Result<TVec<TValue>> {
+        let input = self.prepared(picture)?;
+        self.state.run(tvec!(input)).map_err(|error| self.engine.run_error(&error))
+    }
+
     /// The mask of `picture` at the network's size, with the times of the stages; it stays valid until the next call.
     ///
     /// # Errors
@@ -56,18 +76,25 @@ impl Worker {
     pub fn segment(&mut self, picture: &RgbImage) -> Result<(&LabelMap, StagesMs)> {
         let mut stages = StagesMs::default();
         let start = Instant::now();
-        self.prepare(picture).map_err(|error| self.engine.run_error(&error))?;
+        let input = self.prepared(picture)?;
         stages.prepare = ms_since(start);
 
         let start = Instant::now();
-        let input = TValue::from_const(self.input.clone());
         let outputs = self.state.run(tvec!(input)).map_err(|error| self.engine.run_error(&error))?;
         stages.infer = ms_since(start);
 
         let start = Instant::now();
-        let logits = outputs[0].try_as_plain_ram().and_then(|plain| plain.as_slice::<f32>());
-        let logits = logits.map_err(|error| self.engine.run_error(&error))?;
-        mask_from_logits(logits, self.engine.classes().len(), &mut self.mask);
+        let run_error = |error: TractError| self.engine.run_error(&error);
+        let plain = outputs[0].try_as_plain_ram().map_err(run_error)?;
+        match self.engine.logits() {
+            Logits::Float => {
+                let logits = plain.as_slice::<f32>().map_err(run_error)?;
+                mask_from_logits(logits, self.engine.classes().len(), &mut self.mask);
+            }
+            Logits::Integers(shape, team) => {
+                argmax(plain.as_slice::<u8>().map_err(run_error)?, *shape, &mut self.mask.indices, team);
+            }
+        }
         stages.postprocess = ms_since(start);
         Ok((&self.mask, stages))
     }

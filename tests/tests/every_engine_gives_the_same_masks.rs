@@ -1,16 +1,20 @@
 //! The same frames through burn, through the exported ONNX in tract, and in onnxruntime: one answer; and through the int8
-//! file in tract and in onnxruntime: nearly one.
+//! file in tract, in our integers and in onnxruntime: nearly one.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use parallax_core::bundle::Bundle;
 use parallax_core::labels::LabelledSet;
 use parallax_core::score::ConfusionMatrix;
+use parallax_edge::operators::{layers, operators};
+use parallax_edge::{Engine, EngineConfig, Worker};
 use parallax_tests::onnx::OnnxModel;
 use parallax_tests::programs::{argument, run_for_json, run_to_end};
 use parallax_tests::python::{run_script, with_onnxruntime};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const SIZE: &str = "128x64";
 /// Enough that masks follow the picture: untrained logits are near ties, whose winners say nothing.
@@ -67,18 +71,34 @@ impl Trained {
     }
 
     fn compare_with_onnxruntime(&self, python: &Path, model: &str) -> Value {
+        self.compare_with(python, model, self.outputs(model))
+    }
+
+    /// Compares outputs with what onnxruntime makes of the inputs.
+    fn compare_with(&self, python: &Path, model: &str, outputs_for_inputs: Vec<Vec<f32>>) -> Value {
         let bytes = |runs: Vec<Vec<f32>>| runs.into_iter().flatten().flat_map(f32::to_le_bytes).collect::<Vec<u8>>();
-        let (inputs, outputs) = (self.file(&format!("{model}.inputs")), self.file(&format!("{model}.outputs")));
+        let (inputs, outputs) = (self.fresh_file(model), self.fresh_file(model));
         std::fs::write(&inputs, bytes(self.inputs())).unwrap();
-        std::fs::write(&outputs, bytes(self.outputs(model))).unwrap();
+        std::fs::write(&outputs, bytes(outputs_for_inputs)).unwrap();
         run_script(python, "compare_with_onnxruntime.py", &[&self.file(model), &inputs, &outputs]).unwrap()
+    }
+
+    /// A file name that no other test of this file uses: they run at the same time.
+    fn fresh_file(&self, name: &str) -> String {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        self.file(&format!("{}_{name}", COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// A bundle with one model.
+    fn packed(&self, model: &str) -> String {
+        let (bundle, run) = (self.fresh_file(&format!("{model}.bundle")), self.file("run"));
+        run_to_end("parallax-train", &["pack", &self.file(model), "--run", &run, "--out", &bundle]).unwrap();
+        bundle
     }
 
     /// Packs a model and scores it on the board, on the pictures that training did not see.
     fn board_score(&self, model: &str) -> f64 {
-        let (bundle, run, labels) =
-            (self.file(&format!("{model}.bundle")), self.file("run"), self.file("world/labelled"));
-        run_to_end("parallax-train", &["pack", &self.file(model), "--run", &run, "--out", &bundle]).unwrap();
+        let (bundle, labels) = (self.packed(model), self.file("world/labelled"));
         let score =
             run_for_json("parallax-edge", &["evaluate", "--bundle", &bundle, "--labels", &labels, "--json"]).unwrap();
         score["miou"].as_f64().unwrap()
@@ -103,6 +123,60 @@ fn the_int8_model_agrees_between_tract_and_onnxruntime() {
     let compared = trained().compare_with_onnxruntime(&python, "int8.onnx");
     assert_eq!(compared["checker"], true);
     assert!(compared["argmax_agreement"].as_f64().unwrap() >= 0.98, "{compared}");
+}
+
+/// Our integer arithmetic against onnxruntime's, on the same file and picture: issue 4 asks for 99.9 % of the numbers of
+/// every layer within one step, and for 99.5 % of the masks.
+#[test]
+fn our_integers_are_onnxruntimes_at_every_layer() {
+    let Some(python) = with_onnxruntime() else { return };
+    let trained = trained();
+    let bundle = Bundle::open(trained.packed("int8.onnx").as_ref()).unwrap();
+    let folder = trained.root.join("layers");
+    std::fs::create_dir_all(&folder).unwrap();
+    let layers = layers(&bundle, None, EngineConfig::default()).unwrap();
+    let list = layers.iter().enumerate().map(|(index, layer)| {
+        let file = format!("{index}.bytes");
+        std::fs::write(folder.join(&file), &layer.numbers).unwrap();
+        serde_json::json!({"tensor": layer.tensor, "shape": layer.shape, "file": file})
+    });
+    let list = serde_json::to_string(&list.collect::<Vec<_>>()).unwrap();
+    std::fs::write(folder.join("layers.json"), list).unwrap();
+    let mut input = vec![0.0; bundle.manifest().input.len()];
+    bundle.manifest().input.prepare(&bundle.golden_frame().unwrap(), &mut input);
+    let input_file = trained.file("golden.input");
+    std::fs::write(&input_file, input.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>()).unwrap();
+    let arguments = [trained.file("int8.onnx"), input_file, argument(&folder)];
+    let compared =
+        run_script(&python, "compare_layers_with_onnxruntime.py", &arguments.each_ref().map(String::as_str)).unwrap();
+    let compared = compared["layers"].as_array().unwrap();
+    assert!(compared.len() > 25, "nearly every layer is there: {}", compared.len());
+    for layer in compared {
+        assert!(layer["within_one"].as_f64().unwrap() >= 0.999, "{layer}");
+    }
+    let equal = compared.iter().map(|layer| layer["equal"].as_f64().unwrap()).fold(1.0, f64::min);
+    assert!(equal > 0.99, "the layer with the fewest equal numbers: {equal}");
+}
+
+#[test]
+fn our_masks_are_onnxruntimes_and_no_convolution_is_left_in_float() {
+    let trained = trained();
+    let bundle = Bundle::open(trained.packed("int8.onnx").as_ref()).unwrap();
+    let listed = operators(&bundle, None, EngineConfig::default()).unwrap();
+    assert!(listed.left_in_float.is_empty(), "{:?}", listed.left_in_float);
+    assert!(listed.operators.iter().all(|row| row.kernel != "tract"), "{listed}");
+    let Some(python) = with_onnxruntime() else { return };
+    let mut worker = Worker::new(&Engine::load(&bundle, None).unwrap()).unwrap();
+    let set = trained.set();
+    let classes = set.classes().len();
+    // One-hot planes of our masks take the place of logits: the script compares the largest.
+    let planes = (0..set.len()).map(|index| {
+        let (mask, _) = worker.segment(&set.image(index).unwrap()).unwrap();
+        let plane = |class| mask.indices.iter().map(move |found| f32::from(usize::from(*found) == class));
+        (0..classes).flat_map(plane).collect()
+    });
+    let compared = trained.compare_with(&python, "int8.onnx", planes.collect());
+    assert!(compared["argmax_agreement"].as_f64().unwrap() >= 0.995, "{compared}");
 }
 
 #[test]

@@ -1,14 +1,28 @@
 //! `parallax-edge bench`: how fast a bundle runs on this machine.
 
 use parallax_core::bundle::Bundle;
-use parallax_edge::bench::bench;
+use parallax_edge::EngineConfig;
+use parallax_edge::bench::{BenchConfig, Compare, bench};
 
 use super::{Outcome, print};
-use crate::cli::BenchArgs;
+use crate::cli::{BenchArgs, CompareArg};
 
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let bundle = Bundle::open(&args.bundle)?;
-    print(&bench(&bundle, args.runs as usize, usize::from(args.threads))?, args.json)?;
+    let default = EngineConfig::default();
+    let engine = EngineConfig { isa: args.isa.unwrap_or(default.isa), threads: usize::from(args.split), ..default };
+    let compare = args.compare.iter().map(|with| match with {
+        CompareArg::Float => Compare::Float,
+        CompareArg::Tract => Compare::Tract,
+    });
+    let config = BenchConfig {
+        role: args.model.clone(),
+        runs: args.runs as usize,
+        threads: usize::from(args.threads),
+        engine,
+        compare: compare.collect(),
+    };
+    print(&bench(&bundle, &config)?, args.json)?;
     Ok(Outcome::Done)
 }

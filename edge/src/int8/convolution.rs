@@ -1,0 +1,117 @@
+//! The Conv of a QDQ file: u8 picture, s8 weights, s32 bias, each behind a DequantizeLinear.
+
+use std::sync::Arc;
+
+use parallax_kernels::addition::Grid;
+use parallax_kernels::convolution::{Convolution, ConvolutionConfig};
+use parallax_kernels::depthwise::{Depthwise, DepthwiseConfig};
+use parallax_kernels::requantization::Requantization;
+use parallax_kernels::shape::Padding;
+use tract_onnx::pb::NodeProto;
+
+use super::graph;
+use super::operator::{Finish, Kernel};
+use super::recognition::{Planned, Recognition, Refusal, because, window};
+
+/// Largest relative difference between a bias' scale and input scale · weight scale: both are rounded to single precision.
+const BIAS_SCALE_TOLERANCE: f32 = 1e-5;
+
+struct Weights {
+    shape: [usize; 4],
+    integers: Vec<i8>,
+    /// One per output channel.
+    scales: Vec<f32>,
+}
+
+impl Recognition<'_> {
+    pub(super) fn plan_convolution(&self, node: &NodeProto, grid: Grid, range: (u8, u8)) -> Result<Planned, Refusal> {
+        let input = self.read(node, 0)?;
+        let Weights { shape: [outputs, group_channels, rows, columns], integers, scales } = self.weights(node)?;
+        let bias = self.bias(node, input.grid.scale, &scales)?;
+        let window = window(node, [rows, columns])?;
+        let multipliers = scales.iter().map(|scale| input.grid.scale * scale / grid.scale).collect();
+        let requantization = Requantization { multipliers, zero_point: grid.zero_point, low: range.0, high: range.1 };
+        let channels = input.shape.channels;
+        let padding = Padding::ZeroPoint;
+        let (isa, threads) = (self.isa, self.team.threads());
+        let kernel = match graph::integer(node, "group", 1) {
+            1 if group_channels == channels => {
+                let config = ConvolutionConfig {
+                    input: input.shape,
+                    outputs,
+                    window,
+                    padding,
+                    input_zero_point: input.grid.zero_point,
+                    requantization,
+                };
+                let convolution = Convolution::new(config, &integers, &bias, isa, threads).map_err(because)?;
+                Kernel::Convolution(Arc::new(convolution), Finish::default())
+            }
+            groups if groups == channels as i64 && outputs == channels && group_channels == 1 => {
+                let input_zero_point = input.grid.zero_point;
+                let config = DepthwiseConfig { input: input.shape, window, padding, input_zero_point, requantization };
+                let depthwise = Depthwise::new(config, &integers, &bias, isa, threads).map_err(because)?;
+                Kernel::Depthwise(Arc::new(depthwise), Finish::default())
+            }
+            groups => {
+                return Err(format!("it has {groups} groups for {channels} channels in and {outputs} out"));
+            }
+        };
+        Ok(Planned::new("Conv", vec![input.tensor.clone()], kernel))
+    }
+
+    fn weights(&self, node: &NodeProto) -> Result<Weights, Refusal> {
+        let dequantize = self.constant_behind(node, 1).ok_or("its weights are not quantized constants")?;
+        let name = graph::input(dequantize, 0).unwrap_or_default();
+        let integers = self.graph.signed_bytes(name).ok_or("its weights are not s8")?;
+        let shape = self.graph.constant_shape(name).and_then(|shape| shape.try_into().ok());
+        let shape: [usize; 4] = shape.ok_or("its weights are not those of a picture")?;
+        if let Some(zero_point) = graph::input(dequantize, 2) {
+            let zero_points = self.graph.signed_bytes(zero_point).ok_or("its weights' zero point is not s8")?;
+            if zero_points.iter().any(|zero_point| *zero_point != 0) {
+                return Err("its weights are not symmetric".to_owned());
+            }
+        }
+        let scales = graph::input(dequantize, 1).and_then(|name| self.graph.floats(name));
+        let mut scales = scales.ok_or("its weights' scales are not constant")?;
+        if scales.len() == 1 {
+            scales = vec![scales[0]; shape[0]];
+        } else if graph::integer(dequantize, "axis", 1) != 0 || scales.len() != shape[0] {
+            return Err("its weights' scales are not one per output channel".to_owned());
+        }
+        if graph::integer(dequantize, "block_size", 0) != 0 {
+            return Err("its weights are quantized in blocks".to_owned());
+        }
+        Ok(Weights { shape, integers, scales })
+    }
+
+    fn bias(&self, node: &NodeProto, input_scale: f32, scales: &[f32]) -> Result<Vec<i32>, Refusal> {
+        if graph::input(node, 2).is_none() {
+            return Ok(vec![0; scales.len()]);
+        }
+        let dequantize = self.constant_behind(node, 2).ok_or("its bias is not a quantized constant")?;
+        let integers = graph::input(dequantize, 0).and_then(|name| self.graph.integers(name));
+        let integers = integers.ok_or("its bias is not s32")?;
+        let zero_point = graph::input(dequantize, 2).map(|name| self.graph.integers(name));
+        if zero_point.is_some_and(|zero| zero.is_none_or(|zero| zero.iter().any(|zero| *zero != 0))) {
+            return Err("its bias has a zero point".to_owned());
+        }
+        let found = graph::input(dequantize, 1).and_then(|name| self.graph.floats(name)).unwrap_or_default();
+        let fits = |(index, scale): (usize, &f32)| {
+            let expected = input_scale * scale;
+            let found = if found.len() == 1 { found.first() } else { found.get(index) };
+            found.is_some_and(|found| (found - expected).abs() <= BIAS_SCALE_TOLERANCE * expected.abs())
+        };
+        if !scales.iter().enumerate().all(fits) {
+            return Err("its bias' scale is not input scale · weight scale".to_owned());
+        }
+        Ok(integers)
+    }
+
+    /// The DequantizeLinear of a constant that an operator reads as its input `index`.
+    fn constant_behind(&self, node: &NodeProto, index: usize) -> Option<&NodeProto> {
+        let (_, dequantize) = self.graph.writer(graph::input(node, index)?)?;
+        let constant = self.graph.is_constant(graph::input(dequantize, 0)?);
+        (dequantize.op_type == "DequantizeLinear" && constant).then_some(dequantize)
+    }
+}

@@ -1,0 +1,408 @@
+//! From QDQ patterns to fused operators.
+//!
+//! ```text
+//! DequantizeLinear ─▶ Conv ─▶ QuantizeLinear ─▶ DequantizeLinear ─▶ Add ─▶ QuantizeLinear ─▶ DequantizeLinear ─▶ Elu ─▶ QuantizeLinear
+//!                                                      other ─▶ DequantizeLinear ─▲
+//! becomes
+//! Conv+Add+Elu(u8, other u8) ─▶ u8
+//! ```
+//!
+//! Every QuantizeLinear ends a pattern. Going through them in the file's order, each is matched with the operator before
+//! it; what that operator reads must come from DequantizeLinear. Then it is fused into the operator before, where nobody
+//! else reads what lies between. The integers between two fused operators are computed all the same: fusing saves trips
+//! to memory and changes no number.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parallax_kernels::Isa;
+use parallax_kernels::addition::{Addition, Grid, Term};
+use parallax_kernels::assembly::{Assembly, Part};
+use parallax_kernels::pooling::MaxPool;
+use parallax_kernels::shape::{PictureShape, Window};
+use parallax_kernels::table::Table;
+use parallax_kernels::team::Team;
+use tract_onnx::pb::NodeProto;
+
+use super::activation::activation;
+use super::graph::{self, Graph};
+use super::operator::{Finish, Kernel};
+
+/// Shapes of tensors by name, where they are fixed.
+pub(crate) type Shapes = HashMap<String, Vec<usize>>;
+
+/// Why an operator stays with tract.
+pub(crate) type Refusal = String;
+
+/// An operator that the file quantises and that stays with tract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// Its name.
+    pub(crate) node: String,
+    /// What it is.
+    pub(crate) operator: String,
+    /// Why.
+    pub(crate) reason: Refusal,
+}
+
+/// A fused operator and its place.
+#[derive(Debug, Clone)]
+pub(crate) struct Planned {
+    /// The name of its last operator in the file.
+    pub(crate) name: String,
+    /// The operators that it stands for, joined by `+`.
+    pub(crate) label: String,
+    /// The u8 tensors that it reads.
+    pub(crate) inputs: Vec<String>,
+    /// The u8 tensor that it writes.
+    pub(crate) output: String,
+    pub(crate) kernel: Kernel,
+}
+
+/// A tensor behind a DequantizeLinear: the u8 tensor before, and what its numbers mean.
+#[derive(Debug, Clone)]
+pub(crate) struct Quantized {
+    pub(crate) tensor: String,
+    pub(crate) grid: Grid,
+    pub(crate) shape: PictureShape,
+    /// The place of the DequantizeLinear.
+    place: usize,
+}
+
+/// What computes the float tensor that a QuantizeLinear reads.
+#[derive(Debug, Clone, Copy)]
+struct Middle<'a> {
+    /// Its place.
+    at: usize,
+    node: &'a NodeProto,
+    /// The Relu or Clip between it and the QuantizeLinear.
+    clamp: Option<&'a NodeProto>,
+    /// Whether nobody else reads what lies between.
+    alone: bool,
+}
+
+/// What was recognised in a graph.
+#[derive(Debug)]
+pub(crate) struct Recognition<'a> {
+    pub(crate) graph: Graph<'a>,
+    shapes: &'a Shapes,
+    pub(crate) isa: Isa,
+    pub(crate) team: Arc<Team>,
+    /// Float tensors that are dequantized u8 pictures.
+    dequantized: HashMap<&'a str, Quantized>,
+    /// Fused operators by the place of the QuantizeLinear that ends them.
+    pub(crate) planned: HashMap<usize, Planned>,
+    pub(crate) left: Vec<Left>,
+}
+
+impl<'a> Recognition<'a> {
+    /// Goes through the whole graph.
+    pub(crate) fn new(graph: Graph<'a>, shapes: &'a Shapes, isa: Isa, team: Arc<Team>) -> Self {
+        let (dequantized, planned) = (HashMap::new(), HashMap::new());
+        let mut recognition = Self { graph, shapes, isa, team, dequantized, planned, left: Vec::new() };
+        recognition.find_dequantized();
+        for (place, node) in recognition.graph.nodes.iter().enumerate() {
+            if node.op_type == "QuantizeLinear" {
+                recognition.recognise(place, node);
+            }
+        }
+        recognition
+    }
+
+    fn find_dequantized(&mut self) {
+        for (place, node) in self.graph.nodes.iter().enumerate() {
+            if let Some(quantized) = self.dequantized_by(place, node)
+                && let Some(output) = node.output.first()
+            {
+                self.dequantized.insert(output, quantized);
+            }
+        }
+    }
+
+    /// The picture that a DequantizeLinear reads, if it is one, and read by others of its kind alone.
+    pub(crate) fn dequantized_by(&self, place: usize, node: &NodeProto) -> Option<Quantized> {
+        if node.op_type != "DequantizeLinear" {
+            return None;
+        }
+        let tensor = graph::input(node, 0)?;
+        let (_, writer) = self.graph.writer(tensor)?;
+        self.grid(writer).filter(|_| writer.op_type == "QuantizeLinear")?;
+        let readers = self.graph.readers(tensor).iter().map(|reader| &self.graph.nodes[*reader]);
+        let mut others = readers.filter(|reader| reader.op_type != "DequantizeLinear" || self.grid(reader).is_none());
+        if self.graph.is_output(tensor) || others.next().is_some() {
+            return None;
+        }
+        let shape = self.picture(graph::input(writer, 0)?)?;
+        Some(Quantized { tensor: tensor.to_owned(), grid: self.grid(node)?, shape, place })
+    }
+
+    /// The u8 grid of a QuantizeLinear or DequantizeLinear of whole tensors.
+    pub(crate) fn grid(&self, node: &NodeProto) -> Option<Grid> {
+        let [scale] = self.graph.floats(graph::input(node, 1)?)?[..] else { return None };
+        let zero_point = match graph::input(node, 2) {
+            None => 0,
+            Some(name) => *self.graph.unsigned_bytes(name)?.first()?,
+        };
+        let grid = Grid { scale, zero_point };
+        grid.check().is_ok().then_some(grid)
+    }
+
+    /// The picture in a float tensor `[1, channels, height, width]`.
+    pub(crate) fn picture(&self, tensor: &str) -> Option<PictureShape> {
+        let [1, channels, height, width] = self.shapes.get(tensor)?[..] else { return None };
+        let shape = PictureShape { height, width, channels };
+        shape.check("the picture").is_ok().then_some(shape)
+    }
+
+    /// The picture that an operator reads as its input `index`.
+    pub(crate) fn read(&self, node: &NodeProto, index: usize) -> Result<&Quantized, Refusal> {
+        let name = graph::input(node, index).ok_or("an input is missing")?;
+        let not_quantized = || format!("its input {name} is not a quantized picture with one scale");
+        self.dequantized.get(name).ok_or_else(not_quantized)
+    }
+
+    /// Matches the operator before the QuantizeLinear at `place`.
+    fn recognise(&mut self, place: usize, quantize: &'a NodeProto) {
+        let Some(middle) = self.middle(place, quantize) else { return };
+        // An operator that reads no quantized picture belongs to the float part of the file.
+        if !middle.node.input.iter().any(|name| self.dequantized.contains_key(name.as_str())) {
+            return;
+        }
+        match self.plan(quantize, &middle) {
+            Ok(planned) => {
+                self.planned.insert(place, planned);
+            }
+            Err(reason) => {
+                let (node, operator) = (graph::name(middle.node).to_owned(), middle.node.op_type.clone());
+                self.left.push(Left { node, operator, reason });
+            }
+        }
+    }
+
+    /// What computes the float tensor that a QuantizeLinear reads.
+    fn middle(&self, place: usize, quantize: &NodeProto) -> Option<Middle<'a>> {
+        let float = graph::input(quantize, 0)?;
+        let (at, node) = self.graph.writer(float)?;
+        let alone = self.graph.is_read_only_by(float, place);
+        if matches!(node.op_type.as_str(), "Relu" | "Clip")
+            && let Some(before) = graph::input(node, 0)
+            && let Some((clamped_at, clamped)) = self.graph.writer(before)
+            && matches!(clamped.op_type.as_str(), "Conv" | "Add")
+        {
+            let alone = alone && self.graph.is_read_only_by(before, at);
+            return Some(Middle { at: clamped_at, node: clamped, clamp: Some(node), alone });
+        }
+        Some(Middle { at, node, clamp: None, alone })
+    }
+
+    fn plan(&mut self, quantize: &NodeProto, middle: &Middle<'_>) -> Result<Planned, Refusal> {
+        let Middle { at, node, clamp, alone } = *middle;
+        let grid = self.grid(quantize).ok_or("its result is not quantized to u8 with one scale")?;
+        let output = quantize.output.first().ok_or("its result has no name")?;
+        if !alone {
+            return Err("its result is read in float as well".to_owned());
+        }
+        let readers = self.graph.readers(output).iter();
+        if self.graph.is_output(output) || !readers.clone().all(|reader| self.is_dequantized_at(*reader)) {
+            return Err("its integers are read by something other than DequantizeLinear".to_owned());
+        }
+        let range = clamp.map_or(Ok((0, u8::MAX)), |clamp| self.clamp_range(clamp, grid))?;
+        let mut planned = match node.op_type.as_str() {
+            "Conv" => self.plan_convolution(node, grid, range)?,
+            "Add" => self.plan_addition(at, node, grid, range)?,
+            "Concat" => self.plan_concatenation(at, node, grid)?,
+            "Resize" => self.plan_resize(node, grid)?,
+            "MaxPool" => self.plan_maximum(node, grid)?,
+            _ => self.plan_activation(at, node, grid)?,
+        };
+        let last = clamp.unwrap_or(node);
+        if clamp.is_some() {
+            planned.label = format!("{}+{}", planned.label, last.op_type);
+        }
+        planned.output.clone_from(output);
+        graph::name(last).clone_into(&mut planned.name);
+        Ok(planned)
+    }
+
+    fn is_dequantized_at(&self, place: usize) -> bool {
+        let output = self.graph.nodes[place].output.first();
+        output.and_then(|output| self.dequantized.get(output.as_str())).is_some_and(|picture| picture.place == place)
+    }
+
+    /// The clamp of a Relu or Clip on the grid of its result.
+    fn clamp_range(&self, node: &NodeProto, grid: Grid) -> Result<(u8, u8), Refusal> {
+        let function = activation(&self.graph, node)?;
+        Ok((grid.quantize(function(f32::NEG_INFINITY)), grid.quantize(function(f32::INFINITY))))
+    }
+
+    /// The place of the fused operator that writes `picture`, if the operator at `reader` alone reads that, and `fits`.
+    fn fusable(&self, picture: &Quantized, reader: usize, fits: impl Fn(&Kernel) -> bool) -> Option<usize> {
+        let dequantized = self.graph.nodes[picture.place].output.first()?;
+        let alone = self.graph.is_read_only_by(&picture.tensor, picture.place)
+            && self.graph.is_read_only_by(dequantized, reader);
+        let (place, _) = self.graph.writer(&picture.tensor)?;
+        let fits = self.planned.get(&place).is_some_and(|planned| fits(&planned.kernel));
+        (alone && fits).then_some(place)
+    }
+
+    fn plan_addition(&mut self, at: usize, node: &NodeProto, grid: Grid, range: (u8, u8)) -> Result<Planned, Refusal> {
+        let terms = [self.read(node, 0)?.clone(), self.read(node, 1)?.clone()];
+        if terms[0].shape != terms[1].shape {
+            return Err("its terms have different shapes".to_owned());
+        }
+        // A residual block: the sum is taken where the convolution before it has just been computed.
+        let unfinished = |kernel: &Kernel| match kernel {
+            Kernel::Convolution(_, finish) | Kernel::Depthwise(_, finish) => {
+                finish.addition.is_none() && finish.table.is_none()
+            }
+            _ => false,
+        };
+        let mut before = self.fusable(&terms[0], at, unfinished);
+        let (mut replaced, mut other) = (Term::First, &terms[1]);
+        if before.is_none() {
+            before = self.fusable(&terms[1], at, unfinished);
+            if before.is_some() {
+                (replaced, other) = (Term::Second, &terms[0]);
+            }
+        }
+        let grids = [terms[0].grid, terms[1].grid];
+        let addition = Addition::new(grids, grid, range, replaced, self.isa).map_err(because)?;
+        let Some(mut planned) = before.and_then(|place| self.planned.remove(&place)) else {
+            let kernel = Kernel::Addition(addition, None, terms[0].shape);
+            return Ok(Planned::new("Add", terms.map(|term| term.tensor).to_vec(), kernel));
+        };
+        planned.label += "+Add";
+        planned.inputs.push(other.tensor.clone());
+        if let Kernel::Convolution(_, finish) | Kernel::Depthwise(_, finish) = &mut planned.kernel {
+            finish.addition = Some(addition);
+        }
+        Ok(planned)
+    }
+
+    fn plan_activation(&mut self, at: usize, node: &NodeProto, grid: Grid) -> Result<Planned, Refusal> {
+        let function = activation(&self.graph, node)?;
+        let input = self.read(node, 0)?.clone();
+        let table = Table::new(input.grid, grid, function).map_err(because)?;
+        let fits = |kernel: &Kernel| !matches!(kernel, Kernel::Assembly(_) | Kernel::MaxPool(_));
+        let before = self.fusable(&input, at, fits);
+        let Some(mut planned) = before.and_then(|place| self.planned.remove(&place)) else {
+            return Ok(Planned::new(&node.op_type, vec![input.tensor], Kernel::Table(table, input.shape)));
+        };
+        planned.label = format!("{}+{}", planned.label, node.op_type);
+        match &mut planned.kernel {
+            Kernel::Convolution(_, Finish { table: last, .. })
+            | Kernel::Depthwise(_, Finish { table: last, .. })
+            | Kernel::Addition(_, last, _) => *last = chained(last.as_ref(), Some(&table)),
+            Kernel::Table(last, _) => *last = last.then(&table),
+            Kernel::Quantize(_) | Kernel::Dequantize(_) | Kernel::Assembly(_) | Kernel::MaxPool(_) => {}
+        }
+        Ok(planned)
+    }
+
+    fn plan_resize(&self, node: &NodeProto, grid: Grid) -> Result<Planned, Refusal> {
+        let input = self.read(node, 0)?;
+        let output = self.picture(&node.output[0]).ok_or("the shape of its result is not fixed")?;
+        let factor = output.height / input.shape.height.max(1);
+        let whole = output.height == factor * input.shape.height && output.width == factor * input.shape.width;
+        if !whole || output.channels != input.shape.channels || factor == 0 {
+            return Err("it does not enlarge height and width by one whole factor".to_owned());
+        }
+        let mode = ["mode", "coordinate_transformation_mode", "nearest_mode"];
+        let defaults = ["nearest", "half_pixel", "round_prefer_floor"];
+        let [mode, coordinates, rounding] = [0, 1, 2].map(|index| graph::text(node, mode[index], defaults[index]));
+        // These repeat every pixel `factor` times; others begin elsewhere.
+        let repeats = (coordinates, rounding) == ("asymmetric", "floor")
+            || factor == 2 && coordinates == "half_pixel" && rounding.starts_with("round_prefer");
+        if mode != "nearest" || !(repeats || factor == 1) {
+            return Err(format!("its mode is {mode}, {coordinates}, {rounding}, not the repetition of pixels"));
+        }
+        let part = Part { shape: input.shape, factor, table: rescaling(input.grid, grid)? };
+        let kernel = Kernel::Assembly(Assembly::new(vec![part]).map_err(because)?);
+        Ok(Planned::new("Resize", vec![input.tensor.clone()], kernel))
+    }
+
+    fn plan_concatenation(&mut self, at: usize, node: &NodeProto, grid: Grid) -> Result<Planned, Refusal> {
+        if !matches!(graph::integer(node, "axis", 1), 1 | -3) {
+            return Err("it does not join channels".to_owned());
+        }
+        let upsampling = |kernel: &Kernel| matches!(kernel, Kernel::Assembly(assembly) if assembly.parts().len() == 1);
+        let (mut parts, mut inputs, mut label, mut fused) = (Vec::new(), Vec::new(), String::new(), Vec::new());
+        for index in 0..node.input.len() {
+            let picture = self.read(node, index)?;
+            let table = rescaling(picture.grid, grid)?;
+            let before = self.fusable(picture, at, upsampling);
+            if let Some(place) = before
+                && let Some(Planned { kernel: Kernel::Assembly(assembly), .. }) = self.planned.get(&place)
+            {
+                let with_table =
+                    |part: &Part| Part { table: chained(part.table.as_ref(), table.as_ref()), ..part.clone() };
+                parts.extend(assembly.parts().iter().map(with_table));
+                inputs.extend(self.planned[&place].inputs.iter().cloned());
+                label += "Resize+";
+                fused.push(place);
+            } else {
+                parts.push(Part { shape: picture.shape, factor: 1, table });
+                inputs.push(picture.tensor.clone());
+            }
+        }
+        let kernel = Kernel::Assembly(Assembly::new(parts).map_err(because)?);
+        for place in fused {
+            self.planned.remove(&place);
+        }
+        Ok(Planned::new(&(label + "Concat"), inputs, kernel))
+    }
+
+    fn plan_maximum(&self, node: &NodeProto, grid: Grid) -> Result<Planned, Refusal> {
+        let input = self.read(node, 0)?;
+        if input.grid != grid {
+            return Err("its result has another scale than its input".to_owned());
+        }
+        if graph::integer(node, "ceil_mode", 0) != 0 || graph::integer(node, "storage_order", 0) != 0 {
+            return Err("it rounds sizes up, or stores by columns".to_owned());
+        }
+        let kernel = graph::sizes(node, "kernel_shape", 0).ok_or("its kernel is not two-dimensional")?;
+        let pool = MaxPool::new(input.shape, window(node, kernel)?, self.isa).map_err(because)?;
+        Ok(Planned::new("MaxPool", vec![input.tensor.clone()], Kernel::MaxPool(pool)))
+    }
+}
+
+impl Planned {
+    /// With a name and an output to be filled in.
+    pub(super) fn new(label: &str, inputs: Vec<String>, kernel: Kernel) -> Self {
+        Self { name: String::new(), label: label.to_owned(), inputs, output: String::new(), kernel }
+    }
+}
+
+/// The kernels' own words.
+pub(super) fn because(error: parallax_kernels::KernelError) -> Refusal {
+    error.to_string()
+}
+
+/// The table from one grid to another; none if nothing changes.
+fn rescaling(from: Grid, to: Grid) -> Result<Option<Table>, Refusal> {
+    let table = Table::new(from, to, |value| value).map_err(because)?;
+    Ok((!table.is_identity()).then_some(table))
+}
+
+/// One table after another, where there are any.
+fn chained(first: Option<&Table>, second: Option<&Table>) -> Option<Table> {
+    match (first, second) {
+        (Some(first), Some(second)) => Some(first.then(second)),
+        (Some(one), None) | (None, Some(one)) => Some(one.clone()),
+        (None, None) => None,
+    }
+}
+
+/// The window of a Conv or MaxPool.
+pub(super) fn window(node: &NodeProto, kernel: [usize; 2]) -> Result<Window, Refusal> {
+    let automatic = graph::text(node, "auto_pad", "NOTSET");
+    let not_flat = "its strides, dilations or pads are not those of a picture";
+    let [top, left, bottom, right] = match automatic {
+        "NOTSET" | "" => graph::sizes(node, "pads", 0).ok_or(not_flat)?,
+        "VALID" => [0; 4],
+        other => return Err(format!("its padding is computed ({other})")),
+    };
+    let stride = graph::sizes(node, "strides", 1).ok_or(not_flat)?;
+    let dilation = graph::sizes(node, "dilations", 1).ok_or(not_flat)?;
+    Ok(Window { kernel, stride, dilation, before: [top, left], after: [bottom, right] })
+}

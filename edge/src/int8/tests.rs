@@ -1,0 +1,355 @@
+//! Hand-made QDQ graphs: what is fused, what is left, and that integers and float agree.
+
+use prost::Message as _;
+use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb::type_proto::{self, Value};
+use tract_onnx::pb::*;
+
+use super::*;
+
+/// A QDQ graph under construction. Every operator's result is quantised and dequantised again.
+struct Writer {
+    graph: GraphProto,
+    seed: u32,
+}
+
+fn attribute(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..Default::default() }
+}
+
+fn integer(name: &str, value: i64) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), i: value, r#type: 2, ..Default::default() }
+}
+
+fn text(name: &str, value: &str) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), s: value.as_bytes().to_vec(), r#type: 3, ..Default::default() }
+}
+
+fn value_info(name: &str, shape: &[i64]) -> ValueInfoProto {
+    let dim = |size: &i64| tensor_shape_proto::Dimension {
+        value: Some(tensor_shape_proto::dimension::Value::DimValue(*size)),
+        ..Default::default()
+    };
+    let shape = Some(TensorShapeProto { dim: shape.iter().map(dim).collect() });
+    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape };
+    let r#type = Some(TypeProto { value: Some(Value::TensorType(tensor)), ..Default::default() });
+    ValueInfoProto { name: name.to_owned(), r#type, ..Default::default() }
+}
+
+impl Writer {
+    /// A picture `[1, channels, height, width]` called `image`, quantised: the name of its dequantised form comes second.
+    fn new(shape: [i64; 4]) -> (Self, String) {
+        let graph =
+            GraphProto { input: vec![value_info("image", &shape)], name: "test".to_owned(), ..Default::default() };
+        let mut writer = Self { graph, seed: 1 };
+        let image = writer.quantized("image", 0.02, 120);
+        (writer, image)
+    }
+
+    fn random(&mut self) -> u8 {
+        self.seed = self.seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (self.seed >> 24) as u8
+    }
+
+    fn constant(&mut self, name: &str, dims: &[i64], data_type: DataType, raw_data: Vec<u8>) -> String {
+        let tensor = TensorProto {
+            name: name.to_owned(),
+            dims: dims.to_vec(),
+            data_type: data_type as i32,
+            raw_data,
+            ..Default::default()
+        };
+        self.graph.initializer.push(tensor);
+        name.to_owned()
+    }
+
+    fn floats(&mut self, name: &str, dims: &[i64], values: &[f32]) -> String {
+        self.constant(name, dims, DataType::Float, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+    }
+
+    fn node(&mut self, operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> String {
+        self.graph.node.push(NodeProto {
+            op_type: operator.to_owned(),
+            name: format!("{output}_node"),
+            input: inputs.iter().map(|name| (*name).to_owned()).collect(),
+            output: vec![output.to_owned()],
+            attribute,
+            ..Default::default()
+        });
+        output.to_owned()
+    }
+
+    /// Quantises and dequantises a float tensor.
+    fn quantized(&mut self, name: &str, scale: f32, zero_point: u8) -> String {
+        let scale = self.floats(&format!("{name}_scale"), &[], &[scale]);
+        let zero_point = self.constant(&format!("{name}_zero"), &[], DataType::Uint8, vec![zero_point]);
+        let integers = self.node("QuantizeLinear", &[name, &scale, &zero_point], &format!("{name}_q"), Vec::new());
+        self.node("DequantizeLinear", &[&integers, &scale, &zero_point], &format!("{name}_dq"), Vec::new())
+    }
+
+    /// A convolution with random weights, in float up to its result `name`.
+    fn convolution(
+        &mut self,
+        input: (&str, f32),
+        name: &str,
+        shape: [i64; 4],
+        attributes: Vec<AttributeProto>,
+    ) -> String {
+        let [outputs, ..] = shape;
+        let count = shape.iter().product::<i64>();
+        let weights = (0..count).map(|_| self.random().max(1) ^ 0x80).collect();
+        let scales: Vec<f32> = (0..outputs).map(|_| 0.002 + f32::from(self.random()) * 1e-5).collect();
+        let biases: Vec<u8> = (0..outputs).flat_map(|_| (i32::from(self.random()) * 40 - 5000).to_le_bytes()).collect();
+        let weights = self.constant(&format!("{name}_w"), &shape, DataType::Int8, weights);
+        let zeros = vec![0; outputs as usize];
+        let zeros = self.constant(&format!("{name}_wz"), &[outputs], DataType::Int8, zeros);
+        let bias = self.constant(&format!("{name}_b"), &[outputs], DataType::Int32, biases);
+        let bias_scales: Vec<f32> = scales.iter().map(|scale| scale * input.1).collect();
+        let scales = self.floats(&format!("{name}_ws"), &[outputs], &scales);
+        let bias_scales = self.floats(&format!("{name}_bs"), &[outputs], &bias_scales);
+        let axis = || vec![integer("axis", 0)];
+        let weights = self.node("DequantizeLinear", &[&weights, &scales, &zeros], &format!("{name}_wdq"), axis());
+        let bias = self.node("DequantizeLinear", &[&bias, &bias_scales], &format!("{name}_bdq"), axis());
+        self.node("Conv", &[input.0, &weights, &bias], name, attributes)
+    }
+
+    fn finish(mut self, output: &str, shape: [i64; 4]) -> ModelProto {
+        self.graph.output = vec![value_info(output, &shape)];
+        ModelProto {
+            ir_version: 8,
+            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 18 }],
+            graph: Some(self.graph),
+            ..Default::default()
+        }
+    }
+}
+
+fn team(threads: usize) -> Arc<Team> {
+    Arc::new(Team::new(threads).unwrap())
+}
+
+/// The labels of the fused operators of a model, in order, and what is left.
+fn fused(proto: &ModelProto) -> (Vec<String>, Vec<Left>) {
+    let Fused { model, left, .. } = load(proto, Isa::best(), &team(1)).unwrap();
+    let model = model.into_typed().unwrap();
+    let ours = model.nodes().iter().filter_map(|node| node.op_as::<Int8Operator>());
+    (ours.map(|operator| operator.label().to_owned()).collect(), left)
+}
+
+fn picture(shape: &[usize]) -> Tensor {
+    let count = shape.iter().product::<usize>();
+    let values: Vec<f32> = (0..count).map(|at| (at as f32 * 0.61).sin() * 2.0 + (at as f32 * 0.013).cos()).collect();
+    Tensor::from_shape(shape, &values).unwrap()
+}
+
+fn run(model: InferenceModel, image: &Tensor) -> Vec<f32> {
+    let plan = model.into_optimized().unwrap().into_runnable().unwrap();
+    let mut state = plan.spawn().unwrap();
+    // Twice: the second time the operators use their memory again.
+    let first = state.run(tvec!(image.clone().into_tvalue())).unwrap();
+    let first = first[0].try_as_plain_ram().unwrap().as_slice::<f32>().unwrap().to_vec();
+    let second = state.run(tvec!(image.clone().into_tvalue())).unwrap();
+    assert_eq!(first, second[0].try_as_plain_ram().unwrap().as_slice::<f32>().unwrap());
+    first
+}
+
+/// Integers and float give nearly the same: the share of numbers more than `step` apart is below a thousandth.
+fn assert_agree(proto: &ModelProto, shape: &[usize], step: f32) {
+    let image = picture(shape);
+    let float = run(tract_onnx::onnx().model_for_proto_model(proto).unwrap(), &image);
+    let mut answers = Vec::new();
+    for isa in Isa::available() {
+        for threads in [1, 3] {
+            answers.push(run(load(proto, isa, &team(threads)).unwrap().model, &image));
+        }
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "every variant and number of threads gives one answer");
+    let apart = float.iter().zip(&answers[0]).filter(|(a, b)| (*a - *b).abs() > 1.001 * step).count();
+    assert!(apart * 1000 <= float.len(), "{apart} of {} numbers are more than a step apart", float.len());
+    let distinct: HashSet<u32> = float.iter().map(|value| value.to_bits()).collect();
+    assert!(distinct.len() > 20, "the answer says something: {} values", distinct.len());
+}
+
+fn flat(stride: i64, pad: i64) -> Vec<AttributeProto> {
+    vec![attribute("strides", &[stride; 2]), attribute("pads", &[pad; 4])]
+}
+
+/// A small network with everything that ours have: pooling, a residual block, activations, a skip connection.
+fn network() -> ModelProto {
+    let (mut writer, image) = Writer::new([1, 3, 24, 40]);
+    writer.convolution((&image, 0.02), "stem", [16, 3, 7, 7], flat(2, 3));
+    let stem = writer.node("Relu", &["stem"], "stem_relu", Vec::new());
+    let stem = writer.quantized(&stem, 0.05, 0);
+    let pool =
+        vec![attribute("kernel_shape", &[3, 3]), attribute("strides", &[2, 2]), attribute("pads", &[1, 1, 1, 1])];
+    let pooled = writer.node("MaxPool", &[&stem], "pool", pool);
+    let pooled = writer.quantized(&pooled, 0.05, 0);
+    writer.convolution((&pooled, 0.05), "deep", [16, 16, 3, 3], flat(1, 1));
+    let deep = writer.quantized("deep", 0.1, 130);
+    let sum = writer.node("Add", &[&pooled, &deep], "sum", Vec::new());
+    let sum = writer.node("Relu", &[&sum], "sum_relu", Vec::new());
+    let sum = writer.quantized(&sum, 0.07, 0);
+    writer.convolution((&sum, 0.07), "reduce", [8, 16, 1, 1], flat(1, 0));
+    let reduce = writer.quantized("reduce", 0.06, 100);
+    let elu = writer.node("Elu", &[&reduce], "elu", Vec::new());
+    let elu = writer.quantized(&elu, 0.05, 20);
+    let sizes = writer.floats("twice", &[4], &[1.0, 1.0, 2.0, 2.0]);
+    let nearest = vec![
+        text("mode", "nearest"),
+        text("coordinate_transformation_mode", "asymmetric"),
+        text("nearest_mode", "floor"),
+    ];
+    let up = writer.node("Resize", &[&elu, "", &sizes], "up", nearest);
+    let up = writer.quantized(&up, 0.05, 20);
+    let joined = writer.node("Concat", &[&up, &stem], "joined", vec![integer("axis", 1)]);
+    let joined = writer.quantized(&joined, 0.052, 18);
+    writer.convolution((&joined, 0.052), "depthwise", [24, 1, 3, 3], [flat(1, 1), vec![integer("group", 24)]].concat());
+    let depthwise = writer.quantized("depthwise", 0.02, 128);
+    writer.convolution((&depthwise, 0.02), "head", [5, 24, 3, 3], flat(1, 1));
+    let logits = writer.quantized("head", 0.03, 128);
+    writer.finish(&logits, [1, 5, 12, 20])
+}
+
+#[test]
+fn a_whole_network_is_fused_and_agrees_with_float() {
+    let proto = network();
+    let (labels, left) = fused(&proto);
+    assert_eq!(left, []);
+    let expected = [
+        "QuantizeLinear",
+        "Conv+Relu",
+        "MaxPool",
+        "Conv+Add+Relu",
+        "Conv+Elu",
+        "Resize+Concat",
+        "Conv",
+        "Conv",
+        "DequantizeLinear",
+    ];
+    assert_eq!(labels, expected);
+    assert_agree(&proto, &[1, 3, 24, 40], 0.03);
+}
+
+#[test]
+fn the_last_dequantization_can_be_left_out() {
+    let mut fused = load(&network(), Isa::best(), &team(1)).unwrap();
+    let shape = fused.give_integers().unwrap().unwrap();
+    assert_eq!(shape, PictureShape { height: 12, width: 20, channels: 5 });
+    let image = picture(&[1, 3, 24, 40]);
+    let plan = fused.model.into_optimized().unwrap().into_runnable().unwrap();
+    let integers = plan.run(tvec!(image.clone().into_tvalue())).unwrap();
+    assert_eq!(integers[0].shape(), [1, 12, 20, 5]);
+    let integers = integers[0].try_as_plain_ram().unwrap().as_slice::<u8>().unwrap().to_vec();
+    let float = run(load(&network(), Isa::best(), &team(1)).unwrap().model, &image);
+    for (at, integer) in integers.into_iter().enumerate() {
+        assert_eq!(f32::from(i16::from(integer) - 128) * 0.03, float[at % 5 * 240 + at / 5]);
+    }
+}
+
+#[test]
+fn what_others_read_in_between_is_not_fused_away() {
+    let (mut writer, image) = Writer::new([1, 4, 8, 8]);
+    writer.convolution((&image, 0.02), "first", [4, 4, 3, 3], flat(1, 1));
+    let first = writer.quantized("first", 0.05, 128);
+    let sum = writer.node("Add", &[&first, &image], "sum", Vec::new());
+    let sum = writer.quantized(&sum, 0.05, 120);
+    // The sum's first term is read a second time: the convolution must give its own result as well.
+    let again = writer.node("Add", &[&sum, &first], "again", Vec::new());
+    let again = writer.quantized(&again, 0.06, 125);
+    let proto = writer.finish(&again, [1, 4, 8, 8]);
+    assert_eq!(fused(&proto).0, ["QuantizeLinear", "Conv", "Add", "Add", "DequantizeLinear"]);
+    assert_agree(&proto, &[1, 4, 8, 8], 0.06);
+}
+
+#[test]
+fn float_parts_stay_with_tract_and_are_listed_with_their_reason() {
+    let (mut writer, image) = Writer::new([1, 4, 8, 8]);
+    let grouped = [flat(1, 1), vec![integer("group", 2)]].concat();
+    writer.convolution((&image, 0.02), "grouped", [6, 2, 3, 3], grouped);
+    let grouped = writer.quantized("grouped", 0.03, 128);
+    let float = writer.node("Softplus", &[&grouped], "softplus", Vec::new());
+    let float = writer.quantized(&float, 0.02, 0);
+    writer.convolution((&float, 0.02), "last", [8, 6, 1, 1], flat(1, 0));
+    let last = writer.quantized("last", 0.02, 128);
+    let proto = writer.finish(&last, [1, 8, 8, 8]);
+    let (labels, left) = fused(&proto);
+    assert_eq!(labels, ["QuantizeLinear", "Conv", "DequantizeLinear"]);
+    let left: Vec<_> = left.iter().map(|left| (left.operator.as_str(), left.reason.as_str())).collect();
+    let expected =
+        [("Conv", "it has 2 groups for 4 channels in and 6 out"), ("Softplus", "there is no int8 form of Softplus")];
+    assert_eq!(left, expected);
+    assert_agree(&proto, &[1, 4, 8, 8], 0.02);
+}
+
+/// A convolution between quantised pictures, with something changed.
+fn changed(change: impl Fn(&mut Writer)) -> ModelProto {
+    let (mut writer, image) = Writer::new([1, 4, 8, 8]);
+    writer.convolution((&image, 0.02), "conv", [4, 4, 3, 3], flat(1, 1));
+    change(&mut writer);
+    let result = writer.quantized("conv", 0.05, 128);
+    writer.finish(&result, [1, 4, 8, 8])
+}
+
+fn set(writer: &mut Writer, name: &str, bytes: Vec<u8>) {
+    let tensor = writer.graph.initializer.iter_mut().find(|tensor| tensor.name == name).unwrap();
+    tensor.raw_data = bytes;
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_left_or_refused_and_never_crash() {
+    let nan = |count: usize| f32::NAN.to_le_bytes().repeat(count);
+    let cases: [(&str, &str, Vec<u8>); 6] = [
+        ("scales that are no numbers", "conv_ws", nan(4)),
+        ("scales of zero", "conv_ws", vec![0; 16]),
+        ("weights that are cut off", "conv_w", vec![1; 7]),
+        ("weights that are not symmetric", "conv_wz", vec![1; 4]),
+        ("a bias on another scale", "conv_bs", 1_f32.to_le_bytes().repeat(4)),
+        ("a bias that leaves no room", "conv_b", i32::MAX.to_le_bytes().repeat(4)),
+    ];
+    for (what, name, bytes) in cases {
+        let proto = changed(|writer| set(writer, name, bytes.clone()));
+        // tract itself may refuse the file; what it loads must not have been fused.
+        if let Ok(Fused { left, .. }) = load(&proto, Isa::best(), &team(1)) {
+            assert_eq!(left.len(), 1, "{what}: {left:?}");
+        }
+    }
+    let image_scale = changed(|writer| set(writer, "image_scale", nan(1)));
+    if let Ok(fused) = load(&image_scale, Isa::best(), &team(1)) {
+        assert_eq!(
+            fused.left,
+            [],
+            "the convolution's input is no quantised picture, so that the file quantises nothing"
+        );
+    }
+}
+
+#[test]
+fn bytes_changed_at_random_give_an_error_or_a_model_but_no_crash() {
+    let network = network();
+    // Shapes as they should be: what changes is in the operators and constants.
+    let mut analysed = tract_onnx::onnx().model_for_proto_model(&network).unwrap();
+    analysed.analyse(false).unwrap();
+    let shapes = fixed_shapes(&analysed).unwrap();
+    let whole = network.encode_to_vec();
+    let mut seed = 7_u32;
+    let mut random = || {
+        seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        seed >> 8
+    };
+    let mut decoded = 0;
+    for _case in 0..2000 {
+        let mut bytes = whole.clone();
+        for _change in 0..=random() % 4 {
+            let at = random() as usize % bytes.len();
+            bytes[at] = random() as u8;
+        }
+        let Ok(proto) = ModelProto::decode(bytes.as_slice()) else { continue };
+        let Some(graph) = &proto.graph else { continue };
+        let recognition = Recognition::new(Graph::new(graph), &shapes, Isa::best(), team(1));
+        let (nodes, operators) = rewrite(&recognition);
+        let mut fused = nodes.iter().filter(|node| node.op_type == FUSED);
+        assert!(fused.all(|node| operators.contains_key(&node.name)));
+        decoded += 1;
+    }
+    assert!(decoded > 500, "most changes leave a file that can be decoded: {decoded}");
+}
