@@ -1,4 +1,4 @@
-//! Segmentation on the board: a bundle and a recording in, masks out.
+//! Segmentation on the board: a bundle and a camera or recording in, masks out.
 //!
 //! In reading order, following a frame:
 //!
@@ -7,7 +7,7 @@
 //! | [`engine`] | a bundle's model, loaded and checked against its contract |
 //! | [`worker`] | one frame through the model: prepare, infer, postprocess; buffers made once |
 //! | [`stages`] | how long each stage took, and the percentiles of many frames |
-//! | [`drive`] | a whole recording through the model, masks and overlays onto disk |
+//! | [`drive`] | a camera or recording through the model, masks and overlays onto disk |
 //! | [`evaluation`] | the score of a bundle on a labelled set |
 //! | [`inspection`] | what a bundle holds and what runs it |
 //! | [`bench`] | how fast a bundle runs on this machine |

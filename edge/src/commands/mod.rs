@@ -1,6 +1,7 @@
 //! One file per subcommand: each takes its arguments, runs, and says how it ended.
 
 pub(crate) mod bench;
+pub(crate) mod devices;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
 pub(crate) mod run;
@@ -39,10 +40,13 @@ fn print(result: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::R
     Ok(())
 }
 
-/// A progress bar on stderr, hidden when stderr is no terminal.
-fn progress_bar(total: usize) -> ProgressBar {
-    let bar = ProgressBar::new(total as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} frames, {per_sec}, {eta} left") {
+/// A progress bar on stderr, hidden when stderr is no terminal; without a total it counts.
+fn progress_bar(total: Option<usize>) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (ProgressBar::new(total as u64), "{bar:30} {pos}/{len} frames, {per_sec}, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {pos} frames, {per_sec}; Ctrl-C ends"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar
