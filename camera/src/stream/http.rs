@@ -167,7 +167,9 @@ impl Body {
         stream.set_write_timeout(Some(PATIENCE))?;
         // 1.0 asks for a body without chunks; servers that send chunks all the same are understood.
         let Address { authority, path, .. } = address;
-        write!(stream, "GET {path} HTTP/1.0\r\nHost: {authority}\r\nUser-Agent: parallax\r\nAccept: */*\r\n\r\n")?;
+        let request =
+            format!("GET {path} HTTP/1.0\r\nHost: {authority}\r\nUser-Agent: parallax\r\nAccept: */*\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
         let wrong = |what| io::Error::new(io::ErrorKind::InvalidData, what);
         let (mut bytes, mut piece, deadline) = (Vec::new(), [0; 1024], Instant::now() + PATIENCE);
         let split = loop {

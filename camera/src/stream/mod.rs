@@ -53,13 +53,23 @@ pub(crate) struct StreamDevice<S> {
     begin: usize,
     end: usize,
     arrived: Timestamp,
+    last_stamp: Timestamp,
     sequence: u64,
 }
 
 impl<S: ByteStream> StreamDevice<S> {
     pub(crate) fn new(stream: S, pictures: Pictures) -> Self {
         let buffer = vec![0; READ_BYTES];
-        Self { stream, pictures, buffer, begin: 0, end: 0, arrived: Timestamp::default(), sequence: 0 }
+        Self {
+            stream,
+            pictures,
+            buffer,
+            begin: 0,
+            end: 0,
+            arrived: Timestamp::default(),
+            last_stamp: Timestamp::default(),
+            sequence: 0,
+        }
     }
 }
 
@@ -87,6 +97,10 @@ impl<S: ByteStream> Device for StreamDevice<S> {
                 Found::Picture => {
                     self.pictures.write(&mut shot.left);
                     shot.right = None;
+                    // Pictures that came in one piece follow each other all the same.
+                    let next = self.last_stamp.after(Duration::from_nanos(1));
+                    shot.left.timestamp = shot.left.timestamp.max(next);
+                    self.last_stamp = shot.left.timestamp;
                     shot.left.sequence = self.sequence;
                     self.sequence += 1;
                     return Ok(Look::Fresh);

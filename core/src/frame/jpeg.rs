@@ -2,8 +2,8 @@
 //!
 //! Motion-JPEG cameras leave out the Huffman tables because all of them use the ones of the standard's annex; a
 //! decoder of pictures wants them, so they are put in front of the scan. A picture that ends early is refused rather
-//! than filled up with grey: half a picture is no picture of now. (A loss within the last row of blocks can only be
-//! seen by the missing end marker.)
+//! than filled up with grey: half a picture is no picture of now. (A loss within the last row of blocks, or in a picture
+//! narrower than 64 pixels, can only be seen by the missing end marker.)
 //!
 //! Reference: ITU-T T.81 (1992), annex B (markers) and annex K, tables K.3 to K.6.
 
@@ -28,7 +28,12 @@ pub struct JpegHeader {
     /// Where the first scan's marker stands.
     scan: usize,
     has_tables: bool,
+    /// Sequential with Huffman codes, as all cameras send it.
+    baseline: bool,
 }
+
+/// From this width on every row of blocks is longer than what the decoder reads ahead.
+const DETECTABLE_WIDTH: u32 = 64;
 
 /// Reads the segments of a JPEG up to its first scan.
 ///
@@ -38,7 +43,7 @@ pub fn jpeg_header(data: &[u8]) -> Result<JpegHeader, &'static str> {
     if data.len() < 4 || data[..2] != [0xff, START_OF_IMAGE] {
         return Err("it does not start like a JPEG");
     }
-    let (mut at, mut size, mut has_tables) = (2, None, false);
+    let (mut at, mut size, mut has_tables, mut baseline) = (2, None, false, false);
     loop {
         let &[0xff, marker, high, low] = data.get(at..at + 4).ok_or("its headers are cut off")? else {
             return Err("a header is not where it should be");
@@ -54,11 +59,12 @@ pub fn jpeg_header(data: &[u8]) -> Result<JpegHeader, &'static str> {
                 let &[y1, y0, x1, x0] = data.get(at + 5..at + 9).ok_or("its headers are cut off")? else {
                     return Err("its headers are cut off");
                 };
+                baseline = marker <= 0xc1;
                 size = Some((u32::from(u16::from_be_bytes([x1, x0])), u32::from(u16::from_be_bytes([y1, y0]))));
             }
             START_OF_SCAN => {
                 let (width, height) = size.ok_or("it does not say its size")?;
-                return Ok(JpegHeader { width, height, scan: at, has_tables });
+                return Ok(JpegHeader { width, height, scan: at, has_tables, baseline });
             }
             _ => {}
         }
@@ -68,16 +74,21 @@ pub fn jpeg_header(data: &[u8]) -> Result<JpegHeader, &'static str> {
 
 /// Whether the picture's last bytes are its end marker; cameras may pad behind it with zeros.
 pub fn jpeg_is_whole(data: &[u8]) -> bool {
-    let end = data.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    data[..end].ends_with(&[0xff, END_OF_IMAGE])
+    end_marker(data).is_some()
+}
+
+/// Where the end marker behind all else stands.
+fn end_marker(data: &[u8]) -> Option<usize> {
+    let end = data.iter().rposition(|&byte| byte != 0)? + 1;
+    data[..end].ends_with(&[0xff, END_OF_IMAGE]).then(|| end - 2)
 }
 
 /// Decodes into `picture`, which has the right size already.
 pub(super) fn decode_into(data: &[u8], picture: &mut RgbImage) -> Result<(), String> {
     let header = jpeg_header(data)?;
-    if !jpeg_is_whole(data) {
-        return Err("it ends before its end marker".into());
-    }
+    let end = end_marker(data).ok_or("it ends before its end marker")?;
+    // At an end marker that comes too early the decoder goes on with zeros, at the end of the data it does not.
+    let data = if header.baseline && header.width >= DETECTABLE_WIDTH { &data[..end] } else { data };
     if (header.width, header.height) != picture.dimensions() {
         return Err(format!("it is {}x{}", header.width, header.height));
     }
@@ -156,7 +167,7 @@ mod tests {
     use super::*;
 
     fn picture() -> RgbImage {
-        RgbImage::from_fn(40, 24, |x, y| image::Rgb([(x * 6) as u8, (y * 10) as u8, ((x + y) * 3) as u8]))
+        RgbImage::from_fn(80, 48, |x, y| image::Rgb([(x * 3) as u8, (y * 5) as u8, (x + y) as u8]))
     }
 
     fn encoded() -> Vec<u8> {
@@ -167,7 +178,7 @@ mod tests {
     }
 
     fn decoded(data: &[u8]) -> Result<RgbImage, String> {
-        let mut picture = RgbImage::new(40, 24);
+        let mut picture = RgbImage::new(80, 48);
         decode_into(data, &mut picture).map(|()| picture)
     }
 
@@ -196,9 +207,24 @@ mod tests {
     }
 
     #[test]
+    fn one_colour_is_a_whole_picture_however_few_bytes_it_takes() {
+        for (width, height) in [(8, 8), (16, 16), (63, 9), (64, 8), (65, 100), (640, 480)] {
+            for gray in [false, true] {
+                let picture = image::DynamicImage::from(RgbImage::from_pixel(width, height, image::Rgb([7; 3])));
+                let picture = if gray { picture.into_luma8().into() } else { picture };
+                let mut data = Vec::new();
+                image::codecs::jpeg::JpegEncoder::new(&mut data).encode_image(&picture).unwrap();
+                let mut back = RgbImage::new(width, height);
+                decode_into(&data, &mut back).unwrap();
+                assert!(back.iter().all(|value| value.abs_diff(7) <= 2), "{width}x{height}");
+            }
+        }
+    }
+
+    #[test]
     fn the_header_says_the_size() {
         let header = jpeg_header(&encoded()).unwrap();
-        assert_eq!((header.width, header.height, header.has_tables), (40, 24, true));
+        assert_eq!((header.width, header.height, header.has_tables), (80, 48, true));
         assert!(jpeg_header(b"\xff\xd8\xff").is_err() && jpeg_header(b"GIF89a..").is_err());
     }
 
