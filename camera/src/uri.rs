@@ -10,7 +10,7 @@
 //! drive.mcap?pace=recorded
 //! ```
 
-use crate::{Error, Result};
+use crate::{Error, Result, v4l2};
 use parallax_core::frame::PixelFormat;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -53,6 +53,8 @@ pub(crate) struct Request {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Options {
     pub(crate) format: Option<PixelFormat>,
+    /// A driver's code for that format, where it has several.
+    pub(crate) code: Option<u32>,
     pub(crate) size: Option<(u32, u32)>,
     pub(crate) fps: Option<f64>,
     /// Each picture holds the left and the right one side by side.
@@ -188,7 +190,10 @@ fn split_options(text: &str, mark: char, acceptable: impl Fn(&str) -> bool) -> (
 impl Options {
     fn set(&mut self, key: &str, value: &str) -> Option<()> {
         match key {
-            "format" => self.format = Some(format_from(value)?),
+            "format" => {
+                self.code = v4l2::code_from(value);
+                self.format = Some(format_from(value).or_else(|| v4l2::format_of_code(self.code?))?);
+            }
             "size" => self.size = Some(size_from(value)?),
             "fps" => self.fps = Some(value.parse().ok().filter(|fps: &f64| fps.is_finite() && *fps > 0.0)?),
             "split" => self.side_by_side = (value == "side-by-side").then_some(true)?,
@@ -207,7 +212,7 @@ impl Options {
 fn hint_of_value(key: &str) -> &'static str {
     match key {
         "format" => {
-            "formats are yuyv, uyvy, nv12, rgb8, bgr8, gray8, mjpeg, and rggb8, bggr8, grbg8, gbrg8 or the same with 10"
+            "formats are a code of `parallax-edge devices`, or yuyv, uyvy, nv12, rgb8, bgr8, gray8, mjpeg, and rggb8, bggr8, grbg8, gbrg8 or the same with 10"
         }
         "size" => "a size is WIDTHxHEIGHT in pixels, such as 640x480",
         "fps" => "a rate is a positive number of frames per second, such as 30",
@@ -296,6 +301,8 @@ mod tests {
         assert_eq!(options.format, Some(PixelFormat::Yuyv));
         assert_eq!((options.exposure, options.focus), (Some(Setting::Fixed(150)), Some(Setting::Auto)));
         assert_eq!(options.controls, [("gain".to_owned(), -3)]);
+        let planes = parse("v4l2:/dev/video0?format=NM12").unwrap().options;
+        assert_eq!((planes.format, planes.code), (Some(PixelFormat::Nv12), Some(u32::from_le_bytes(*b"NM12"))));
     }
 
     #[test]

@@ -59,6 +59,17 @@ pub(super) fn format_of(code: u32) -> Option<(PixelFormat, usize)> {
     FORMATS.iter().find(|(letters, ..)| fourcc(*letters) == code).map(|&(_, format, planes)| (format, planes))
 }
 
+/// The format of a code that is understood here.
+pub(crate) fn format_of_code(code: u32) -> Option<PixelFormat> {
+    format_of(code).map(|(format, _)| format)
+}
+
+/// The code of these letters, where it is understood here.
+pub(crate) fn code_from(letters: &str) -> Option<u32> {
+    let code = fourcc(letters.as_bytes().try_into().ok()?);
+    format_of(code).map(|_| code)
+}
+
 /// The letters of a code.
 pub(super) fn letters(code: u32) -> String {
     code.to_le_bytes().iter().map(|&byte| if byte.is_ascii_graphic() { char::from(byte) } else { ' ' }).collect()
@@ -87,6 +98,7 @@ fn choose(node: &Node, options: &Options, size: (u32, u32)) -> Result<u32> {
     let offered = node.formats();
     let usable = FORMATS.iter().filter(|(letters, format, _)| {
         options.format.is_none_or(|wanted| wanted == *format)
+            && options.code.is_none_or(|wanted| wanted == fourcc(*letters))
             && offered.iter().any(|&(code, _)| code == fourcc(*letters))
     });
     let usable: Vec<u32> = usable.map(|(letters, ..)| fourcc(*letters)).collect();

@@ -20,6 +20,7 @@ mod queue;
 pub(crate) mod uapi;
 
 pub use controls::Control;
+pub(crate) use formats::{code_from, format_of_code};
 pub use listing::{DeviceInfo, FormatInfo, SizeInfo, devices};
 
 use crate::live::{Opened, Opener};
