@@ -42,6 +42,15 @@ pub enum Arrival {
 }
 
 impl Source {
+    /// Says whether `uri` can be understood, without opening anything.
+    ///
+    /// # Errors
+    /// [`crate::Error::Uri`] when it cannot.
+    pub fn check(uri: &str) -> Result<()> {
+        let Request { target, .. } = uri::parse(uri)?;
+        if let Target::Http(url) = target { Address::parse(&url).map(|_| ()) } else { Ok(()) }
+    }
+
     /// Opens what `uri` names. A live source is open when its first picture has come.
     ///
     /// # Errors

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::source_uri;
+
 /// Segmentation on the board: a bundle and a camera or recording in, masks out.
 #[derive(Debug, Parser)]
 #[command(name = "parallax-edge", version, about, propagate_version = true)]
@@ -41,7 +43,7 @@ pub(crate) enum Command {
 pub(crate) struct RunArgs {
     /// A camera (v4l2:DEVICE, cmd:COMMAND, http://HOST/PATH, stereo:LEFT|RIGHT), a recording, a folder of pictures or
     /// a picture; docs/cameras.md says what options each takes.
-    #[arg(long, value_name = "URI")]
+    #[arg(long, value_name = "URI", value_parser = source_uri)]
     pub(crate) from: String,
     /// The bundle: a folder or a .tar.
     #[arg(long)]

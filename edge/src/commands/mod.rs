@@ -29,6 +29,15 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     ours.map(str::to_owned)
 }
 
+/// A source of frames on the command line: what cannot be understood is a bad argument.
+pub(crate) fn source_uri(uri: &str) -> Result<String, String> {
+    let told = |error: &parallax_camera::Error| match error.hint() {
+        Some(hint) => format!("{error}\nhint: {hint}"),
+        None => error.to_string(),
+    };
+    parallax_camera::Source::check(uri).map(|()| uri.to_owned()).map_err(|error| told(&error))
+}
+
 /// Prints a result on stdout, as JSON or for people.
 #[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn print(result: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::Result<()> {
