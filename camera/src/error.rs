@@ -78,6 +78,10 @@ impl Error {
             Self::Open(error) | Self::LostFrame { source: error, .. } => error.hint(),
             Self::Uri { hint, .. } | Self::Unfit { hint, .. } => Some(hint),
             Self::Reach { source, .. } => hint_of_system_error(source),
+            Self::NoPicture { fault: Fault::Stalled(_), .. } => Some(
+                "a device: check cable and power; a command: it must write Motion-JPEG, or raw frames with \
+                `?format=yuyv&size=640x480`; a source that starts slowly needs `stall=30s`",
+            ),
             Self::NoPicture { fault, .. } => Some(fault.hint()),
             Self::LostCamera { .. } => Some("it is opened again by itself as soon as it is back"),
         }

@@ -23,7 +23,12 @@ pub struct Layout {
     /// Height in pixels.
     pub height: u32,
     /// How the bytes are laid out.
+    #[serde(serialize_with = "by_name")]
     pub format: PixelFormat,
+}
+
+fn by_name<S: serde::Serializer>(format: &PixelFormat, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(format.name())
 }
 
 impl Layout {

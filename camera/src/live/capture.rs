@@ -5,7 +5,7 @@
 //!  opening ───────────▶ streaming ─────────────────────────────────────────▶ lost
 //!     ▲ └─ refused ──────────┼──────────────────────────────────────────────▶ │
 //!     │                      └─ the end of a stream that ends ─▶ ended        │ 0.1 s, then twice
-//!     └───────────────────────────────────────────────────────────────────────┘ as long, 1 s at most
+//!     └───────────────────────────────────────────────────────────────────────┘ as long, 0.5 s at most
 //! ```
 //!
 //! What keeps an old picture from being presented as new:
@@ -27,7 +27,8 @@ use std::time::Duration;
 pub(super) struct Limits {
     /// How long a streaming device may give no good picture.
     pub(super) stall: Duration,
-    /// How long a device that was just opened may take for its first good picture: sensors settle, commands start.
+    /// How long a device that was opened for the first time may take for its first good picture: sensors settle,
+    /// commands start. Later openings may take twice as long as that first one took.
     pub(super) start: Duration,
     /// How old a picture may be.
     pub(super) max_age: Duration,
@@ -35,9 +36,11 @@ pub(super) struct Limits {
 
 /// The first pause before opening again, and the longest one: with the time to open and to get a first picture, a
 /// device is back within 2 s of its return.
-const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_secs(1)];
+const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
 /// How long one look may take: the time within which a stop is noticed.
 const PATIENCE: Duration = Duration::from_millis(100);
+/// What every opening may take beyond that: a busy machine.
+const START_SLACK: Duration = Duration::from_secs(1);
 /// How far in the future a time stamp of the same clock may be: a driver may round up.
 const CLOCK_SLACK: Duration = Duration::from_millis(5);
 
@@ -210,6 +213,10 @@ impl<C: Clock> Capture<C> {
             Some(step @ 1..) if streaming.started => step,
             _ => 1,
         };
+        if self.sequence.is_none() {
+            let took = now.since(streaming.good_at);
+            self.limits.start = (2 * took + START_SLACK).max(self.limits.stall).min(self.limits.start);
+        }
         (streaming.good_at, streaming.started, streaming.device_sequence) = (now, true, device_sequence);
         self.mailbox.count(|counters| counters.skipped += step - 1);
         let sequence = self.sequence.map_or(0, |last| last + step);

@@ -289,17 +289,17 @@ fn a_loss_takes_the_picture_in_the_mailbox_along() {
 }
 
 #[test]
-fn pauses_grow_to_a_second_and_start_small_again_after_a_good_picture() {
+fn pauses_grow_to_half_a_second_and_start_small_again_after_a_good_picture() {
     let mut acts = vec![picture(0), Act::Gone];
     acts.extend(std::iter::repeat_n(Act::Refuse, 6));
     acts.extend([Act::Open, picture(0), Act::Gone, Act::Open, picture(0)]);
     let mut stage = Stage::new(acts);
     stage.picture();
     assert!(matches!(stage.news().0, Letter::Loss(_)));
-    // 0.1 + 0.2 + 0.4 + 0.8 + 1 + 1 + 1 s of pauses, 7 openings of 10 ms, one picture of 33 ms.
+    // 0.1 + 0.2 + 0.4 + 4 × 0.5 s of pauses, 7 openings of 10 ms, one picture of 33 ms.
     let (letter, waited) = stage.news();
     assert!(matches!(letter, Letter::Shot { .. }));
-    assert_eq!(waited, 4500 * MS + 70 * MS + 33 * MS);
+    assert_eq!(waited, 2700 * MS + 70 * MS + 33 * MS);
     assert!(matches!(stage.news().0, Letter::Loss(_)));
     assert_eq!(stage.news().1, 100 * MS + 10 * MS + 33 * MS);
 }
@@ -310,6 +310,21 @@ fn a_device_that_never_gives_a_picture_has_longer_to_start() {
     let (letter, waited) = stage.news();
     assert!(matches!(letter, Letter::Loss(Fault::Stalled(_))));
     assert!(waited > LIMITS.start && waited < LIMITS.start + 2 * PATIENCE, "{waited:?}");
+}
+
+#[test]
+fn a_device_that_comes_back_silent_is_opened_again_after_twice_what_it_took_at_first() {
+    let mut acts = vec![Act::Nothing; 5];
+    acts.extend([picture(0), Act::Gone, Act::Open]);
+    // The first picture took 533 ms, so this opening gets 2 × 533 ms + 1 s: 21 looks of 100 ms.
+    acts.extend(vec![Act::Nothing; 21]);
+    acts.extend([Act::Open, picture(0)]);
+    let mut stage = Stage::new(acts);
+    assert!(matches!(stage.news().0, Letter::Shot { .. }));
+    assert!(matches!(stage.news().0, Letter::Loss(Fault::Gone)));
+    let (letter, waited) = stage.news();
+    assert!(matches!(letter, Letter::Shot { away: Some(_) }), "{letter:?}");
+    assert_eq!(waited, (100 + 10 + 2100 + 200 + 10 + 33) * MS);
 }
 
 #[test]
