@@ -78,7 +78,7 @@ impl Error {
             Self::Open(error) | Self::LostFrame { source: error, .. } => error.hint(),
             Self::Uri { hint, .. } | Self::Unfit { hint, .. } => Some(hint),
             Self::Reach { source, .. } => hint_of_system_error(source),
-            Self::NoPicture { fault: Fault::Stalled(_), .. } => Some(
+            Self::NoPicture { fault: Fault::Stalled { .. }, .. } => Some(
                 "a device: check cable and power; a command: it must write Motion-JPEG, or raw frames with \
                 `?format=yuyv&size=640x480`; a source that starts slowly needs `stall=30s`",
             ),
@@ -108,8 +108,15 @@ pub enum Fault {
     #[error("the device is gone")]
     Gone,
     /// It says nothing any more.
-    #[error("no good picture for {:.1} s", .0.as_secs_f64())]
-    Stalled(Duration),
+    #[error("no good picture for {:.1} s{}", .silence.as_secs_f64(), useless(*.corrupt, *.stale))]
+    Stalled {
+        /// Since the last good picture, or since it was opened.
+        silence: Duration,
+        /// Damaged pictures that came in that time.
+        corrupt: u64,
+        /// Pictures that came in that time with time stamps too old or not new.
+        stale: u64,
+    },
     /// The driver or the system reports an error.
     #[error("cannot {doing}: {source}")]
     System {
@@ -147,6 +154,13 @@ pub enum Fault {
     },
 }
 
+fn useless(corrupt: u64, stale: u64) -> String {
+    match (corrupt, stale) {
+        (0, 0) => String::new(),
+        _ => format!(", only {corrupt} damaged and {stale} with old time stamps"),
+    }
+}
+
 fn quoted(line: &str) -> String {
     if line.is_empty() { String::new() } else { format!(" and said {line:?}") }
 }
@@ -156,7 +170,7 @@ impl Fault {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Gone => "plug it in again; `parallax-edge devices` lists the cameras that are there",
-            Self::Stalled(_) => "check cable and power; a slow camera needs `stall=10s` at the end of its URI",
+            Self::Stalled { .. } => "check cable and power; a slow camera needs `stall=10s` at the end of its URI",
             Self::System { source, .. } => {
                 hint_of_system_error(source).unwrap_or("`dmesg` may say more about the device")
             }

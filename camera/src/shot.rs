@@ -27,6 +27,7 @@ pub struct Layout {
     pub format: PixelFormat,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn by_name<S: serde::Serializer>(format: &PixelFormat, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(format.name())
 }

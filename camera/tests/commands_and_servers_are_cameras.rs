@@ -104,7 +104,7 @@ fn a_command_that_falls_silent_is_lost_after_its_limit_and_its_children_go_with_
             break error;
         }
     };
-    assert!(matches!(error, Error::LostCamera { fault: Fault::Stalled(_), .. }), "{error}");
+    assert!(matches!(error, Error::LostCamera { fault: Fault::Stalled { .. }, .. }), "{error}");
     assert!(start.elapsed() > Duration::from_millis(250) && start.elapsed() < Duration::from_secs(2));
     drop(source);
     assert!(start.elapsed() < Duration::from_secs(5), "the source does not wait for its children's sleep");

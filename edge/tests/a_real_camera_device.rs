@@ -270,7 +270,7 @@ fn missing_frames_are_counted_and_silence_is_a_loss() {
     assert!(counters.skipped >= 5, "half of the frames are missing: {counters:?}");
     set(PERCENT_DROPPED, 100);
     let start = Instant::now();
-    assert!(matches!(watcher.loss(), Fault::Stalled(_)));
+    assert!(matches!(watcher.loss(), Fault::Stalled { .. }));
     println!("a stall of 1 s is told after {:?}", start.elapsed());
     std::thread::sleep(Duration::from_secs(1));
     set(PERCENT_DROPPED, 0);
@@ -316,6 +316,12 @@ fn the_program_makes_masks_until_it_is_told_to_stop() {
     let listed = edge(&["devices", "--json"]).output().unwrap();
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
     assert_eq!(listed["devices"][0]["driver"], "vivid");
+    let text = edge(&["devices"]).output().unwrap().stdout;
+    let text = String::from_utf8(text).unwrap();
+    for part in ["v4l2:/dev/video0", "format=yuyv", "size=640x480  fps=25, 15", "control.brightness=128  0 to 255 by 1"]
+    {
+        assert!(text.contains(part), "{part} is not in:\n{text}");
+    }
 
     let out_text = out.to_str().unwrap();
     let from = "/dev/video0?fps=25&size=640x480";

@@ -65,6 +65,8 @@ struct Streaming {
     good_at: Timestamp,
     started: bool,
     device_sequence: u64,
+    /// Damaged and stale pictures since then.
+    useless: (u64, u64),
 }
 
 /// One source's capture loop.
@@ -155,12 +157,14 @@ impl<C: Clock> Capture<C> {
     }
 
     fn lose(&mut self, fault: Fault) {
+        let now = self.clock.now();
+        // Closes the device before anybody is told: while it is open, its return gets another node.
+        self.retry_later();
         // A device that comes and fails again before its first good picture is one and the same loss.
         if self.lost_at.is_none() {
-            self.lost_at = Some(self.clock.now());
+            self.lost_at = Some(now);
             self.mailbox.lose(fault);
         }
-        self.retry_later();
     }
 
     fn retry_later(&mut self) {
@@ -175,10 +179,12 @@ impl<C: Clock> Capture<C> {
             Look::Fresh => {
                 let fresh = stamp(&mut self.shot, now) > self.last_stamp
                     && now.since(self.shot.left.timestamp) <= self.limits.max_age;
+                streaming.useless.1 += u64::from(!fresh);
                 self.mailbox.count(|counters| counters.stale += u64::from(!fresh));
                 fresh
             }
             Look::Corrupt => {
+                streaming.useless.0 += 1;
                 self.mailbox.count(|counters| counters.corrupt += 1);
                 false
             }
@@ -187,7 +193,8 @@ impl<C: Clock> Capture<C> {
         if !good {
             let limit = if streaming.started { self.limits.stall } else { self.limits.start };
             let silence = now.since(streaming.good_at);
-            return if silence > limit { Err(Fault::Stalled(silence)) } else { Ok(()) };
+            let (corrupt, stale) = streaming.useless;
+            return if silence > limit { Err(Fault::Stalled { silence, corrupt, stale }) } else { Ok(()) };
         }
         let found = (Layout::of(&self.shot.left), self.shot.right.as_ref().map(Layout::of));
         let expected = *self.layouts.get_or_insert(found);
@@ -218,6 +225,7 @@ impl<C: Clock> Capture<C> {
             self.limits.start = (2 * took + START_SLACK).max(self.limits.stall).min(self.limits.start);
         }
         (streaming.good_at, streaming.started, streaming.device_sequence) = (now, true, device_sequence);
+        streaming.useless = (0, 0);
         self.mailbox.count(|counters| counters.skipped += step - 1);
         let sequence = self.sequence.map_or(0, |last| last + step);
         self.sequence = Some(sequence);
@@ -230,7 +238,7 @@ impl<C: Clock> Capture<C> {
 
 impl Streaming {
     fn new(device: Box<dyn Device>, now: Timestamp) -> Self {
-        Self { device, good_at: now, started: false, device_sequence: 0 }
+        Self { device, good_at: now, started: false, device_sequence: 0, useless: (0, 0) }
     }
 }
 

@@ -4,7 +4,8 @@
 //! the source all of a pipeline ends, and Ctrl-C in the terminal is ours to handle. A command that ends with status 0
 //! has said all it had to say; any other end is a fault, and the command is started again.
 
-use super::{ByteStream, Bytes, PictureForm, StreamDevice};
+use super::pictures::Pictures;
+use super::{ByteStream, Bytes, StreamDevice};
 use crate::live::{Opened, Opener};
 use crate::sys::{self, Readiness};
 use crate::uri::Options;
@@ -39,9 +40,9 @@ impl Opener for CommandOpener {
             _ => None,
         };
         let pictures = match raw {
-            None => PictureForm::jpeg(),
+            None => Pictures::jpeg(),
             Some(Layout { width, height, format }) => {
-                PictureForm::raw(format, (width, height)).ok_or_else(|| Error::Unfit {
+                Pictures::raw(format, (width, height)).ok_or_else(|| Error::Unfit {
                     what: format!("{width}x{height} is more than a picture may have"),
                     name: self.uri.clone(),
                     hint: "ask for the size that the command writes",

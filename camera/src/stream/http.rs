@@ -7,7 +7,8 @@
 //!
 //! References: RFC 9112, sections 3 to 7.1; RFC 2046, section 5.1.
 
-use super::{ByteStream, Bytes, PictureForm, StreamDevice};
+use super::pictures::Pictures;
+use super::{ByteStream, Bytes, StreamDevice};
 use crate::live::{Opened, Opener};
 use crate::sys::{self, Readiness};
 use crate::{Description, Error, Fault, Result, Stamp};
@@ -94,7 +95,7 @@ impl Opener for HttpOpener {
             stamps: Stamp::Arrival,
             controls: Vec::new(),
         };
-        Ok(Opened { device: Box::new(StreamDevice::new(body, PictureForm::jpeg())), description })
+        Ok(Opened { device: Box::new(StreamDevice::new(body, Pictures::jpeg())), description })
     }
 }
 

@@ -112,5 +112,3 @@ impl<S: ByteStream> Device for StreamDevice<S> {
         }
     }
 }
-
-pub(crate) use pictures::Pictures as PictureForm;

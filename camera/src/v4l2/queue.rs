@@ -29,9 +29,24 @@ pub(super) struct Queue {
     node: Node,
     agreed: Agreed,
     stamps: Stamp,
-    /// The driver's 32-bit number of the last picture, and the same without overflow.
-    last_number: Option<u32>,
+    numbers: Numbers,
+}
+
+/// The driver's 32-bit running number of the last picture, and the same without its overflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Numbers {
+    last: Option<u32>,
     sequence: u64,
+}
+
+impl Numbers {
+    /// The next one; stands still for a driver that does not count or starts again.
+    fn next(&mut self, number: u32) -> u64 {
+        let step = number.wrapping_sub(self.last.unwrap_or(number)) as i32;
+        self.last = Some(number);
+        self.sequence += u64::from(step.max(0) as u32);
+        self.sequence
+    }
 }
 
 /// A buffer that the driver gave us.
@@ -47,8 +62,7 @@ impl Queue {
     /// # Errors
     /// The driver refuses: no memory, no bandwidth on the bus, or another program has the device.
     pub(super) fn start(node: Node, agreed: Agreed) -> Result<Self> {
-        let mut queue =
-            Self { buffers: Vec::new(), node, agreed, stamps: Stamp::Arrival, last_number: None, sequence: 0 };
+        let mut queue = Self { buffers: Vec::new(), node, agreed, stamps: Stamp::Arrival, numbers: Numbers::default() };
         let mut request = RequestBuffers {
             count: BUFFERS,
             kind: queue.node.kind,
@@ -193,16 +207,11 @@ impl Queue {
     /// The time stamp of a picture, 0 when it is of another clock.
     fn stamp(buffer: &Buffer) -> Timestamp {
         let ours = buffer.flags & uapi::BUFFER_CLOCK_MASK == uapi::BUFFER_CLOCK_MONOTONIC;
-        let nanos = buffer.secs.checked_mul(1_000_000_000).and_then(|secs| secs.checked_add(buffer.micros * 1000));
-        Timestamp::from_nanos(nanos.filter(|_| ours).and_then(|nanos| u64::try_from(nanos).ok()).unwrap_or_default())
-    }
-
-    /// The running number without the overflow after 2³² pictures; stands still for a driver that does not count.
-    fn number(&mut self, number: u32) -> u64 {
-        let step = number.wrapping_sub(self.last_number.unwrap_or(number)) as i32;
-        self.last_number = Some(number);
-        self.sequence += u64::from(step.max(0) as u32);
-        self.sequence
+        let nanos = || {
+            let (secs, micros) = (buffer.secs.checked_mul(1_000_000_000)?, buffer.micros.checked_mul(1000)?);
+            u64::try_from(secs.checked_add(micros)?).ok()
+        };
+        Timestamp::from_nanos(if ours { nanos().unwrap_or_default() } else { 0 })
     }
 }
 
@@ -226,7 +235,7 @@ impl Device for Queue {
         }
         shot.right = None;
         shot.left.timestamp = Self::stamp(&filled.buffer);
-        shot.left.sequence = self.number(filled.buffer.sequence);
+        shot.left.sequence = self.numbers.next(filled.buffer.sequence);
         Ok(Look::Fresh)
     }
 }
@@ -259,5 +268,61 @@ fn fault(doing: &'static str, source: io::Error) -> Fault {
     match source.raw_os_error() {
         Some(libc::ENODEV | libc::ENXIO) => Fault::Gone,
         _ => Fault::System { doing, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+    use std::os::fd::AsFd as _;
+
+    /// A file in place of a driver's buffer, with the bytes 0, 1, 2, …
+    fn mapping(length: u8) -> Mapping {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&(0..length).collect::<Vec<_>>()).unwrap();
+        Mapping::new(file.as_fd(), usize::from(length), 0).unwrap()
+    }
+
+    #[test]
+    fn rows_lose_their_padding_and_missing_bytes_are_noticed() {
+        let (mapping, mut rows) = (mapping(40), [0; 9]);
+        // Three rows of 3 bytes, 5 bytes apart, from byte 2 on: the last one ends at byte 15.
+        assert!(copy_rows(&mapping, (2, 15), 5, 3, &mut rows));
+        assert_eq!(rows, [2, 3, 4, 7, 8, 9, 12, 13, 14]);
+        assert!(!copy_rows(&mapping, (2, 14), 5, 3, &mut rows), "one byte is missing");
+        assert!(copy_rows(&mapping, (0, 9), 3, 3, &mut rows));
+        assert_eq!(rows, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    }
+
+    #[test]
+    fn a_driver_that_claims_more_than_there_is_cannot_make_us_read_it() {
+        let (mapping, mut rows) = (mapping(40), [0; 8]);
+        assert!(!copy_rows(&mapping, (36, usize::MAX), 4, 4, &mut rows));
+        assert!(!mapping.copy(33, &mut rows) && !mapping.copy(usize::MAX, &mut rows));
+        assert!(mapping.copy(32, &mut rows) && mapping.copy(40, &mut []));
+    }
+
+    #[test]
+    fn numbers_go_on_where_the_drivers_overflow_and_stand_still_where_it_does_not_count() {
+        let mut numbers = Numbers::default();
+        let all = [u32::MAX - 1, u32::MAX, 0, 3, 3, 1, 2].map(|number| numbers.next(number));
+        assert_eq!(all, [0, 1, 2, 5, 5, 5, 6]);
+    }
+
+    #[test]
+    fn a_stamp_of_another_clock_is_none() {
+        let buffer = |flags, secs, micros| Buffer { flags, secs, micros, ..Buffer::default() };
+        let ours = uapi::BUFFER_CLOCK_MONOTONIC;
+        assert_eq!(Queue::stamp(&buffer(ours, 2, 5)).nanos(), 2_000_005_000);
+        for other in [
+            buffer(0, 2, 5),
+            buffer(0x4000, 2, 5),
+            buffer(ours, -1, 0),
+            buffer(ours, i64::MAX, 0),
+            buffer(ours, 0, i64::MAX),
+        ] {
+            assert_eq!(Queue::stamp(&other).nanos(), 0);
+        }
     }
 }

@@ -218,7 +218,7 @@ fn silence_is_a_loss_after_the_limit_and_corrupt_pictures_are_silence() {
         let mut stage = Stage::new(acts);
         stage.picture();
         let (letter, waited) = stage.news();
-        assert!(matches!(letter, Letter::Loss(Fault::Stalled(_))), "{letter:?}");
+        assert!(matches!(letter, Letter::Loss(Fault::Stalled { .. })), "{letter:?}");
         assert!(waited > LIMITS.stall && waited < LIMITS.stall + 2 * PATIENCE, "{waited:?}");
     }
 }
@@ -252,7 +252,9 @@ fn a_device_that_repeats_its_last_picture_for_ever_is_lost() {
     acts.extend((0..40).map(|step| Act::Picture(0, 20 + 33 * (step + 1), 4)));
     let mut stage = Stage::new(acts);
     stage.picture();
-    assert!(matches!(stage.news().0, Letter::Loss(Fault::Stalled(_))));
+    let Letter::Loss(fault) = stage.news().0 else { panic!("a loss") };
+    assert!(matches!(fault, Fault::Stalled { corrupt: 0, stale: 30.., .. }), "{fault}");
+    assert!(fault.to_string().contains("with old time stamps"), "{fault}");
 }
 
 #[test]
@@ -308,7 +310,7 @@ fn pauses_grow_to_half_a_second_and_start_small_again_after_a_good_picture() {
 fn a_device_that_never_gives_a_picture_has_longer_to_start() {
     let mut stage = Stage::new([]);
     let (letter, waited) = stage.news();
-    assert!(matches!(letter, Letter::Loss(Fault::Stalled(_))));
+    assert!(matches!(letter, Letter::Loss(Fault::Stalled { .. })));
     assert!(waited > LIMITS.start && waited < LIMITS.start + 2 * PATIENCE, "{waited:?}");
 }
 
@@ -333,4 +335,34 @@ fn a_stream_that_ends_is_an_end_and_no_loss() {
     stage.picture();
     assert!(matches!(stage.news().0, Letter::End));
     assert_eq!(stage.mailbox.counters().losses, 0);
+}
+
+/// A device that is gone, and notes whether anybody knew when it was closed.
+struct Leaving {
+    mailbox: Arc<Mailbox>,
+    told_at_close: Arc<Mutex<Option<bool>>>,
+}
+
+impl Device for Leaving {
+    fn look(&mut self, _shot: &mut Shot, _patience: Duration) -> Result<Look, Fault> {
+        Err(Fault::Gone)
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        *self.told_at_close.lock().unwrap() = Some(!self.mailbox.is_quiet());
+    }
+}
+
+#[test]
+fn a_lost_device_is_closed_before_anybody_is_told() {
+    let mut stage = Stage::new([]);
+    let told_at_close = Arc::new(Mutex::new(None));
+    let device = Leaving { mailbox: Arc::clone(&stage.mailbox), told_at_close: Arc::clone(&told_at_close) };
+    stage.capture.state = State::Streaming(Streaming::new(Box::new(device), stage.clock.now()));
+    stage.capture.step();
+    // While it is open, its return would get another node: /dev/video1 in place of /dev/video0.
+    assert_eq!(*told_at_close.lock().unwrap(), Some(false));
+    assert!(matches!(stage.look().0, Letter::Loss(Fault::Gone)));
 }
