@@ -1,62 +1,151 @@
-//! A source of frames, one after the other.
+//! A source of frames, one after the other, whatever stands behind its URI.
 
-use crate::uri::path_from_uri;
-use crate::{Error, Result};
+use crate::live::{Counters, Live, Opener};
+use crate::recorded::{PlayerOpener, Recorded};
+use crate::stereo::{PairOpener, SideBySideOpener};
+use crate::stream::command::CommandOpener;
+use crate::stream::http::{Address, HttpOpener};
+use crate::uri::{self, Pace, Request, Target};
+use crate::v4l2::DeviceOpener;
+use crate::{Description, Result, Shot};
 use parallax_core::camera::Camera;
 use parallax_core::frame::Frame;
-use parallax_core::recording::{Eye, Recording};
+use parallax_core::recording::Eye;
+use std::time::Duration;
 
-/// Frames of the left (or only) camera, in order, each once.
+/// Frames from a device, a command, a server, a recording, a folder or a picture.
 #[derive(Debug)]
 pub struct Source {
-    recording: Recording,
-    next: usize,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Recorded(Box<Recorded>),
+    Live(Box<Live>),
+}
+
+/// What came of asking for the next frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// A frame that was not handed out before.
+    Fresh {
+        /// Frames missing between the last one handed out and this one, by their numbers.
+        dropped: u64,
+        /// How long the source was lost just before this frame.
+        away: Option<Duration>,
+    },
+    /// Nothing new within the patience.
+    Nothing,
+    /// No frame will come any more.
+    End,
 }
 
 impl Source {
-    /// Opens what `uri` names.
+    /// Says whether `uri` can be understood, without opening anything.
     ///
     /// # Errors
-    /// [`Error::Live`] for a live camera, [`Error::Open`] for a file or folder that is no recording.
+    /// [`crate::Error::Uri`] when it cannot.
+    pub fn check(uri: &str) -> Result<()> {
+        let Request { target, .. } = uri::parse(uri)?;
+        if let Target::Http(url) = target { Address::parse(&url).map(|_| ()) } else { Ok(()) }
+    }
+
+    /// Opens what `uri` names. A live source is open when its first picture has come.
+    ///
+    /// # Errors
+    /// [`crate::Error::Uri`] for a URI that cannot be understood; otherwise why the source cannot be used.
     pub fn open(uri: &str) -> Result<Self> {
-        let recording = Recording::open(path_from_uri(uri)?).map_err(Error::Open)?;
-        Ok(Self { recording, next: 0 })
-    }
-
-    /// The next frame, or none at the end. After an error the following call goes on with the frame after the lost
-    /// one, so that a caller can report and skip it.
-    pub fn next_frame(&mut self) -> Option<Result<Frame>> {
-        let index = self.next;
-        if index >= self.len() {
-            return None;
+        let request = uri::parse(uri)?;
+        if let Target::File(path, Pace::Fastest) = request.target {
+            return Ok(Self { kind: Kind::Recorded(Box::new(Recorded::open(path)?)) });
         }
-        self.next += 1;
-        Some(self.recording.frame(index, Eye::Left).map_err(|source| Error::LostFrame { index, source }))
+        let options = request.options.clone();
+        let live = Live::open(uri, opener(request)?, &options)?;
+        Ok(Self { kind: Kind::Live(Box::new(live)) })
     }
 
-    /// Number of frames, lost ones included.
-    pub fn len(&self) -> usize {
-        self.recording.len()
+    /// Waits for the next frame, `patience` at most, and writes it into `shot`. Of a live source it is the newest one,
+    /// stamped on the clock of [`crate::now`]; of a recording the one after the last, however long that takes.
+    ///
+    /// Handing in the same shot again saves the memory of its pictures: a live source of raw pictures allocates nothing
+    /// once all buffers have gone round.
+    ///
+    /// # Errors
+    /// [`crate::Error::LostFrame`] and [`crate::Error::LostCamera`]; after either the next call goes on.
+    pub fn next_into(&mut self, shot: &mut Shot, patience: Duration) -> Result<Arrival> {
+        match &mut self.kind {
+            Kind::Live(live) => live.next_into(shot, patience),
+            Kind::Recorded(recorded) => match recorded.next_frame() {
+                Some(frame) => {
+                    (shot.left, shot.right) = (frame?, None);
+                    Ok(Arrival::Fresh { dropped: 0, away: None })
+                }
+                None => Ok(Arrival::End),
+            },
+        }
     }
 
-    /// Whether there is nothing to come, ever.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// The next frame, however long it takes, or none at the end. After an error the following call goes on with the
+    /// frame after the lost one, so that a caller can report and skip it.
+    pub fn next_frame(&mut self) -> Option<Result<Frame>> {
+        let mut shot = Shot::default();
+        loop {
+            match self.next_into(&mut shot, Duration::from_secs(1)) {
+                Ok(Arrival::Fresh { .. }) => return Some(Ok(shot.left)),
+                Ok(Arrival::Nothing) => {}
+                Ok(Arrival::End) => return None,
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// Number of frames, lost ones included; none for a live source.
+    pub fn frames(&self) -> Option<usize> {
+        match &self.kind {
+            Kind::Recorded(recorded) => Some(recorded.recording.len()),
+            Kind::Live(_) => None,
+        }
     }
 
     /// Width and height of every frame in pixels.
     pub fn size(&self) -> (u32, u32) {
-        self.recording.size()
+        match &self.kind {
+            Kind::Recorded(recorded) => recorded.recording.size(),
+            Kind::Live(live) => (live.layout().width, live.layout().height),
+        }
     }
 
     /// The camera, where the source says which.
     pub fn camera(&self) -> Option<&Camera> {
-        self.recording.camera(Eye::Left)
+        match &self.kind {
+            Kind::Recorded(recorded) => recorded.recording.camera(Eye::Left),
+            Kind::Live(_) => None,
+        }
     }
 
     /// What of the source was lost before it was opened, such as the end of a recording that was cut off.
     pub fn damage(&self) -> Option<&str> {
-        self.recording.damage()
+        match &self.kind {
+            Kind::Recorded(recorded) => recorded.recording.damage(),
+            Kind::Live(_) => None,
+        }
+    }
+
+    /// What a live source turned out to be, with the controls that were read back.
+    pub fn description(&self) -> Option<Description> {
+        match &self.kind {
+            Kind::Recorded(_) => None,
+            Kind::Live(live) => live.description(),
+        }
+    }
+
+    /// What happened to a live source's pictures so far.
+    pub fn counters(&self) -> Option<Counters> {
+        match &self.kind {
+            Kind::Recorded(_) => None,
+            Kind::Live(live) => Some(live.counters()),
+        }
     }
 }
 
@@ -68,9 +157,27 @@ impl Iterator for Source {
     }
 }
 
+/// What opens a live source.
+fn opener(request: Request) -> Result<Box<dyn Opener>> {
+    let Request { uri, target, options } = request;
+    let side_by_side = options.side_by_side;
+    let opener: Box<dyn Opener> = match target {
+        Target::File(path, _) => Box::new(PlayerOpener { uri, path }),
+        Target::Device(device) => Box::new(DeviceOpener { uri, device, options }),
+        Target::Command(command) => Box::new(CommandOpener { uri, command, options }),
+        Target::Http(url) => Box::new(HttpOpener { uri, address: Address::parse(&url)? }),
+        Target::Stereo(pair) => {
+            let (left, right) = *pair;
+            Box::new(PairOpener { openers: (opener(left)?, opener(right)?), tolerance: options.tolerance, uri })
+        }
+    };
+    Ok(if side_by_side { Box::new(SideBySideOpener(opener)) } else { opener })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     #[test]
     fn frames_come_in_order_and_a_damaged_one_is_reported_and_passed() {
@@ -81,7 +188,7 @@ mod tests {
         }
         std::fs::write(folder.path().join("1.png"), "damaged").unwrap();
         let mut source = Source::open(&format!("file:{}", folder.path().display())).unwrap();
-        assert_eq!((source.len(), source.size(), source.damage()), (3, (4, 2), None));
+        assert_eq!((source.frames(), source.size(), source.damage()), (Some(3), (4, 2), None));
         let first = source.next_frame().unwrap().unwrap();
         assert_eq!((first.sequence, first.data[0]), (0, 0));
         let error = source.next_frame().unwrap().unwrap_err();
@@ -94,7 +201,9 @@ mod tests {
 
     #[test]
     fn a_missing_source_is_named() {
-        let error = Source::open("nowhere/at/all.mcap").unwrap_err();
-        assert!(error.to_string().contains("nowhere/at/all.mcap") && error.hint().is_some(), "{error}");
+        for uri in ["nowhere/at/all.mcap", "/dev/video4711", "http://127.0.0.1:1/stream"] {
+            let error = Source::open(uri).unwrap_err();
+            assert!(error.to_string().contains(uri) && error.hint().is_some(), "{error}");
+        }
     }
 }

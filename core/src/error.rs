@@ -41,6 +41,18 @@ pub enum Error {
         /// Bytes there are.
         found: usize,
     },
+    /// A compressed frame cannot be decoded.
+    #[error("a {width}x{height} {format} frame cannot be decoded: {reason}")]
+    FramePicture {
+        /// Name of the pixel format.
+        format: &'static str,
+        /// Width in pixels that the frame should have.
+        width: u32,
+        /// Height in pixels that the frame should have.
+        height: u32,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A camera's numbers cannot be right.
     #[error("{what}: {}", path.as_deref().unwrap_or(Path::new("(given values)")).display())]
     Camera {
@@ -118,6 +130,9 @@ impl Error {
             | Self::Recording { hint, .. }
             | Self::Labels { hint, .. }
             | Self::Bundle { hint, .. } => Some(hint),
+            Self::FramePicture { .. } => {
+                Some("the picture was damaged on its way: check the cable, or ask for a lower rate")
+            }
             Self::FrameBytes { .. } | Self::SizeMismatch { .. } => None,
         }
     }

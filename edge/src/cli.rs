@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use parallax_kernels::Isa;
 
-/// Segmentation on the board: a bundle and a recording in, masks out.
+use crate::commands::source_uri;
+
+/// Segmentation on the board: a bundle and a camera or recording in, masks out.
 #[derive(Debug, Parser)]
 #[command(name = "parallax-edge", version, about, propagate_version = true)]
 pub(crate) struct Cli {
@@ -20,12 +22,14 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Segment every frame of a recording, a folder of pictures or a picture.
+    /// Segment the frames of a camera, a recording, a folder of pictures or a picture.
     Run(RunArgs),
     /// Say what a bundle holds and what runs it.
     Inspect(InspectArgs),
     /// Score a bundle on a labelled set.
     Evaluate(EvaluateArgs),
+    /// List the cameras of this machine: formats, sizes, rates and controls.
+    Devices(DevicesArgs),
     /// Measure how fast a bundle runs here.
     Bench(BenchArgs),
 }
@@ -34,10 +38,13 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   parallax-edge run --from drive.mcap --bundle slim.bundle --out masks
+  parallax-edge run --from '/dev/video0?size=640x480&fps=30' --bundle slim.bundle --out masks --limit 300
+  parallax-edge run --from 'cmd:rpicam-vid -n -t 0 --codec mjpeg -o -' --bundle slim.bundle --out masks --json
   parallax-edge run --from photos/ --bundle slim.tar --out masks --json | jq .stages_ms.infer")]
 pub(crate) struct RunArgs {
-    /// A recording, a folder of pictures or a picture.
-    #[arg(long, value_name = "RECORDING|FOLDER|IMAGE")]
+    /// A camera (v4l2:DEVICE, cmd:COMMAND, http://HOST/PATH, stereo:LEFT|RIGHT), a recording, a folder of pictures or
+    /// a picture; docs/cameras.md says what options each takes.
+    #[arg(long, value_name = "URI", value_parser = source_uri)]
     pub(crate) from: String,
     /// The bundle: a folder or a .tar.
     #[arg(long)]
@@ -48,7 +55,7 @@ pub(crate) struct RunArgs {
     /// Which of the bundle's models to run (the first one by default).
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// Frames at most.
+    /// Frames at most; a camera otherwise goes on until Ctrl-C.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     /// Frames to work on at once.
@@ -58,6 +65,17 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) no_overlays: bool,
     /// One JSON object per frame on stdout; the summary goes to stderr.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Arguments of `devices`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  parallax-edge devices
+  parallax-edge devices --json | jq '.devices[].path'")]
+pub(crate) struct DevicesArgs {
+    /// One JSON object on stdout.
     #[arg(long)]
     pub(crate) json: bool,
 }

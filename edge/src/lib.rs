@@ -1,4 +1,4 @@
-//! Segmentation on the board: a bundle and a recording in, masks out.
+//! Segmentation on the board: a bundle and a camera or recording in, masks out.
 //!
 //! In reading order, following a frame:
 //!
@@ -8,7 +8,7 @@
 //! | `int8` | QDQ patterns of an int8 file, as operators of our own that compute in integers |
 //! | [`worker`] | one frame through the model: prepare, infer, postprocess; buffers made once |
 //! | [`stages`] | how long each stage took, and the percentiles of many frames |
-//! | [`drive`] | a whole recording through the model, masks and overlays onto disk |
+//! | [`drive`] | a camera or recording through the model, masks and overlays onto disk |
 //! | [`evaluation`] | the score of a bundle on a labelled set |
 //! | [`inspection`] | what a bundle holds and what runs it |
 //! | [`operators`] | what runs each operator of a model, and how long it takes |

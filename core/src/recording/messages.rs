@@ -71,7 +71,7 @@ pub(super) fn frame_from_picture(picture: DynamicImage, timestamp: Timestamp, se
     }
     let gray = picture.into_luma8();
     let (width, height) = gray.dimensions();
-    Frame { timestamp, sequence, width, height, format: PixelFormat::Gray8, data: gray.into_raw() }
+    Frame { timestamp, sequence, width, height, format: PixelFormat::Gray8, data: gray.into_raw(), ..Frame::default() }
 }
 
 pub(super) fn frame_from_compressed(
@@ -94,9 +94,9 @@ pub(super) fn frame_from_raw(message: &fox::RawImage, timestamp: Timestamp, sequ
         other => return Err(format!("image encoding must be rgb8, bgr8, mono8, yuyv or uyvy, found {other:?}")),
     };
     let (width, height) = (message.width, message.height);
-    let row_bytes = format.bytes_per_frame(width, 1);
+    let row_bytes = format.bytes_per_row(width).unwrap_or_default();
     let data = rows(message, row_bytes)?;
-    Ok(Frame { timestamp, sequence, width, height, format, data })
+    Ok(Frame { timestamp, sequence, width, height, format, data, ..Frame::default() })
 }
 
 /// Depth in millimetres; 0 where not measured or farther than 65.535 m.

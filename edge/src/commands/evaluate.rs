@@ -20,7 +20,7 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
         None if args.include_training => Pictures::All,
         None => Pictures::Unseen,
     };
-    let bar = progress_bar(set.len());
+    let bar = progress_bar(Some(set.len()));
     let evaluation = evaluate(&bundle, &engine, &set, &pictures, stop_on_signal(), |done, of| {
         bar.set_length(of as u64);
         bar.set_position(done as u64);

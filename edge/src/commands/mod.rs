@@ -1,6 +1,7 @@
 //! One file per subcommand: each takes its arguments, runs, and says how it ended.
 
 pub(crate) mod bench;
+pub(crate) mod devices;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
 pub(crate) mod run;
@@ -28,6 +29,15 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     ours.map(str::to_owned)
 }
 
+/// A source of frames on the command line: what cannot be understood is a bad argument.
+pub(crate) fn source_uri(uri: &str) -> Result<String, String> {
+    let told = |error: &parallax_camera::Error| match error.hint() {
+        Some(hint) => format!("{error}\nhint: {hint}"),
+        None => error.to_string(),
+    };
+    parallax_camera::Source::check(uri).map(|()| uri.to_owned()).map_err(|error| told(&error))
+}
+
 /// Prints a result on stdout, as JSON or for people.
 #[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn print(result: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::Result<()> {
@@ -39,10 +49,13 @@ fn print(result: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::R
     Ok(())
 }
 
-/// A progress bar on stderr, hidden when stderr is no terminal.
-fn progress_bar(total: usize) -> ProgressBar {
-    let bar = ProgressBar::new(total as u64);
-    if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} frames, {per_sec}, {eta} left") {
+/// A progress bar on stderr, hidden when stderr is no terminal; without a total it counts.
+fn progress_bar(total: Option<usize>) -> ProgressBar {
+    let (bar, template) = match total {
+        Some(total) => (ProgressBar::new(total as u64), "{bar:30} {pos}/{len} frames, {per_sec}, {eta} left"),
+        None => (ProgressBar::no_length(), "{spinner} {pos} frames, {per_sec}; Ctrl-C ends"),
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar

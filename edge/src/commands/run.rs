@@ -1,4 +1,4 @@
-//! `parallax-edge run`: a recording into masks.
+//! `parallax-edge run`: frames into masks.
 
 use parallax_camera::Source;
 use parallax_core::bundle::Bundle;
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         threads: usize::from(args.threads),
         overlays: if args.no_overlays { Overlays::Skip } else { Overlays::Write },
     };
-    let bar = progress_bar(args.limit.map_or(source.len(), |limit| limit.min(source.len())));
+    let bar = progress_bar(args.limit.into_iter().chain(source.frames()).min());
     let summary = drive(&engine, source, &config, stop_on_signal(), |line| {
         bar.suspend(|| show(line, args.json));
         bar.inc(1);
@@ -33,7 +33,10 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
 #[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn show(line: &FrameLine, json: bool) {
     if let Some(error) = &line.error {
-        tracing::warn!("frame {} is lost: {error}", line.frame);
+        tracing::warn!("frame {}: {error}", line.frame);
+    }
+    if let Some(away_ms) = line.away_ms {
+        tracing::info!("the camera is back after {:.1} s", away_ms / 1e3);
     }
     if json && let Ok(text) = serde_json::to_string(line) {
         println!("{text}");
@@ -54,7 +57,21 @@ fn describe(summary: &DriveSummary) -> String {
         "{} masks, {:.1} per second on {} thread(s)",
         summary.frames, summary.frames_per_s, summary.threads
     ));
-    if summary.lost > 0 {
+    if let (Some(camera), Some(counters)) = (&summary.camera, &summary.counters) {
+        let layout = camera.layout.map_or_else(String::new, |layout| format!(", {layout}"));
+        let age = summary.age;
+        lines.push(format!(
+            "{}{layout}: {} pictures, {} of them passed over",
+            camera.name, counters.captured, summary.dropped
+        ));
+        lines.push(format!(
+            "age of a mask: {:.1} ms p50, {:.1} ms p95, {:.1} ms p99",
+            age.p50_ms, age.p95_ms, age.p99_ms
+        ));
+        if counters.losses > 0 {
+            lines.push(format!("the camera was lost {} time(s); frames.jsonl says why", counters.losses));
+        }
+    } else if summary.lost > 0 {
         lines.push(format!("{} frames could not be read; frames.jsonl says why", summary.lost));
     }
     if let Some(damage) = &summary.damage {
