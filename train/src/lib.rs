@@ -8,6 +8,7 @@
 //! | [`geometry`] | from a depth map to another frame's pixels, differentiably |
 //! | [`loss`] | what depth pre-training minimises |
 //! | [`pretraining`] | depth pre-training: networks, batches and loss put together |
+//! | [`inheritance`] | what a new run takes over from `--init`, whatever that was |
 //! | [`evaluation`] | depth scores |
 //! | [`finetune`] | masks from a few labelled pictures |
 //! | [`device`] | which device to train on, proven |
@@ -21,6 +22,7 @@ mod error;
 pub mod evaluation;
 pub mod finetune;
 pub mod geometry;
+pub mod inheritance;
 pub mod loss;
 pub mod pack;
 pub mod pretraining;

@@ -23,6 +23,7 @@ mod natural_order;
 mod poses;
 mod writer;
 
+pub use folder::images_in;
 pub use messages::Encoding;
 pub use poses::{read_kitti_poses, write_kitti_poses};
 pub use writer::{RecordingHeader, RecordingWriter};

@@ -9,6 +9,7 @@ use super::{DepthModel, DepthTask, LossPlace, PretrainConfig};
 use crate::Error;
 use crate::data::{DepthBatches, Footage, FootageConfig, Supervision};
 use crate::device::{ChosenDevice, DeviceKind};
+use crate::inheritance::Beginning;
 use crate::training::{RunDescription, RunFolder, RunKind, Start, Trained, run_folder, train};
 
 /// Disparity maps that a depth network gives.
@@ -61,12 +62,7 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<T
 /// When the run is not one of depth, or was made by another version.
 pub fn config_of(folder: &RunFolder, description: &RunDescription) -> Result<PretrainConfig, Error> {
     let error = |what: String, hint| Error::Run { what, path: folder.description_path(), hint };
-    if description.kind != RunKind::Depth {
-        return Err(error(
-            "expected a run of depth pre-training, found one of segmentation".into(),
-            "name another run",
-        ));
-    }
+    description.kind.expect(RunKind::Depth, &folder.description_path(), "name another run")?;
     description.config.clone().try_into().map_err(|problem| {
         error(
             format!("cannot read the run's settings: {problem}"),
@@ -126,7 +122,7 @@ fn describe(config: &PretrainConfig, task: &DepthTask, device: &ChosenDevice) ->
     })
 }
 
-/// Fresh networks, or those of an earlier run (a folder), or ImageNet's encoder (a file).
+/// Fresh networks, or what `--init` gives them.
 fn starting_model(
     config: &PretrainConfig,
     task: &DepthTask,
@@ -134,29 +130,10 @@ fn starting_model(
 ) -> Result<DepthModel, Error> {
     let with_pose = task.batches.supervisions.contains(&Supervision::Video);
     let mut model = DepthModel::new(config.network, with_pose, config.seed, device);
-    match &config.init {
-        None => Ok(model),
-        Some(path) if path.is_dir() => {
-            let earlier = RunFolder::open(path)?;
-            let description = earlier.description()?;
-            config_of(&earlier, &description)?;
-            check_network(&description, config, path)?;
-            model.depth = DepthNetwork::load(&earlier.weights_path(), device)?;
-            Ok(model)
-        }
-        Some(path) => {
-            model.depth.encoder = model.depth.encoder.with_torchvision_weights(path)?;
-            Ok(model)
-        }
+    match Beginning::of(config.init.as_deref(), RunKind::Depth, config.network, device)? {
+        Beginning::Fresh => {}
+        Beginning::Same(weights) => model.depth = DepthNetwork::load(&weights, device)?,
+        Beginning::Backbone(backbone) => model.depth = model.depth.with_backbone(&backbone)?,
     }
-}
-
-fn check_network(description: &RunDescription, config: &PretrainConfig, path: &Path) -> Result<(), Error> {
-    if description.network == config.network.name() {
-        return Ok(());
-    }
-    Err(Error::Weights {
-        what: format!("expected a run of {}, found one of {}", config.network, description.network),
-        path: path.to_path_buf(),
-    })
+    Ok(model)
 }
