@@ -19,9 +19,9 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Learn depth from video or stereo, without labels.
+    /// Learn depth from video or stereo, or a rival of it, without labels.
     Pretrain(commands::pretrain::PretrainArgs),
-    /// Learn masks from a few labelled pictures, with or without depth pre-training.
+    /// Learn masks from a few labelled pictures, with or without pre-training.
     Finetune(commands::finetune::FinetuneArgs),
     /// Score a trained run: depth against true depth, or masks against labels.
     Evaluate(commands::evaluate::EvaluateArgs),

@@ -8,6 +8,7 @@
 //! | [`geometry`] | from a depth map to another frame's pixels, differentiably |
 //! | [`loss`] | what depth pre-training minimises |
 //! | [`pretraining`] | depth pre-training: networks, batches and loss put together |
+//! | [`rivals`] | the other pre-trainings that depth is compared with: optical flow, inpainting, contrastive |
 //! | [`inheritance`] | what a new run takes over from `--init`, whatever that was |
 //! | [`evaluation`] | depth scores |
 //! | [`finetune`] | masks from a few labelled pictures |
@@ -27,6 +28,7 @@ pub mod loss;
 pub mod pack;
 pub mod pretraining;
 pub mod quantize;
+pub mod rivals;
 pub mod training;
 
 pub use error::Error;

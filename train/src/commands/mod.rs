@@ -7,6 +7,7 @@ pub(crate) mod export;
 pub(crate) mod finetune;
 pub(crate) mod pack;
 pub(crate) mod pretrain;
+pub(crate) mod pretrain_rival;
 pub(crate) mod quantize;
 
 use std::error::Error;

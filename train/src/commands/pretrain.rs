@@ -1,4 +1,4 @@
-//! `parallax-train pretrain`: depth from video or stereo, without labels.
+//! `parallax-train pretrain`: depth from video or stereo, or one of its rivals, without labels.
 
 use std::path::PathBuf;
 
@@ -6,9 +6,10 @@ use clap::Args;
 use parallax_models::Network;
 use parallax_train::data::Supervision;
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
-use parallax_train::pretraining::{DepthModel, PretrainConfig, pretrain, resume};
-use parallax_train::training::{Ended, LoopConfig, Schedule, Trained};
+use parallax_train::pretraining::{PretrainConfig, pretrain, resume};
+use parallax_train::training::{Ended, LoopConfig, RunFolder, RunKind, Schedule, Trained};
 
+use super::pretrain_rival::{self, Teachers, parse_teacher};
 use super::{BadArguments, Outcome};
 
 /// Decoded frames kept in memory when --memory does not say otherwise: 10000 frames of 256x128.
@@ -20,11 +21,16 @@ const DEFAULT_MEMORY_MIB: usize = 1024;
   parallax-train pretrain --from stereo --data drive.mcap --out runs/depth
   parallax-train pretrain --from video,stereo --data a.mcap --data b.mcap --network slim --size 256x128 --steps 1500 --out runs/depth
   parallax-train pretrain --from video --data frames/ --camera camera.yaml --network resnet18 --size 640x192 --out runs/video
-  parallax-train pretrain --resume --out runs/depth")]
+  parallax-train pretrain --from flow --data frames/ --out runs/flow
+  parallax-train pretrain --from contrastive --data drive.mcap --data mine --batch 16 --out runs/contrastive
+  parallax-train pretrain --resume --out runs/depth
+
+Flow, inpainting and contrastive are what the paper compares depth with. They need no camera files; inpainting and contrastive
+also take labelled sets and folders of any pictures. `finetune --init` takes every run.")]
 pub(crate) struct PretrainArgs {
-    /// What teaches depth: video, stereo or both.
-    #[arg(long, value_enum, value_delimiter = ',', required_unless_present = "resume")]
-    pub(crate) from: Vec<Supervision>,
+    /// What teaches: depth from video, stereo or both; or one of flow, inpainting, contrastive.
+    #[arg(long, value_delimiter = ',', required_unless_present = "resume", value_parser = parse_teacher)]
+    pub(crate) from: Vec<pretrain_rival::Teacher>,
     /// A recording or a folder of frames; may be given several times.
     #[arg(long, value_name = "PATH", required_unless_present = "resume")]
     pub(crate) data: Vec<PathBuf>,
@@ -43,7 +49,7 @@ pub(crate) struct PretrainArgs {
     /// Training steps [default: 2000; with --resume: as the run was started].
     #[arg(long)]
     pub(crate) steps: Option<u64>,
-    /// Images per step.
+    /// Images per step; with flow, pairs of them.
     #[arg(long, default_value_t = 4)]
     pub(crate) batch: usize,
     /// Seed of weights, order and augmentation.
@@ -52,7 +58,8 @@ pub(crate) struct PretrainArgs {
     /// Start from an earlier run (a folder) or from torchvision's ImageNet weights (a .pth or .safetensors file).
     #[arg(long, value_name = "RUN|FILE")]
     pub(crate) init: Option<PathBuf>,
-    /// Learning rate at the start [default: 1e-3 with stereo, 2e-4 from video alone].
+    /// Learning rate at the start [default: 1e-3 with stereo, flow or inpainting, 5e-4 with contrastive, 2e-4 from video
+    /// alone].
     #[arg(long)]
     pub(crate) lr: Option<f64>,
     /// How the learning rate falls.
@@ -86,18 +93,25 @@ pub(crate) struct PretrainArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
-    let started = if args.resume {
-        resume(&args.out, args.steps, &device(args)?)?
-    } else {
-        let config = config(args);
-        config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
-        pretrain(config, &args.out, &device(args)?)?
-    };
-    show(args, &started);
+    if args.resume {
+        match RunFolder::open(&args.out)?.description()?.kind {
+            RunKind::Flow | RunKind::Inpainting | RunKind::Contrastive => pretrain_rival::go_on(args)?,
+            RunKind::Depth | RunKind::Segmentation => show(args, &resume(&args.out, args.steps, &device(args)?)?),
+        }
+        return Ok(Outcome::Done);
+    }
+    match Teachers::of(&args.from)? {
+        Teachers::Rival(rival) => pretrain_rival::start(args, rival)?,
+        Teachers::Depth(from) => {
+            let config = config(args, from);
+            config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
+            show(args, &pretrain(config, &args.out, &device(args)?)?);
+        }
+    }
     Ok(Outcome::Done)
 }
 
-fn device(args: &PretrainArgs) -> anyhow::Result<ChosenDevice> {
+pub(super) fn device(args: &PretrainArgs) -> anyhow::Result<ChosenDevice> {
     Ok(choose(args.device, &Inspector::of_this_program()?)?)
 }
 
@@ -107,9 +121,8 @@ fn default_learning_rate(from: &[Supervision]) -> f64 {
     if from.contains(&Supervision::Stereo) { 1e-3 } else { 2e-4 }
 }
 
-fn config(args: &PretrainArgs) -> PretrainConfig {
+fn config(args: &PretrainArgs, from: Vec<Supervision>) -> PretrainConfig {
     PretrainConfig {
-        from: args.from.clone(),
         data: args.data.clone(),
         camera: args.camera.clone(),
         right_camera: args.right_camera.clone(),
@@ -122,19 +135,24 @@ fn config(args: &PretrainArgs) -> PretrainConfig {
         init: args.init.clone(),
         memory: args.memory << 20,
         metres_per_unit: None,
-        steps: LoopConfig {
-            steps: args.steps.unwrap_or(2000),
-            learning_rate: args.lr.unwrap_or_else(|| default_learning_rate(&args.from)),
-            schedule: args.schedule,
-            save_every: args.save_every,
-            picture_every: args.picture_every,
-            loader_threads: args.loaders,
-        },
+        steps: loop_config(args, default_learning_rate(&from)),
+        from,
+    }
+}
+
+pub(super) fn loop_config(args: &PretrainArgs, default_learning_rate: f64) -> LoopConfig {
+    LoopConfig {
+        steps: args.steps.unwrap_or(2000),
+        learning_rate: args.lr.unwrap_or(default_learning_rate),
+        schedule: args.schedule,
+        save_every: args.save_every,
+        picture_every: args.picture_every,
+        loader_threads: args.loaders,
     }
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the result belongs on stdout, the hint on stderr")]
-fn show(args: &PretrainArgs, trained: &Trained<DepthModel>) {
+pub(super) fn show<M>(args: &PretrainArgs, trained: &Trained<M>) {
     let out = args.out.display();
     match trained.ended {
         Ended::Finished => println!("{out}: {} steps in {:.0} s", trained.step, trained.seconds),

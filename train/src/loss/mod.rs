@@ -1,4 +1,4 @@
-//! What depth pre-training minimises: Monodepth2's loss, per supervising term.
+//! What depth and flow pre-training minimise: Monodepth2's loss, per supervising term.
 //!
 //! ```text
 //! loss = mean over scales of ( Σ_terms λ · reprojection(term) + 1e-3 / 2^s · smoothness )
@@ -13,9 +13,11 @@
 //! | [`depth`] | disparity ↔ depth, and the unit of length |
 //! | [`ssim`], [`photometric`], [`smoothness`] | the parts, on tensors |
 //! | [`reprojection`] | the whole, on tensors: any device |
-//! | [`host`] | the whole in plain loops with its gradient: the CPU |
+//! | [`flow`] | the same for optical flow |
+//! | [`host`] | both in plain loops with their gradients: the CPU |
 
 pub mod depth;
+pub mod flow;
 pub mod host;
 pub mod photometric;
 pub mod reprojection;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::data::Supervision;
-use crate::training::LoopConfig;
+use crate::training::{LoopConfig, limits};
 
 /// Settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -63,35 +63,14 @@ impl PretrainConfig {
     /// # Errors
     /// Names the first setting that makes no sense.
     pub fn check(&self) -> Result<(), Error> {
-        self.network.check_size(self.width, self.height)?;
+        limits::check(self.network, (self.width, self.height), self.batch, &self.steps)?;
         let wrong = |what: String, hint| Err(Error::Settings { what, hint });
-        let LoopConfig { steps, learning_rate, .. } = self.steps;
         if self.from.is_empty() {
             return wrong("nothing teaches depth".into(), "give --from video, --from stereo or both");
         }
-        if self.width.max(self.height) > LARGEST_SIDE {
-            let what = format!("expected a size of at most {LARGEST_SIDE} pixels, got {}x{}", self.width, self.height);
-            return wrong(what, "training works on reduced frames, for example 640x192");
-        }
-        if steps == 0 || self.batch == 0 || self.frame_gap == 0 {
-            return wrong(
-                "--steps, --batch and --frame-gap must be at least 1".into(),
-                "leave them out for the defaults",
-            );
-        }
-        if self.batch > LARGEST_BATCH {
-            let what = format!("expected a batch of at most {LARGEST_BATCH}, got {}", self.batch);
-            return wrong(what, "the paper trains with 12");
-        }
-        if !(learning_rate > 0.0 && learning_rate <= 1.0) {
-            return wrong(format!("expected a learning rate in (0, 1], got {learning_rate}"), "the paper uses 1e-4");
+        if self.frame_gap == 0 {
+            return wrong("--frame-gap must be at least 1".into(), "leave it out for the default");
         }
         Ok(())
     }
 }
-
-/// Larger frames than any network here is meant for; most likely a typing error.
-const LARGEST_SIDE: usize = 4096;
-
-/// Beyond this a batch no longer fits any machine at useful sizes.
-const LARGEST_BATCH: usize = 512;

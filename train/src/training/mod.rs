@@ -14,6 +14,7 @@
 //! resuming, Ctrl-C, the guard against losses that are not numbers) is here, once.
 
 pub mod checkpoint;
+pub mod limits;
 mod loader;
 pub mod log;
 pub mod run_folder;
