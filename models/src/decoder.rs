@@ -57,9 +57,10 @@ impl DecoderConfig {
         Decoder { levels, elu: self.activation == Activation::Elu }
     }
 
-    /// Draws first weights for the convolutions that predict disparity at the four finest levels.
-    pub fn init_predictors(&self, builder: &mut Builder<'_>) -> Vec<Conv2d> {
-        let predictor = |&channels: &usize| ConvShape::new(channels, 1, 3).with_spread(InitialSpread::Output);
+    /// Draws first weights for the convolutions that predict `outputs` maps (disparity: 1, flow: 2) at the four finest
+    /// levels.
+    pub fn init_predictors(&self, outputs: usize, spread: InitialSpread, builder: &mut Builder<'_>) -> Vec<Conv2d> {
+        let predictor = |&channels: &usize| ConvShape::new(channels, outputs, 3).with_spread(spread);
         self.channels.iter().take(SCALES).map(|channels| predictor(channels).init(builder)).collect()
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 
 use crate::decoder::{Decoder, SCALES, disparities};
 use crate::encoder::Encoder;
-use crate::layers::{Builder, Conv2d};
+use crate::layers::{Builder, Conv2d, InitialSpread};
 use crate::network::Network;
 
 /// Encoder, decoder and the convolutions that predict disparity.
@@ -27,7 +27,7 @@ impl DepthNetwork {
         Self {
             encoder: encoder.init(builder),
             decoder: decoder.init(encoder.channels(), builder),
-            predictors: decoder.init_predictors(builder),
+            predictors: decoder.init_predictors(1, InitialSpread::Output, builder),
             network,
         }
     }

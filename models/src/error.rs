@@ -51,6 +51,14 @@ pub enum ModelError {
         /// The weight file.
         path: PathBuf,
     },
+    /// A backbone of another network.
+    #[error("expected weights of the network `{expected}`, found those of `{found}`")]
+    OtherNetwork {
+        /// The network the weights are of.
+        found: String,
+        /// The network that is to take them over.
+        expected: String,
+    },
     /// Names or shapes of the tensors do not fit the network.
     #[error("weights do not fit the network: {problems}: {path}")]
     Mismatch {
@@ -83,6 +91,7 @@ impl ModelError {
                 let near = |side: &usize| (side + multiple / 2).max(*multiple) / multiple * multiple;
                 Some(format!("the nearest size that works is {}x{}", near(width), near(height)))
             }
+            Self::OtherNetwork { .. } => Some("give the same --network as the weights were trained with".into()),
             Self::WrongNetwork { .. } => Some("choose the network the weights were trained with (see run.toml)".into()),
             Self::Mismatch { .. } => {
                 Some("the file may come from another network, class count or program version".into())

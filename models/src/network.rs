@@ -3,10 +3,13 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use crate::contrastive::ContrastiveNetwork;
 use crate::decoder::DecoderConfig;
 use crate::depth::DepthNetwork;
 use crate::encoder::EncoderConfig;
 use crate::error::{ModelError, Result};
+use crate::flow::FlowNetwork;
+use crate::inpainting::InpaintingNetwork;
 use crate::layers::Builder;
 use crate::pose::PoseNetwork;
 use crate::segmentation::SegmentationNetwork;
@@ -56,6 +59,21 @@ impl Network {
     /// Makes a pose network with fresh weights.
     pub fn pose(self, seed: u64, device: &Device) -> PoseNetwork {
         PoseNetwork::new(self, &mut Builder::new("pose", seed, device))
+    }
+
+    /// Makes an optical-flow network with fresh weights.
+    pub fn flow(self, seed: u64, device: &Device) -> FlowNetwork {
+        FlowNetwork::new(self, &mut Builder::new("flow", seed, device))
+    }
+
+    /// Makes an inpainting network with fresh weights.
+    pub fn inpainting(self, seed: u64, device: &Device) -> InpaintingNetwork {
+        InpaintingNetwork::new(self, &mut Builder::new("inpainting", seed, device))
+    }
+
+    /// Makes a contrastive network with fresh weights.
+    pub fn contrastive(self, seed: u64, device: &Device) -> ContrastiveNetwork {
+        ContrastiveNetwork::new(self, &mut Builder::new("contrastive", seed, device))
     }
 
     /// How much smaller than the input the finest disparity is: 1 for the ResNets, 2 for slim.
@@ -127,6 +145,7 @@ impl std::str::FromStr for Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layers::InitialSpread;
     use burn::tensor::{Distribution, Tensor};
 
     #[test]
@@ -166,6 +185,45 @@ mod tests {
         let pose = Network::Slim.pose(0, &device).forward(image.clone(), image);
         assert_eq!(pose.dims(), [2, 6]);
         assert!(pose.abs().max().into_scalar::<f32>() < 0.2);
+    }
+
+    #[test]
+    fn flow_comes_for_both_directions_and_starts_at_zero() {
+        let device = Device::flex();
+        let pictures = Tensor::<4>::random([4, 3, 64, 96], Distribution::Default, &device);
+        let mut network = Network::Slim.flow(0, &device);
+        for (scale, flow) in network.forward(pictures.clone()).into_iter().enumerate() {
+            let stride = 2 << scale;
+            assert_eq!(flow.dims(), [4, 2, 64 / stride, 96 / stride]);
+            assert_eq!(flow.abs().max().into_scalar::<f32>(), 0.0);
+        }
+        // Weights that say something, at every scale.
+        let drawn = Network::Slim.decoder();
+        network.predictors = drawn.init_predictors(2, InitialSpread::Output, &mut Builder::new("test", 0, &device));
+        // Exchanging the pictures of a pair exchanges the flows.
+        let values = |pictures| network.forward(pictures)[0].clone().into_data().try_to_vec::<f32>().unwrap();
+        let (there, back) = (values(pictures.clone()), values(crate::flow::partners(pictures)));
+        let half = there.len() / 2;
+        assert!(there.iter().any(|flow| flow.abs() > 1e-3) && there.iter().all(|flow| flow.abs() < 1.0));
+        let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+        assert!(close(&there[..half], &back[half..]) && close(&there[half..], &back[..half]));
+    }
+
+    #[test]
+    fn a_contrastive_embedding_has_length_one_and_the_queue_drops_the_oldest() {
+        let device = Device::flex();
+        let query = Network::Slim.contrastive(0, &device);
+        let keys = crate::Keys::of(&query, 5, &device.clone().autodiff());
+        let picture = Tensor::<4>::random([2, 3, 32, 64], Distribution::Default, &device);
+        let (own, copied) = (query.forward(picture.clone()), keys.network.forward(picture));
+        let lengths: Vec<f32> = own.clone().square().sum_dim(1).into_data().try_to_vec().unwrap();
+        assert!(lengths.iter().all(|length| (length - 1.0).abs() < 1e-5));
+        assert!((own - copied).abs().max().into_scalar::<f32>() < 1e-6);
+        let filled = (1..=3).fold(keys, |keys, round| {
+            keys.with_keys(Tensor::full([2, crate::contrastive::EMBEDDING], round as f32, &device))
+        });
+        let first: Vec<f32> = filled.queue.val().narrow(1, 0, 1).into_data().try_to_vec().unwrap();
+        assert_eq!(first, [1.0, 2.0, 2.0, 3.0, 3.0]);
     }
 
     #[test]

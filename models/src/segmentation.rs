@@ -9,7 +9,6 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use crate::decoder::Decoder;
-use crate::depth::DepthNetwork;
 use crate::encoder::Encoder;
 use crate::error::{ModelError, Result};
 use crate::layers::{Builder, Conv2d, ConvShape, InitialSpread, renumbered, upsample_nearest};
@@ -35,25 +34,22 @@ impl SegmentationNetwork {
         Self::with_fresh_head(encoder, decoder, network, classes, builder)
     }
 
-    /// Takes over encoder **and** decoder of a depth network; only the last layer is new.
+    /// Takes over an encoder and, if given, a decoder; what is not given is new, and so is the last layer.
     ///
     /// # Errors
     /// [`ModelError::ClassCount`]
-    pub fn from_depth(depth: DepthNetwork, classes: usize, seed: u64) -> Result<Self> {
-        let network = depth.network();
-        let device = device_of(&depth.encoder);
-        let mut builder = Builder::new("segmentation head", seed, &device);
-        Self::with_fresh_head(depth.encoder, depth.decoder, network, classes, &mut builder)
-    }
-
-    /// Takes over the encoder; decoder and head are new.
-    ///
-    /// # Errors
-    /// [`ModelError::ClassCount`]
-    pub fn from_encoder(encoder: Encoder, network: Network, classes: usize, seed: u64) -> Result<Self> {
+    pub fn from_parts(
+        encoder: Encoder,
+        decoder: Option<Decoder>,
+        network: Network,
+        classes: usize,
+        seed: u64,
+    ) -> Result<Self> {
         let device = device_of(&encoder);
-        let mut builder = Builder::new("segmentation decoder", seed, &device);
-        let decoder = network.decoder().init(network.encoder().channels(), &mut builder);
+        let decoder = decoder.unwrap_or_else(|| {
+            let mut builder = Builder::new("segmentation decoder", seed, &device);
+            network.decoder().init(network.encoder().channels(), &mut builder)
+        });
         let mut builder = Builder::new("segmentation head", seed, &device);
         Self::with_fresh_head(encoder, decoder, network, classes, &mut builder)
     }

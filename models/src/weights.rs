@@ -1,7 +1,7 @@
 //! Weights in and out: one safetensors file per network, with torchvision-like parameter names.
 //!
-//! The file's metadata say what it holds: `network` (`slim`), `part` (`depth`, `pose`, `segmentation`) and, for
-//! segmentation, `classes`. Names are the paths of the fields: `encoder.layer1.0.conv1.weight`,
+//! The file's metadata say what it holds: `network` (`slim`), `part` (`depth`, `pose`, `segmentation`, `flow`, `inpainting`,
+//! `contrastive`, `contrastive-keys`) and, for segmentation, `classes`. Names are the paths of the fields: `encoder.layer1.0.conv1.weight`,
 //! `decoder.levels.0.fuse.bias`, `predictors.0.weight`, `head.weight`.
 
 use std::collections::BTreeMap;
@@ -14,8 +14,11 @@ use burn::tensor::Device;
 use burn_store::burn_pack::Tensor as StoredTensor;
 use burn_store::{ModuleSnapshot, ModuleStore, SafetensorsStore};
 
+use crate::contrastive::{ContrastiveNetwork, Keys};
 use crate::depth::DepthNetwork;
 use crate::error::{ModelError, Result};
+use crate::flow::FlowNetwork;
+use crate::inpainting::InpaintingNetwork;
 use crate::network::Network;
 use crate::pose::PoseNetwork;
 use crate::segmentation::SegmentationNetwork;
@@ -28,7 +31,7 @@ const LONGEST_HEADER_BYTES: u64 = 100 << 20;
 pub struct WeightsHeader {
     /// The network.
     pub network: Network,
-    /// `depth`, `pose` or `segmentation`.
+    /// `depth`, `pose`, `segmentation`, `flow`, `inpainting`, `contrastive` or `contrastive-keys`.
     pub part: String,
     /// Number of classes, for segmentation.
     pub classes: Option<usize>,
@@ -120,6 +123,82 @@ impl SegmentationNetwork {
     }
 }
 
+impl FlowNetwork {
+    /// Writes the weights; a file already there is replaced.
+    ///
+    /// # Errors
+    /// [`ModelError::Unwritable`]
+    pub fn save(&self, path: &Path) -> Result<()> {
+        save(self, self.network(), "flow", None, path)
+    }
+
+    /// Reads weights written by [`save`](Self::save).
+    ///
+    /// # Errors
+    /// As [`DepthNetwork::load`].
+    pub fn load(path: &Path, device: &Device) -> Result<Self> {
+        let header = WeightsHeader::read(path)?.expect_part("flow", path)?;
+        load_into(header.network.flow(0, device), path)
+    }
+}
+
+impl InpaintingNetwork {
+    /// Writes the weights; a file already there is replaced.
+    ///
+    /// # Errors
+    /// [`ModelError::Unwritable`]
+    pub fn save(&self, path: &Path) -> Result<()> {
+        save(self, self.network(), "inpainting", None, path)
+    }
+
+    /// Reads weights written by [`save`](Self::save).
+    ///
+    /// # Errors
+    /// As [`DepthNetwork::load`].
+    pub fn load(path: &Path, device: &Device) -> Result<Self> {
+        let header = WeightsHeader::read(path)?.expect_part("inpainting", path)?;
+        load_into(header.network.inpainting(0, device), path)
+    }
+}
+
+impl ContrastiveNetwork {
+    /// Writes the weights; a file already there is replaced.
+    ///
+    /// # Errors
+    /// [`ModelError::Unwritable`]
+    pub fn save(&self, path: &Path) -> Result<()> {
+        save(self, self.network(), "contrastive", None, path)
+    }
+
+    /// Reads weights written by [`save`](Self::save).
+    ///
+    /// # Errors
+    /// As [`DepthNetwork::load`].
+    pub fn load(path: &Path, device: &Device) -> Result<Self> {
+        let header = WeightsHeader::read(path)?.expect_part("contrastive", path)?;
+        load_into(header.network.contrastive(0, device), path)
+    }
+}
+
+impl Keys {
+    /// Writes momentum network and queue; a file already there is replaced.
+    ///
+    /// # Errors
+    /// [`ModelError::Unwritable`]
+    pub fn save(&self, path: &Path) -> Result<()> {
+        save(self, self.network.network(), "contrastive-keys", None, path)
+    }
+
+    /// Reads what [`save`](Self::save) wrote; the queue must hold `length` keys.
+    ///
+    /// # Errors
+    /// As [`DepthNetwork::load`].
+    pub fn load(path: &Path, length: usize, device: &Device) -> Result<Self> {
+        let header = WeightsHeader::read(path)?.expect_part("contrastive-keys", path)?;
+        load_into(Self::new(header.network, length, device), path)
+    }
+}
+
 fn save<M: Module>(module: &M, network: Network, part: &str, classes: Option<usize>, path: &Path) -> Result<()> {
     let mut store =
         SafetensorsStore::from_file(path).overwrite(true).metadata("network", network.name()).metadata("part", part);
@@ -135,6 +214,17 @@ fn load_into<M: Module>(module: M, path: &Path) -> Result<M> {
     let mut store = SafetensorsStore::from_file(path);
     let tensors = store.get_all_tensors().map_err(|error| malformed(path, error))?;
     apply(module, tensors.values().cloned().collect(), path)
+}
+
+/// Reads those tensors of a file whose names begin with one of `prefixes`, which must be all that the module has.
+pub(crate) fn load_beginning<M: Module>(module: M, prefixes: &[&str], path: &Path) -> Result<M> {
+    let names: Vec<String> = module.collect(None, None, false).iter().map(|tensor| tensor.name.clone()).collect();
+    let first = |name: &str| prefixes.iter().copied().find(|prefix| name.starts_with(prefix));
+    let wanted: Vec<&str> = names.iter().filter_map(|name| first(name)).collect();
+    let mut store = SafetensorsStore::from_file(path);
+    let tensors = store.get_all_tensors().map_err(|error| malformed(path, error))?;
+    let ours = tensors.values().filter(|tensor| first(&tensor.name).is_some_and(|prefix| wanted.contains(&prefix)));
+    apply(module, ours.cloned().collect(), path)
 }
 
 /// Puts tensors into a module; every name and shape must fit.

@@ -9,6 +9,8 @@
 //! | [`geometry`] | from a depth map to another frame's pixels, differentiably |
 //! | [`loss`] | what depth pre-training minimises |
 //! | [`pretraining`] | depth pre-training: networks, batches and loss put together |
+//! | [`rivals`] | the other pre-trainings that depth is compared with: optical flow, inpainting, contrastive |
+//! | [`inheritance`] | what a new run takes over from `--init`, whatever that was |
 //! | [`evaluation`] | depth scores |
 //! | [`finetune`] | masks from a few labelled pictures |
 //! | [`device`] | which device to train on, proven |
@@ -23,10 +25,12 @@ mod error;
 pub mod evaluation;
 pub mod finetune;
 pub mod geometry;
+pub mod inheritance;
 pub mod loss;
 pub mod pack;
 pub mod pretraining;
 pub mod quantize;
+pub mod rivals;
 pub mod training;
 
 pub use error::Error;

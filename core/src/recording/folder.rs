@@ -54,11 +54,11 @@ impl FolderSource {
     /// Lists a folder; `fps` gives the frames their time stamps where their names do not.
     pub(super) fn open(root: &Path, fps: f64) -> Result<Self> {
         let (left, right_folder) = find_layout(root)?.ok_or_else(|| no_images(root))?;
-        let right = match list_images(&right_folder)? {
+        let right = match images_in(&right_folder)? {
             right if right.is_empty() => Vec::new(),
             right => pair_up(root, &left, &right)?,
         };
-        let depth = by_stem(&left, list_images(&root.join("depth"))?);
+        let depth = by_stem(&left, images_in(&root.join("depth"))?);
         let times = times_in_names(&left)
             .unwrap_or_else(|| (0..left.len()).map(|index| Timestamp::from_secs_f64(index as f64 / fps)).collect());
         let pose_file = root.join("poses.txt");
@@ -199,7 +199,7 @@ pub(super) fn only_mcap(root: &Path) -> Result<Option<PathBuf>> {
 /// The left images and the folder of the right ones (which may not exist); none when there are no images.
 fn find_layout(root: &Path) -> Result<Option<(Vec<PathBuf>, PathBuf)>> {
     for [left, right] in LAYOUTS {
-        let images = list_images(&root.join(left))?;
+        let images = images_in(&root.join(left))?;
         if !images.is_empty() {
             return Ok(Some((images, root.join(right))));
         }
@@ -207,8 +207,11 @@ fn find_layout(root: &Path) -> Result<Option<(Vec<PathBuf>, PathBuf)>> {
     Ok(None)
 }
 
-/// Images of a folder in natural order; none for a folder that does not exist.
-fn list_images(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The images (PNG, JPEG, BMP) that lie in a folder itself, in natural order; none for a folder that does not exist.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
     if folder.is_dir() { list(folder, is_image) } else { Ok(Vec::new()) }
 }
 

@@ -24,6 +24,7 @@ mod pose_file;
 mod poses;
 mod writer;
 
+pub use folder::images_in;
 pub use messages::Encoding;
 pub use pose_file::PoseFile;
 pub use poses::{read_kitti_poses, write_kitti_poses};

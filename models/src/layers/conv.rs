@@ -21,6 +21,8 @@ pub enum InitialSpread {
     HeFanIn,
     /// Variance `1 / (3 fan_in)`: for a last layer, whose first outputs should lie near zero.
     Output,
+    /// All zero: for a last layer whose first outputs should be zero to the bit.
+    Zero,
 }
 
 /// What a convolution looks like before it has weights.
@@ -72,6 +74,7 @@ impl ConvShape {
             InitialSpread::HeFanOut => 2.0 / fan_out,
             InitialSpread::HeFanIn => 2.0 / fan_in,
             InitialSpread::Output => 1.0 / (3.0 * fan_in),
+            InitialSpread::Zero => 0.0,
         };
         let weight = builder.normal([self.outputs, self.inputs, self.kernel, self.kernel], variance.sqrt());
         let bias = self.bias.then(|| builder.constant([self.outputs], 0.0));

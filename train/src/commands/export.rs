@@ -32,13 +32,18 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
     let description = folder.description()?;
     let (width, height) = (description.input.width as usize, description.input.height as usize);
     let (device, weights) = (Device::flex(), folder.weights_path());
-    let bytes = match description.kind {
-        RunKind::Depth => DepthNetwork::load(&weights, &device)?.to_onnx(width, height)?,
-        RunKind::Segmentation => SegmentationNetwork::load(&weights, &device)?.to_onnx(width, height)?,
+    let (bytes, output) = match description.kind {
+        RunKind::Depth => (DepthNetwork::load(&weights, &device)?.to_onnx(width, height)?, "disparity"),
+        RunKind::Segmentation => (SegmentationNetwork::load(&weights, &device)?.to_onnx(width, height)?, "logits"),
+        kind @ (RunKind::Flow | RunKind::Inpainting | RunKind::Contrastive) => {
+            let what = format!("expected a run of depth pre-training or segmentation, found one of {kind}");
+            let hint = "its network is a beginning for others: `parallax-train finetune --init RUN` makes masks of it";
+            return Err(parallax_train::Error::Run { what, path: args.run.clone(), hint }.into());
+        }
     };
     let bytes = with_contract(&bytes, &folder, &description)?;
     write_atomically(&args.out, |file| file.write_all(&bytes))?;
-    show(args, &description, bytes.len());
+    show(args, &description, output, bytes.len());
     Ok(Outcome::Done)
 }
 
@@ -58,12 +63,8 @@ fn with_contract(bytes: &[u8], folder: &RunFolder, description: &RunDescription)
 }
 
 #[expect(clippy::print_stdout, reason = "results belong on stdout")]
-fn show(args: &ExportArgs, description: &RunDescription, bytes: usize) {
+fn show(args: &ExportArgs, description: &RunDescription, output: &str, bytes: usize) {
     let input = description.input;
-    let output = match description.kind {
-        RunKind::Depth => "disparity",
-        RunKind::Segmentation => "logits",
-    };
     if args.json {
         let object = serde_json::json!({
             "out": args.out,

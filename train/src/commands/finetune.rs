@@ -6,8 +6,8 @@ use clap::Args;
 use parallax_core::model_input::ModelInput;
 use parallax_models::Network;
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
-use parallax_train::finetune::transfer::inherited;
 use parallax_train::finetune::{FinetuneConfig, Transfer, finetune, resume};
+use parallax_train::inheritance;
 
 use super::loop_args::{LoopArgs, LoopDefaults, show};
 use super::pretrain::parse_size;
@@ -25,6 +25,8 @@ const DEFAULT_SIZE: (u32, u32) = (256, 128);
   parallax-train finetune --labels mine --init runs/depth --out runs/masks
   parallax-train finetune --labels mine --count 16 --seed 2 --network slim --steps 300 --out runs/from_scratch
   parallax-train finetune --labels mine --init runs/depth --transfer frozen --out runs/frozen
+  parallax-train finetune --labels mine --init resnet18.pth --network resnet18 --transfer encoder --out runs/imagenet
+  parallax-train finetune --labels mine --init runs/other_masks --out runs/masks
 
 The pictures are drawn at random by --seed; the rest of the set is for `parallax-train evaluate`. Compare runs only at
 each one's own best learning rate, over several seeds.")]
@@ -41,8 +43,9 @@ pub(crate) struct FinetuneArgs {
     /// Seed of the draw, of fresh weights, of the order and the flips.
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Run of depth pre-training to start from; without it the network starts from nothing.
-    #[arg(long, value_name = "RUN")]
+    /// Start from a run of any pre-training or of segmentation with other classes (a folder), or from torchvision's
+    /// ImageNet weights (a .pth or .safetensors file); without it the network starts from nothing.
+    #[arg(long, value_name = "RUN|FILE")]
     pub(crate) init: Option<PathBuf>,
     /// What is taken over from --init.
     #[arg(long, value_enum, default_value_t)]
@@ -93,7 +96,13 @@ fn config_of(args: &FinetuneArgs) -> anyhow::Result<FinetuneConfig> {
             "name a run of `parallax-train pretrain` with --init, or leave --transfer out",
         ));
     }
-    let inherited = args.init.as_deref().map(inherited).transpose()?;
+    let inherited = args.init.as_deref().map(inheritance::settings).transpose()?.flatten();
+    if args.init.is_some() && inherited.is_none() && args.network.is_none() {
+        return Err(BadArguments::error(
+            "a weights file does not say which network it is of",
+            "give --network resnet18 or --network resnet50",
+        ));
+    }
     let (default_network, default_input) =
         inherited.unwrap_or((Network::Slim, ModelInput::imagenet(DEFAULT_SIZE.0, DEFAULT_SIZE.1)));
     let given = args.size.map(|(width, height)| (width as u32, height as u32));

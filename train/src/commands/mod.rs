@@ -12,6 +12,7 @@ pub(crate) mod loop_args;
 pub(crate) mod pack;
 pub(crate) mod predict;
 pub(crate) mod pretrain;
+pub(crate) mod pretrain_rival;
 pub(crate) mod quantize;
 
 use std::error::Error;

@@ -9,7 +9,7 @@ use parallax_core::files::read_rgb;
 use parallax_core::labels::Classes;
 use parallax_core::recording::{Eye, Recording};
 use parallax_train::pack::{PackRequest, Part, pack};
-use parallax_train::training::{RunDescription, RunFolder};
+use parallax_train::training::{RunDescription, RunFolder, RunKind};
 
 use super::{BadArguments, Outcome};
 
@@ -42,6 +42,8 @@ pub(crate) struct PackArgs {
 pub(crate) fn run(args: &PackArgs) -> anyhow::Result<Outcome> {
     let folder = RunFolder::open(&args.run)?;
     let description = folder.description()?;
+    let hint = "a bundle makes masks: name a run folder that `parallax-train finetune` has written";
+    description.kind.expect(RunKind::Segmentation, &args.run, hint)?;
     let mut parts = vec![Part::read("main", &args.model)?];
     if let Some(path) = &args.float {
         parts.push(Part::read("float", path)?);
@@ -63,16 +65,7 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<Outcome> {
 
 /// The classes a segmentation run was trained with: `classes.toml` in its folder.
 pub(super) fn classes_of(folder: &RunFolder) -> anyhow::Result<Classes> {
-    let path = folder.path().join("classes.toml");
-    if !path.is_file() {
-        return Err(parallax_train::Error::Run {
-            what: "the run has no classes.toml: it is no segmentation run".to_owned(),
-            path: folder.path().to_path_buf(),
-            hint: "name a run folder that `parallax-train finetune` has written",
-        }
-        .into());
-    }
-    Ok(Classes::read(&path)?)
+    Ok(Classes::read(&folder.path().join("classes.toml"))?)
 }
 
 fn training_of(description: &RunDescription) -> Training {

@@ -1,4 +1,4 @@
-//! `parallax-train pretrain`: depth from video, stereo or a range sensor, without labels.
+//! `parallax-train pretrain`: depth from video, stereo or a range sensor, or one of its rivals, without labels.
 
 use std::path::PathBuf;
 
@@ -9,9 +9,11 @@ use parallax_train::data::{
 };
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
 use parallax_train::pretraining::{LearnedCamera, PretrainConfig, Pretrained, pretrain, resume};
+use parallax_train::training::{RunFolder, RunKind};
 
 use super::frame_gap::{FrameGap, parse_frame_gap, proposed_frame_gap};
 use super::loop_args::{LoopArgs, LoopDefaults, show};
+use super::pretrain_rival::{self, Teacher, Teachers, parse_teacher};
 use super::{BadArguments, Outcome};
 
 /// Decoded frames kept in memory when --memory does not say otherwise: 10000 frames of 256x128.
@@ -27,11 +29,17 @@ const DEFAULT_MEMORY_MIB: usize = 1024;
   parallax-train pretrain --from stereo,range --weight range=0.5 --data drive.mcap --out runs/ranges
   parallax-train pretrain --from video --crop 256 --data frames/ --out runs/crops
   parallax-train pretrain --from video --intrinsics learn --speed 1.5 --data phone.mcap --out runs/phone
-  parallax-train pretrain --resume --out runs/depth")]
+  parallax-train pretrain --from flow --data frames/ --out runs/flow
+  parallax-train pretrain --from contrastive --data drive.mcap --data mine --batch 16 --out runs/contrastive
+  parallax-train pretrain --resume --out runs/depth
+
+Flow, inpainting and contrastive are what the paper compares depth with. They need no camera files; inpainting and contrastive
+also take labelled sets and folders of any pictures. `finetune --init` takes every run.")]
 pub(crate) struct PretrainArgs {
-    /// What teaches depth: video, stereo, range (a range sensor's measurements) or several, by commas.
-    #[arg(long, value_enum, value_delimiter = ',', required_unless_present = "resume")]
-    pub(crate) from: Vec<Supervision>,
+    /// What teaches: depth from video, stereo, range (a range sensor's measurements) or several, by commas; or one of flow,
+    /// inpainting, contrastive.
+    #[arg(long, value_delimiter = ',', required_unless_present = "resume", value_parser = parse_teacher)]
+    pub(crate) from: Vec<Teacher>,
     /// A recording or a folder of frames; may be given several times.
     #[arg(long, value_name = "PATH", required_unless_present = "resume")]
     pub(crate) data: Vec<PathBuf>,
@@ -66,7 +74,7 @@ pub(crate) struct PretrainArgs {
     /// Size the network works at; multiples of 32 [default: 256x128; with --crop the frames' own].
     #[arg(long, value_name = "WxH", value_parser = parse_size)]
     pub(crate) size: Option<(usize, usize)>,
-    /// Images per step.
+    /// Images per step; with flow, pairs of them.
     #[arg(long, default_value_t = 4)]
     pub(crate) batch: usize,
     /// Seed of weights, order and augmentation.
@@ -97,23 +105,30 @@ pub(crate) struct PretrainArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
-    let started = if args.resume {
-        resume(&args.out, args.training.steps, &device(args)?)?
-    } else {
-        let mut config = config(args)?;
-        config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
-        if args.frame_gap == FrameGap::Auto {
-            config.frame_gap = proposed_frame_gap(&config)?;
+    if args.resume {
+        match RunFolder::open(&args.out)?.description()?.kind {
+            RunKind::Flow | RunKind::Inpainting | RunKind::Contrastive => pretrain_rival::go_on(args)?,
+            RunKind::Depth | RunKind::Segmentation => {
+                show_depth(args, &resume(&args.out, args.training.steps, &device(args)?)?);
+            }
         }
-        pretrain(config, &args.out, &device(args)?)?
-    };
-    let Pretrained { trained, cameras } = &started;
-    show(trained, "pretrain", &args.out);
-    show_cameras(cameras);
+        return Ok(Outcome::Done);
+    }
+    match Teachers::of(&args.from)? {
+        Teachers::Rival(rival) => pretrain_rival::start(args, rival)?,
+        Teachers::Depth(from) => {
+            let mut config = config(args, from)?;
+            config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
+            if args.frame_gap == FrameGap::Auto {
+                config.frame_gap = proposed_frame_gap(&config)?;
+            }
+            show_depth(args, &pretrain(config, &args.out, &device(args)?)?);
+        }
+    }
     Ok(Outcome::Done)
 }
 
-fn device(args: &PretrainArgs) -> anyhow::Result<ChosenDevice> {
+pub(super) fn device(args: &PretrainArgs) -> anyhow::Result<ChosenDevice> {
     Ok(choose(args.device, &Inspector::of_this_program()?)?)
 }
 
@@ -124,16 +139,16 @@ fn default_learning_rate(from: &[Supervision], poses: &PoseSource) -> f64 {
 }
 
 /// Size that the network works at when nothing says otherwise.
-const DEFAULT_SIZE: (usize, usize) = (256, 128);
+pub(super) const DEFAULT_SIZE: (usize, usize) = (256, 128);
 
-fn config(args: &PretrainArgs) -> anyhow::Result<PretrainConfig> {
+fn config(args: &PretrainArgs, from: Vec<Supervision>) -> anyhow::Result<PretrainConfig> {
     let poses = PoseSource::from(args.poses.clone());
-    let from = if args.size.is_some() { FrameSize::Network } else { FrameSize::Full };
-    let crop = args.crop.map(|(width, height)| CropConfig { width, height, from });
+    let frames = if args.size.is_some() { FrameSize::Network } else { FrameSize::Full };
+    let crop = args.crop.map(|(width, height)| CropConfig { width, height, from: frames });
     let (width, height) = args.size.unwrap_or(if crop.is_some() { (0, 0) } else { DEFAULT_SIZE });
-    let learning_rate = default_learning_rate(&args.from, &poses);
+    let learning_rate = default_learning_rate(&from, &poses);
     Ok(PretrainConfig {
-        from: args.from.clone(),
+        from,
         data: args.data.clone(),
         camera: args.camera.clone(),
         right_camera: args.right_camera.clone(),
@@ -157,6 +172,11 @@ fn config(args: &PretrainArgs) -> anyhow::Result<PretrainConfig> {
         learned_cameras: Vec::new(),
         steps: args.training.config(LoopDefaults { steps: 2000, learning_rate, picture_every: 500 })?,
     })
+}
+
+fn show_depth(args: &PretrainArgs, Pretrained { trained, cameras }: &Pretrained) {
+    show(trained, "pretrain", &args.out);
+    show_cameras(cameras);
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the result belongs on stdout, the hint on stderr")]

@@ -49,17 +49,30 @@ impl ColorChange {
         Self { matrix: Matrix3::identity(), offset: Vector3::zeros() }
     }
 
-    /// A random change; `picture` gives the mean brightness that contrast is about.
+    /// A random change as depth is trained with; `picture` gives the mean brightness that contrast is about.
     pub fn random(picture: &RgbImage, random: &mut impl rand::Rng) -> Self {
-        if random.random_bool(0.5) {
+        Self::jittered(picture, 0.5, 0.2, random)
+    }
+
+    /// With some probability a random change: factors from 1 ± `spread` for brightness, contrast and saturation, ± 0.1 turns
+    /// for hue.
+    pub fn jittered(picture: &RgbImage, probability: f64, spread: f32, random: &mut impl rand::Rng) -> Self {
+        if random.random_bool(1.0 - probability) {
             return Self::none();
         }
-        let mut factor = || random.random_range(0.8..1.2_f32);
+        let mut factor = || random.random_range(1.0 - spread..1.0 + spread);
         let (brightness, contrast, saturation) = (factor(), factor(), factor());
         let turns = random.random_range(-0.1..0.1_f32);
         let matrix = hue(turns) * saturate(saturation) * (brightness * contrast);
         let offset = (1.0 - contrast) * brightness * mean_luma(picture);
         Self { matrix, offset: Vector3::repeat(offset) }
+    }
+
+    /// The same change followed by taking all colour out.
+    #[must_use]
+    pub fn in_gray(self) -> Self {
+        let gray = saturate(0.0);
+        Self { matrix: gray * self.matrix, offset: gray * self.offset }
     }
 
     fn apply(&self, rgb: [u8; 3]) -> Vector3<f32> {

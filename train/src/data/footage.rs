@@ -330,19 +330,23 @@ impl Drive {
         Ok(PictureResizer::default().resize(&picture, width, height))
     }
 
-    /// A file's content, or the names and sizes of a folder's files: enough to notice that the data are others.
     fn source(&self) -> Result<DataSource, Error> {
-        let path = self.recording.path();
-        let sha256 = if path.is_file() {
-            parallax_core::files::sha256_of_file(path)?
-        } else {
-            let mut listing = Vec::new();
-            list(path, path, &mut listing)?;
-            listing.sort();
-            parallax_core::files::sha256_of_bytes(listing.join("\n").as_bytes())
-        };
-        Ok(DataSource { path: path.to_path_buf(), count: self.recording.len(), sha256 })
+        identify(self.recording.path(), self.recording.len())
     }
+}
+
+/// Data of `count` frames by a file's content, or the names and sizes of a folder's files: enough to notice that they are
+/// others.
+pub(crate) fn identify(path: &Path, count: usize) -> Result<DataSource, Error> {
+    let sha256 = if path.is_file() {
+        parallax_core::files::sha256_of_file(path)?
+    } else {
+        let mut listing = Vec::new();
+        list(path, path, &mut listing)?;
+        listing.sort();
+        parallax_core::files::sha256_of_bytes(listing.join("\n").as_bytes())
+    };
+    Ok(DataSource { path: path.to_path_buf(), count, sha256 })
 }
 
 fn list(root: &Path, folder: &Path, listing: &mut Vec<String>) -> Result<(), Error> {

@@ -148,6 +148,7 @@ fn pointwise() -> Vec<Operator> {
         }),
         unary("relu", |x| activation::relu(x[0].clone())),
         unary("sigmoid", |x| activation::sigmoid(x[0].clone() * 4.0)),
+        unary("tanh", |x| (x[0].clone() * 2.0).tanh()),
         unary("exp", |x| x[0].clone().exp()),
         unary("log", |x| x[0].clone().log()).between(0.2, 3.0),
         unary("sqrt", |x| x[0].clone().sqrt()).between(0.2, 3.0),

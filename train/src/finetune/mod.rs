@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! labelled set ── draw(count, seed) ─┬─ chosen ─► samples ─► task (cross-entropy) ─► run folder
-//! depth run ──── transfer ───────────┼──────────────────────────┘                       │
+//! earlier run ── transfer ───────────┼──────────────────────────┘                       │
 //!                                    └─ rest ───► evaluation ◄──────────────────────────┘
 //!                                                 location prior
 //! ```
@@ -12,7 +12,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | [`transfer`] | the network to start from: none, or a depth run's whole network, encoder, frozen encoder |
+//! | [`transfer`] | the network to start from: none, or an earlier run's whole network, encoder, frozen encoder |
 //! | [`samples`] | the drawn pictures as the network sees them; which of them are in which batch |
 //! | [`cross_entropy`] | the loss |
 //! | [`task`] | the three above as a task for the training loop |

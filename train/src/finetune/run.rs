@@ -40,7 +40,7 @@ pub struct FinetuneConfig {
     pub count: usize,
     /// Seed of the draw, of fresh weights, of order and flips.
     pub seed: u64,
-    /// Run of depth pre-training to start from.
+    /// A run of any kind, or torchvision's weights, to start from.
     pub init: Option<PathBuf>,
     /// What is taken over from it.
     pub transfer: Transfer,
@@ -260,10 +260,9 @@ impl FinetunedRun {
         let folder = RunFolder::open(path)?;
         let description = folder.description()?;
         let unfit = |what: String, hint| Error::Run { what, path: path.to_path_buf(), hint };
-        if description.kind != RunKind::Segmentation {
-            let hint = "for a run of `parallax-train pretrain` use `evaluate RUN --depth --data DIR`";
-            return Err(unfit("expected a segmentation run, found depth pre-training".into(), hint));
-        }
+        let hint =
+            "depth runs are scored with `evaluate RUN --depth --data DIR`; `finetune --init RUN` makes masks of any";
+        description.kind.expect(RunKind::Segmentation, path, hint)?;
         let stored: StoredConfig = description.config.clone().try_into().map_err(|error| {
             unfit(format!("cannot read run.toml: {error}"), "the run was made by another version of this program")
         })?;

@@ -4,9 +4,11 @@
 //! |---|---|---|---|
 //! | `whole` | pre-trained | pre-trained | fresh |
 //! | `encoder` | pre-trained | fresh | fresh |
-//! | `frozen` | pre-trained, kept as it is to the bit | pre-trained | fresh |
+//! | `frozen` | pre-trained, kept as it is to the bit | pre-trained where there is one, else fresh | fresh |
 //!
-//! Without a pre-trained run everything is fresh; `frozen` then keeps the random encoder, the paper's control.
+//! Pre-trained is whatever the run learned: depth, optical flow, inpainting, contrastive, or segmentation of another labelled
+//! set; or ImageNet, from torchvision's weights. Flow, contrastive and ImageNet leave no decoder that fits: `whole` is an
+//! error then. Without a pre-trained run everything is fresh; `frozen` then keeps the random encoder, the paper's control.
 //!
 //! Frozen means: no gradient reaches the encoder's weights and its batch norms use and keep their running statistics.
 //! (Switching batch norm to evaluation alone, as is often done, freezes nothing but the statistics.)
@@ -15,12 +17,11 @@ use std::fmt;
 use std::path::Path;
 
 use burn::tensor::Device;
-use parallax_core::model_input::ModelInput;
-use parallax_models::{DepthNetwork, Network, SegmentationNetwork};
+use parallax_models::{Network, SegmentationNetwork};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-use crate::training::{RunFolder, RunKind};
+use crate::training::RunFolder;
+use crate::{Error, inheritance};
 
 /// What is taken over from pre-training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
@@ -48,7 +49,7 @@ impl fmt::Display for Transfer {
 /// Makes the network to start from, on an autodiff device.
 ///
 /// # Errors
-/// When the run is no depth run, has another network, or its weights cannot be read.
+/// When the run has another network or no decoder for `whole`, or its weights cannot be read.
 pub fn starting_network(
     network: Network,
     classes: usize,
@@ -60,11 +61,13 @@ pub fn starting_network(
     let model = match init {
         None => network.segmentation(classes, seed, device),
         Some(path) => {
-            let depth = read_depth_network(path, network, device)?;
-            match transfer {
-                Transfer::Whole | Transfer::Frozen => SegmentationNetwork::from_depth(depth, classes, seed),
-                Transfer::Encoder => SegmentationNetwork::from_encoder(depth.encoder, network, classes, seed),
-            }
+            let backbone = inheritance::backbone(path, network, device)?;
+            let decoder = match transfer {
+                Transfer::Whole => Some(backbone.decoder.ok_or_else(|| no_decoder(path))?),
+                Transfer::Frozen => backbone.decoder,
+                Transfer::Encoder => None,
+            };
+            SegmentationNetwork::from_parts(backbone.encoder, decoder, network, classes, seed)
         }
     };
     Ok(frozen_as(transfer, model?))
@@ -79,31 +82,14 @@ pub fn frozen_as(transfer: Transfer, model: SegmentationNetwork) -> Segmentation
     }
 }
 
-/// The network and the model input of a depth run, for settings that the user has left open.
-///
-/// # Errors
-/// When `path` is no run folder of depth pre-training.
-pub fn inherited(path: &Path) -> Result<(Network, ModelInput), Error> {
-    let description = RunFolder::open(path)?.description()?;
-    if description.kind != RunKind::Depth {
-        return Err(Error::Run {
-            what: "expected a run of depth pre-training, found one of segmentation".into(),
-            path: path.to_path_buf(),
-            hint: "--init takes a folder that `parallax-train pretrain` has written",
-        });
+fn no_decoder(path: &Path) -> Error {
+    let learned = match RunFolder::open(path).and_then(|folder| folder.description()) {
+        Ok(description) => description.kind.to_string(),
+        Err(_) => "ImageNet classification".into(),
+    };
+    Error::Run {
+        what: format!("--transfer whole takes encoder and decoder over, but {learned} leaves no decoder that fits"),
+        path: path.to_path_buf(),
+        hint: "give --transfer encoder (everything is trained, with a fresh decoder) or --transfer frozen",
     }
-    let network = description.network.parse()?;
-    Ok((network, description.input))
-}
-
-fn read_depth_network(path: &Path, network: Network, device: &Device) -> Result<DepthNetwork, Error> {
-    let (found, _) = inherited(path)?;
-    if found != network {
-        return Err(Error::Run {
-            what: format!("expected a run of the network {network}, found {found}"),
-            path: path.to_path_buf(),
-            hint: "leave --network out: it follows from --init",
-        });
-    }
-    Ok(DepthNetwork::load(&RunFolder::open(path)?.weights_path(), device)?)
 }

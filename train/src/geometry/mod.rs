@@ -10,10 +10,9 @@
 
 mod pinhole;
 mod pose;
-mod upsample;
 mod warp;
 
+pub use parallax_models::layers::upsample_bilinear as upsample;
 pub use pinhole::{NEAREST_Z, Pinholes, Pixels, Points, back_project, project};
 pub use pose::{NO_MOTION, Poses, RigidMotion, shifted};
-pub use upsample::upsample;
 pub use warp::sample;

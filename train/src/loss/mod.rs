@@ -1,4 +1,4 @@
-//! What depth pre-training minimises: a sum of terms, each a way to know depth, and Monodepth2's smoothness.
+//! What pre-training minimises. For depth: a sum of terms, each a way to know depth, and Monodepth2's smoothness.
 //!
 //! ```text
 //! loss = mean over scales of ( Σ_photometric λ · reprojection + λ · |depth − range| + 1e-3 / 2^s · smoothness ) + λ · speed
@@ -20,9 +20,11 @@
 //! | [`ssim`], [`photometric`], [`smoothness`] | the parts of the photometric loss, on tensors |
 //! | [`reprojection`] | the photometric loss, on tensors: any device |
 //! | [`range`], [`speed`] | the other terms, on tensors |
-//! | [`host`] | all but speed in plain loops with their gradient: the CPU |
+//! | [`flow`] | the photometric loss of optical flow, depth's rival |
+//! | [`host`] | all but speed in plain loops with their gradients: the CPU |
 
 pub mod depth;
+pub mod flow;
 pub mod host;
 pub mod photometric;
 pub mod range;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::LearnedCamera;
 use crate::Error;
 use crate::data::{CropConfig, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision, TermsConfig};
-use crate::training::LoopConfig;
+use crate::training::{LoopConfig, limits};
 
 /// Settings of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -79,28 +79,20 @@ impl PretrainConfig {
         self.check_sizes()?;
         self.check_terms()?;
         let wrong = |what: String, hint| Err(Error::Settings { what, hint });
-        if self.batch == 0 || self.frame_gap == 0 {
-            return wrong("--batch and --frame-gap must be at least 1".into(), "leave them out for the defaults");
+        if self.frame_gap == 0 {
+            return wrong("--frame-gap must be at least 1".into(), "leave it out for the default");
         }
-        if self.batch > LARGEST_BATCH {
-            let what = format!("expected a batch of at most {LARGEST_BATCH}, got {}", self.batch);
-            return wrong(what, "the paper trains with 12");
-        }
+        limits::check_batch(self.batch)?;
         self.steps.check()
     }
 
     fn check_sizes(&self) -> Result<(), Error> {
-        let wrong = |what: String, hint| Err(Error::Settings { what, hint });
         if let Some(crop) = self.crop {
-            self.network.check_size(crop.width, crop.height)?;
+            limits::check_size(self.network, (crop.width, crop.height))?;
         }
         let found_from_data = self.crop.is_some_and(|crop| crop.from == FrameSize::Full);
         if !found_from_data {
-            self.network.check_size(self.width, self.height)?;
-        }
-        if self.width.max(self.height) > LARGEST_SIDE {
-            let what = format!("expected a size of at most {LARGEST_SIDE} pixels, got {}x{}", self.width, self.height);
-            return wrong(what, "training works on reduced frames, for example 640x192");
+            limits::check_size(self.network, (self.width, self.height))?;
         }
         Ok(())
     }
@@ -160,9 +152,3 @@ impl PretrainConfig {
         }
     }
 }
-
-/// Larger frames than any network here is meant for; most likely a typing error.
-const LARGEST_SIDE: usize = 4096;
-
-/// Beyond this a batch no longer fits any machine at useful sizes.
-const LARGEST_BATCH: usize = 512;

@@ -13,6 +13,7 @@ use crate::data::{
     DepthBatches, DepthBatchesConfig, Footage, FootageConfig, FootageNeeds, FrameSize, IntrinsicsSource,
 };
 use crate::device::{ChosenDevice, DeviceKind};
+use crate::inheritance::Beginning;
 use crate::training::{RunDescription, RunFolder, RunKind, Start, Trained, run_folder, train};
 
 /// Disparity maps that a depth network gives.
@@ -105,12 +106,7 @@ fn finish(
 /// When the run is not one of depth, or was made by another version.
 pub fn config_of(folder: &RunFolder, description: &RunDescription) -> Result<PretrainConfig, Error> {
     let error = |what: String, hint| Error::Run { what, path: folder.description_path(), hint };
-    if description.kind != RunKind::Depth {
-        return Err(error(
-            "expected a run of depth pre-training, found one of segmentation".into(),
-            "name another run",
-        ));
-    }
+    description.kind.expect(RunKind::Depth, &folder.description_path(), "name another run")?;
     description.config.clone().try_into().map_err(|problem| {
         error(
             format!("cannot read the run's settings: {problem}"),
@@ -208,36 +204,17 @@ fn describe(config: &PretrainConfig, task: &DepthTask, device: &ChosenDevice) ->
     })
 }
 
-/// Fresh networks, or those of an earlier run (a folder), or ImageNet's encoder (a file).
+/// Fresh networks, or what `--init` gives them.
 fn starting_model(
     config: &PretrainConfig,
     task: &DepthTask,
     device: &burn::tensor::Device,
 ) -> Result<DepthModel, Error> {
     let mut model = fresh_model(config, task, device);
-    match &config.init {
-        None => Ok(model),
-        Some(path) if path.is_dir() => {
-            let earlier = RunFolder::open(path)?;
-            let description = earlier.description()?;
-            config_of(&earlier, &description)?;
-            check_network(&description, config, path)?;
-            model.depth = DepthNetwork::load(&earlier.weights_path(), device)?;
-            Ok(model)
-        }
-        Some(path) => {
-            model.depth.encoder = model.depth.encoder.with_torchvision_weights(path)?;
-            Ok(model)
-        }
+    match Beginning::of(config.init.as_deref(), RunKind::Depth, config.network, device)? {
+        Beginning::Fresh => {}
+        Beginning::Same(weights) => model.depth = DepthNetwork::load(&weights, device)?,
+        Beginning::Backbone(backbone) => model.depth = model.depth.with_backbone(&backbone)?,
     }
-}
-
-fn check_network(description: &RunDescription, config: &PretrainConfig, path: &Path) -> Result<(), Error> {
-    if description.network == config.network.name() {
-        return Ok(());
-    }
-    Err(Error::Weights {
-        what: format!("expected a run of {}, found one of {}", config.network, description.network),
-        path: path.to_path_buf(),
-    })
+    Ok(model)
 }

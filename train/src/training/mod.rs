@@ -17,6 +17,7 @@ pub mod checkpoint;
 mod config;
 mod early_stop;
 mod guard;
+pub mod limits;
 mod loader;
 pub mod log;
 pub mod run_folder;

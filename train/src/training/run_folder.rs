@@ -36,8 +36,40 @@ pub struct RunFolder {
 pub enum RunKind {
     /// Depth pre-training.
     Depth,
+    /// Optical-flow pre-training.
+    Flow,
+    /// Pre-training by filling in what was blanked.
+    Inpainting,
+    /// Contrastive pre-training.
+    Contrastive,
     /// Segmentation.
     Segmentation,
+}
+
+impl RunKind {
+    /// Passes if this is the `expected` kind.
+    ///
+    /// # Errors
+    /// Names both kinds and the run at `path`.
+    pub fn expect(self, expected: Self, path: &Path, hint: &'static str) -> Result<(), Error> {
+        if self == expected {
+            return Ok(());
+        }
+        let what = format!("expected a run of {expected}, found one of {self}");
+        Err(Error::Run { what, path: path.to_path_buf(), hint })
+    }
+}
+
+impl std::fmt::Display for RunKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Depth => "depth pre-training",
+            Self::Flow => "optical-flow pre-training",
+            Self::Inpainting => "inpainting pre-training",
+            Self::Contrastive => "contrastive pre-training",
+            Self::Segmentation => "segmentation",
+        })
+    }
 }
 
 /// Where a run's data came from.

@@ -91,9 +91,14 @@ pub(crate) fn cpu() -> ChosenDevice {
     ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".into(), reason: "tests".into() }
 }
 
-/// Every tensor of a safetensors file by name, as bytes.
+/// Every tensor of a run's network by name, as bytes.
 pub(crate) fn tensors(run: &Path) -> BTreeMap<String, Vec<u8>> {
-    let bytes = std::fs::read(run.join("model.safetensors")).unwrap();
+    tensors_of(&run.join("model.safetensors"))
+}
+
+/// Every tensor of a safetensors file by name, as bytes.
+pub(crate) fn tensors_of(path: &Path) -> BTreeMap<String, Vec<u8>> {
+    let bytes = std::fs::read(path).unwrap();
     let header_length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + header_length]).unwrap();
     let entries = header.as_object().unwrap().iter().filter(|(name, _)| *name != "__metadata__");

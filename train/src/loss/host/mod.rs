@@ -12,6 +12,7 @@
 //! keeps its working space from step to step: making it anew cost as much as the arithmetic.
 
 mod bilinear;
+pub mod flow;
 mod intrinsics;
 mod local_mean;
 mod range;

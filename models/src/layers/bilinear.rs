@@ -12,8 +12,7 @@ use burn::tensor::Tensor;
 /// # Shapes
 /// - `image`: `[batch, channels, height, width]`
 /// - result: `[batch, channels, factor · height, factor · width]`
-#[must_use]
-pub fn upsample(image: Tensor<4>, factor: usize) -> Tensor<4> {
+pub fn upsample_bilinear(image: Tensor<4>, factor: usize) -> Tensor<4> {
     if factor == 1 {
         return image;
     }
@@ -46,7 +45,7 @@ mod tests {
     fn a_slope_stays_a_slope_away_from_the_border() {
         let ramp: Vec<f32> = (0..8).flat_map(|y| (0..6).map(move |x| 3.0 * y as f32 - 2.0 * x as f32)).collect();
         let image = Tensor::<4>::from_data(TensorData::new(ramp, [1, 1, 8, 6]), &Device::flex());
-        let large: Vec<f32> = upsample(image, 4).into_data().try_into_vec().unwrap();
+        let large: Vec<f32> = upsample_bilinear(image, 4).into_data().try_into_vec().unwrap();
         for y in 4..28 {
             for x in 4..20 {
                 let expected = 3.0 * ((y as f32 + 0.5) / 4.0 - 0.5) - 2.0 * ((x as f32 + 0.5) / 4.0 - 0.5);
@@ -59,7 +58,7 @@ mod tests {
     fn every_weight_given_out_adds_up_to_the_area() {
         let device = Device::flex().autodiff();
         let image = Tensor::<4>::ones([1, 2, 3, 5], &device).require_grad();
-        let gradients = upsample(image.clone(), 8).sum().backward();
+        let gradients = upsample_bilinear(image.clone(), 8).sum().backward();
         let gradient: Vec<f32> = image.grad(&gradients).unwrap().into_data().try_into_vec().unwrap();
         assert!((gradient.iter().sum::<f32>() - 2.0 * 3.0 * 5.0 * 64.0).abs() < 1e-2);
     }

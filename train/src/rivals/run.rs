@@ -1,0 +1,158 @@
+//! A rival's run from its settings to its run folder.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use parallax_core::model_input::ModelInput;
+
+use super::contrastive::ContrastiveTask;
+use super::flow::FlowTask;
+use super::inpainting::InpaintingTask;
+use super::pictures::{Order, Pictures};
+use super::{Method, RivalConfig};
+use crate::Error;
+use crate::device::ChosenDevice;
+use crate::inheritance::Beginning;
+use crate::training::{DataSource, RunDescription, RunFolder, RunKind, Start, Task, Trained, run_folder, train};
+
+/// What a rival adds to a task: its first weights.
+pub(super) trait RivalTask: Task {
+    /// Fresh weights, on an autodiff device.
+    fn fresh(&self, device: &Device) -> Self::Model;
+
+    /// The model that a new run starts from.
+    fn begin(&self, beginning: Beginning, device: &Device) -> Result<Self::Model, Error>;
+}
+
+/// Starts a run in a new folder.
+///
+/// # Errors
+/// When a setting makes no sense, the data cannot be trained on, the folder is not empty, or training fails.
+pub fn pretrain(config: RivalConfig, out: &Path, device: &ChosenDevice) -> Result<Trained<()>, Error> {
+    config.check()?;
+    let (pictures, sources) = pictures(&config)?;
+    let mut config = config;
+    match config.method.clone() {
+        Method::Flow(settings) => {
+            start(&FlowTask::new(&config, &settings, pictures, device)?, &config, sources, out, device)
+        }
+        Method::Inpainting(settings) => {
+            start(&InpaintingTask::new(&config, settings, pictures), &config, sources, out, device)
+        }
+        Method::Contrastive(settings) => {
+            let task = ContrastiveTask::new(&config, settings, pictures)?;
+            config.method = Method::Contrastive(task.settings.clone());
+            start(&task, &config, sources, out, device)
+        }
+    }
+}
+
+/// Goes on with a run; `steps` changes how many it is to have.
+///
+/// # Errors
+/// When the folder holds no such run, its data have changed, or training fails.
+pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<Trained<()>, Error> {
+    let folder = RunFolder::open(out)?;
+    let description = folder.description()?;
+    let mut config = config_of(&folder, &description)?;
+    let (pictures, sources) = pictures(&config)?;
+    if sources != description.data {
+        return Err(Error::Run {
+            what: "the data are not those that the run was started with".into(),
+            path: folder.description_path(),
+            hint: "put the pictures back as they were, or start a new run with --init set to this one",
+        });
+    }
+    config.steps.steps = steps.unwrap_or(config.steps.steps);
+    match config.method.clone() {
+        Method::Flow(settings) => {
+            go_on(&FlowTask::new(&config, &settings, pictures, device)?, &config, sources, &folder, device)
+        }
+        Method::Inpainting(settings) => {
+            go_on(&InpaintingTask::new(&config, settings, pictures), &config, sources, &folder, device)
+        }
+        Method::Contrastive(settings) => {
+            go_on(&ContrastiveTask::new(&config, settings, pictures)?, &config, sources, &folder, device)
+        }
+    }
+}
+
+fn start<T: RivalTask>(
+    task: &T,
+    config: &RivalConfig,
+    sources: Vec<DataSource>,
+    out: &Path,
+    device: &ChosenDevice,
+) -> Result<Trained<()>, Error> {
+    let on = device.device.clone().autodiff();
+    let beginning = Beginning::of(config.init.as_deref(), kind(config), config.network, &on)?;
+    let model = task.begin(beginning, &on)?;
+    let description = describe(config, sources, device)?;
+    let folder = RunFolder::create(out)?;
+    let trained = folder
+        .write_description(&description)
+        .and_then(|()| train(task, model, &config.steps, &folder, &on, Start::Fresh));
+    folder.or_discard(trained).map(without_model)
+}
+
+fn go_on<T: RivalTask>(
+    task: &T,
+    config: &RivalConfig,
+    sources: Vec<DataSource>,
+    folder: &RunFolder,
+    device: &ChosenDevice,
+) -> Result<Trained<()>, Error> {
+    let on = device.device.clone().autodiff();
+    folder.write_description(&describe(config, sources, device)?)?;
+    // The model is dropped for the checkpoint's; made only to know its shape.
+    train(task, task.fresh(&on), &config.steps, folder, &on, Start::Resume).map(without_model)
+}
+
+fn without_model<M>(trained: Trained<M>) -> Trained<()> {
+    Trained { model: (), ended: trained.ended, step: trained.step, seconds: trained.seconds }
+}
+
+fn kind(config: &RivalConfig) -> RunKind {
+    config.method.rival().kind()
+}
+
+fn pictures(config: &RivalConfig) -> Result<(Pictures, Vec<DataSource>), Error> {
+    let order = match config.method {
+        Method::Flow(_) => Order::Frames,
+        Method::Inpainting(_) | Method::Contrastive(_) => Order::Any,
+    };
+    let pictures = Pictures::open(&config.data, order, (config.width, config.height), config.memory)?;
+    let sources = pictures.sources()?;
+    Ok((pictures, sources))
+}
+
+/// The contract between a picture and the network's numbers.
+pub(super) fn model_input(config: &RivalConfig) -> ModelInput {
+    ModelInput::imagenet(config.width as u32, config.height as u32)
+}
+
+fn config_of(folder: &RunFolder, description: &RunDescription) -> Result<RivalConfig, Error> {
+    description.config.clone().try_into().map_err(|problem| Error::Run {
+        what: format!("cannot read the run's settings: {problem}"),
+        path: folder.description_path(),
+        hint: "the run was made by another version: start it anew",
+    })
+}
+
+fn describe(config: &RivalConfig, data: Vec<DataSource>, device: &ChosenDevice) -> Result<RunDescription, Error> {
+    let table = toml::Table::try_from(config).map_err(|problem| Error::Settings {
+        what: format!("the settings cannot be written down: {problem}"),
+        hint: "a seed must be below 9223372036854775808",
+    })?;
+    Ok(RunDescription {
+        schema: run_folder::SCHEMA,
+        kind: kind(config),
+        parallax: env!("CARGO_PKG_VERSION").into(),
+        network: config.network.name().into(),
+        seed: config.seed,
+        device: device.name.clone(),
+        config: table,
+        input: model_input(config),
+        data,
+    })
+}
