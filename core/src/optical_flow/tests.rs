@@ -27,13 +27,14 @@ fn intrinsics() -> Intrinsics {
 
 #[test]
 fn a_shifted_picture_moves_every_corner_by_the_shift() {
-    let first = picture(texture);
-    let points = corners(&first, 16);
-    assert!(points.len() > 40, "{} corners", points.len());
-    for shift in [[0.3, -0.2], [5.4, 2.1], [-14.3, 6.7]] {
-        let second = picture(|x, y| texture(x - shift[0], y - shift[1]));
+    // Motion beyond half a wave has more than one answer, so a larger one needs longer waves.
+    for (longer, shift) in [(1.0, [0.3, -0.2]), (1.0, [5.4, 2.1]), (2.5, [-12.5, 5.9])] {
+        let first = picture(|x, y| texture(x / longer, y / longer));
+        let second = picture(|x, y| texture((x - shift[0]) / longer, (y - shift[1]) / longer));
+        let points = corners(&first, 16);
+        assert!(points.len() > 30, "{} corners", points.len());
         let tracks = track_both_ways(&first, &second, &points);
-        // The largest shift takes a third of the corners out of the picture.
+        // The largest shift takes a quarter of the corners out of the picture.
         assert!(tracks.len() > points.len() / 3, "{} of {} followed", tracks.len(), points.len());
         let inside = |track: &Track| {
             (8.0..WIDTH as f32 - 8.0).contains(&track.to[0]) && (8.0..HEIGHT as f32 - 8.0).contains(&track.to[1])
@@ -43,9 +44,8 @@ fn a_shifted_picture_moves_every_corner_by_the_shift() {
             let [x, y] = track.flow();
             (f64::from(x) - shift[0]).hypot(f64::from(y) - shift[1]) < 0.05
         };
-        // Waves repeat: now and then a corner is taken for the next one.
         let right = seen.iter().filter(is_right).count();
-        assert!(10 * right >= 9 * seen.len(), "{right} of {} moved by {shift:?}", seen.len());
+        assert!(10 * right >= 9 * seen.len() && right > 10, "{right} of {} moved by {shift:?}", seen.len());
     }
 }
 
