@@ -15,6 +15,7 @@ use common::{HEIGHT, WIDTH, model, write_bundle};
 use parallax_camera::{Arrival, Error, Fault, Shot, Source, Stamp, devices};
 use parallax_core::frame::{PixelFormat, Timestamp};
 use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader};
 use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -344,7 +345,8 @@ fn the_program_makes_masks_until_it_is_told_to_stop() {
         edge(&["run", "--from", from, "--bundle", bundle, "--out", out.to_str().unwrap()]).spawn().unwrap();
     std::thread::sleep(Duration::from_secs(2));
     plug("unbind");
-    std::thread::sleep(Duration::from_millis(300));
+    let mut told = BufReader::new(running.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(told.any(|line| line.contains("lost the camera")), "the loss is told on stderr");
     let terminated = Command::new("/bin/kill").arg(running.id().to_string()).status().unwrap();
     assert!(terminated.success());
     let start = Instant::now();
