@@ -8,9 +8,9 @@
 //! `F` is the flow from a picture to its partner. A pixel that leaves the picture matches nothing and teaches nothing; its cost
 //! is a constant, dearer than what fits, so that leaving does not pay. What is merely hidden by something else counts like any
 //! other pixel: `pe` is bounded, and between neighbouring frames little is hidden. A forward-backward check (as of Sundaram,
-//! Brox, Keutzer, ECCV 2010) was tried and is a trap for a network that starts from nothing: before it can tell the two
-//! directions apart it says the same flow for both, which contradicts itself; then everything counts as hidden and nothing is
-//! learned any more. There is no auto-mask and no minimum over frames: a standing object has flow zero, which is right.
+//! Brox, Keutzer, ECCV 2010) was tried and is a trap for a network that starts from nothing: flows that contradict each other
+//! count as hidden and teach nothing, so they stay as they are. From random first flows everything was hidden for 60 steps.
+//! There is no auto-mask and no minimum over frames: a standing object has flow zero, which is right.
 //!
 //! Depth compares all scales at full resolution (Monodepth2). Flow compares scale `s` with pictures shrunk by `2^s`, and in
 //! their pixels: the error at full resolution sees a pixel or two, and nothing else tells flow where to go, while depth is
