@@ -1,8 +1,7 @@
-//! How well the footage determines a learned focal length.
+//! What footage says about a camera: normal equations in which motions and depth are eliminated.
 //!
-//! Photometric loss alone cannot say: on a straight way a wrong focal length is made up for by depth and motion and costs
-//! nothing. So what they can make up for is taken away first. Around what the networks say, the place where a pixel is seen
-//! depends on the camera (ln f, cx, cy), on the pair's motion (three turns, three shifts) and on depth:
+//! Around what the networks say, the place where a pixel is seen depends on the camera (ln f, cx, cy), on the pair's motion
+//! (three turns, three shifts) and on depth:
 //!
 //! ```text
 //! δ(u, v) = J_camera δcamera + J_motion δmotion + J_depth q β
@@ -11,47 +10,23 @@
 //! Each pair's motion is free. Depth may be wrong by a factor 1 + β that depends on the place in the picture, but is the same in
 //! all frames: a network that sees one picture does not know how the camera moved, so its errors cannot follow the motion.
 //! (Free depth at each pixel of each pair would be too much: a turn while driving ahead bends the flow towards the point driven
-//! to, which depth could make up for.) Motions and β are eliminated from the normal equations (Schur complement); what is left
-//! is the information on the camera. Matches are taken to be good to half a pixel, one per 8×8 pixels.
+//! to, which depth could make up for.) Motions and β are eliminated by Schur complements; what is left is the information on the
+//! camera. Matches are taken to be good to half a pixel, one per 8×8 pixels.
 //!
-//! Rotation is what determines a focal length: translation alone, in whatever direction, leaves nothing.
-//!
-//! That is what the footage can give; whether the run has got there is another question. A focal length that still moved in the
-//! second half of the steps is not settled, and not called determined either.
-//!
-//! Reference: Gordon et al., *Depth from Videos in the Wild*, ICCV 2019, section 3.2 (what rotation determines);
-//! Triggs et al., *Bundle Adjustment: A Modern Synthesis*, 2000, section 6 (reduced normal equations).
+//! Reference: Triggs et al., *Bundle Adjustment: A Modern Synthesis*, 2000, section 6 (reduced normal equations).
 
-use std::sync::{Mutex, PoisonError};
-
-use burn::tensor::Device;
 use nalgebra::{DMatrix, Matrix3, Matrix6, Vector2, Vector3};
-use parallax_core::camera::{Camera, Intrinsics};
-use serde::{Deserialize, Serialize};
+use parallax_core::camera::Intrinsics;
 
-use super::cameras::CENTRE_RANGE;
-use super::task::{host_values, outputs};
-use super::{DepthModel, DepthTask};
-use crate::Error;
-use crate::data::{Motion, Partner};
-use crate::geometry::{Pinholes, RigidMotion};
+use crate::geometry::RigidMotion;
 use crate::loss::depth::{INVERSE_DEPTH_OFFSET, INVERSE_DEPTH_SLOPE};
-use crate::training::Task as _;
+use crate::pretraining::cameras::CENTRE_RANGE;
 
 /// Pixels from one independent match to the next.
 const MATCH_SPACING: usize = 8;
 
 /// Standard deviation of a match, pixels: photometric matches between small video frames.
 const MATCH_NOISE_PX: f64 = 0.5;
-
-/// Pairs that are looked at. Few, because errors that all pairs share (a pose network that has not settled) do not average out.
-const PAIRS: usize = 32;
-
-/// A focal length with a larger relative standard deviation, or that moved farther at the end, is called not determined.
-const DETERMINED_BELOW: f64 = 0.05;
-
-/// Steps below which nothing can be said about how a focal length moves: Adam takes about as many to find its stride.
-const FEWEST_STEPS: usize = 100;
 
 /// Cells in which depth may be wrong by a factor of their own, across and down.
 const CELLS: [usize; 2] = [16, 8];
@@ -62,135 +37,20 @@ const DEPTH_SIGMA: f64 = 0.5;
 /// Numbers of a camera: ln f, cx, cy.
 const CAMERA: usize = 3;
 
-/// A learned camera and how far it can be trusted.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LearnedCamera {
-    /// Width of its pictures as taken, pixels.
-    pub width: u32,
-    /// Height of its pictures as taken, pixels.
-    pub height: u32,
-    /// Focal length in pictures as taken, pixels.
-    pub focal_px: f64,
-    /// Column of the principal point in pictures as taken.
-    pub cx: f64,
-    /// Row of the principal point in pictures as taken.
-    pub cy: f64,
-    /// Standard deviation of the focal length as a part of it, from the footage's geometry.
-    pub focal_sigma: f64,
-    /// How far it moved over the second half of the steps, as a part of it.
-    pub focal_drift: f64,
-    /// Whether it can be used: `focal_sigma` and `focal_drift` are below 0.05.
-    pub determined: bool,
-}
-
-impl LearnedCamera {
-    /// As a camera file holds it.
-    #[must_use]
-    pub fn camera(&self) -> Camera {
-        let intrinsics = Intrinsics { fx: self.focal_px, fy: self.focal_px, cx: self.cx, cy: self.cy };
-        Camera::pinhole("learned", self.width, self.height, intrinsics)
-    }
-}
-
-/// Where learned focal lengths went over the steps.
-#[derive(Debug, Default)]
-pub struct FocalCourse(Mutex<Vec<Vec<f64>>>);
-
-impl FocalCourse {
-    /// Notes the focal lengths that a step begins with.
-    pub fn note(&self, model: &DepthModel) {
-        if let Some(cameras) = &model.cameras {
-            let focal = cameras.intrinsics().iter().map(|camera| camera.fx).collect();
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(focal);
-        }
-    }
-
-    /// Whether no step was taken.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    /// How far a camera's focal length was, half of the steps ago, from what it is now, as a part of it; a factor of e where
-    /// there were too few steps to tell.
-    fn drift(&self, camera: usize, now: f64) -> f64 {
-        let course = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match course.get(course.len() / 2) {
-            Some(halfway) if course.len() >= FEWEST_STEPS => (now / halfway[camera]).ln().abs(),
-            _ => 1.0,
-        }
-    }
-}
-
-/// Reports on the learned cameras of a model (in its validation form).
-///
-/// # Errors
-/// When a frame cannot be read.
-pub fn report(task: &DepthTask, model: &DepthModel, device: &Device) -> Result<Vec<LearnedCamera>, Error> {
-    let Some(cameras) = &model.cameras else { return Ok(Vec::new()) };
-    let known = cameras.intrinsics();
-    let mut information: Vec<Information> = known.iter().map(|_| Information::new()).collect();
-    let batches = PAIRS.div_ceil(2 * task.batches.config.batch).max(1);
-    for step in 0..batches as u64 {
-        add_batch(task, model, step, device, &mut information)?;
-    }
-    let footage = &task.batches.footage;
-    let cameras = footage.drives_of_cameras().into_iter().zip(known).zip(information).enumerate();
-    Ok(cameras
-        .map(|(number, ((drive, intrinsics), information))| {
-            let size = footage.frame_size(drive);
-            let doubts = [information.focal_sigma(size), task.focal_course.drift(number, intrinsics.fx)];
-            as_taken(intrinsics, size, footage.recording(drive).size(), doubts)
-        })
-        .collect())
-}
-
-fn add_batch(
-    task: &DepthTask,
-    model: &DepthModel,
-    step: u64,
-    device: &Device,
-    information: &mut [Information],
-) -> Result<(), Error> {
-    let batch = task.batch(step)?;
-    let said = outputs(model, &batch, device);
-    let Some(cameras) = said.cameras.as_ref().map(Pinholes::intrinsics) else { return Ok(()) };
-    let finest = &said.disparities[0];
-    let factor = batch.width / finest.dims()[3];
-    let disparities = host_values(finest.clone());
-    let size = disparities.len() / batch.views.len();
-    let sources = batch.terms.iter().zip(&said.poses).flat_map(|(term, poses)| term.sources.iter().zip(poses));
-    for (source, poses) in sources.filter(|(source, _)| source.partner != Partner::OtherEye) {
-        for (image, motion) in poses.motions().iter().enumerate() {
-            let pair = Pair {
-                camera: cameras[image],
-                motion,
-                free_motion: matches!(source.motion, Motion::Learned { .. }),
-                disparity: &disparities[image * size..(image + 1) * size],
-                factor,
-                width: batch.width,
-            };
-            information[batch.views[image].camera].add(&pair);
-        }
-    }
-    Ok(())
-}
-
 /// What is known of a camera and of β: the normal equations with all motions eliminated.
-struct Information(DMatrix<f64>);
+pub(super) struct Information(DMatrix<f64>);
 
 /// Two frames and what is believed about them.
-struct Pair<'a> {
-    camera: Intrinsics,
-    motion: &'a RigidMotion,
+pub(super) struct Pair<'a> {
+    pub(super) camera: Intrinsics,
+    pub(super) motion: &'a RigidMotion,
     /// Whether the motion was learned, so that it may be wrong.
-    free_motion: bool,
+    pub(super) free_motion: bool,
     /// Of the target, `factor` times smaller than its picture.
-    disparity: &'a [f32],
-    factor: usize,
+    pub(super) disparity: &'a [f32],
+    pub(super) factor: usize,
     /// Of the picture, pixels.
-    width: usize,
+    pub(super) width: usize,
 }
 
 /// Derivatives of the place at which a pixel is seen.
@@ -203,13 +63,13 @@ struct Slopes {
 }
 
 impl Information {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let unknowns = CAMERA + CELLS[0] * CELLS[1];
         let prior = |at: usize| if at < CAMERA { 0.0 } else { DEPTH_SIGMA.powi(-2) };
         Self(DMatrix::from_fn(unknowns, unknowns, |row, column| if row == column { prior(row) } else { 0.0 }))
     }
 
-    fn add(&mut self, pair: &Pair<'_>) {
+    pub(super) fn add(&mut self, pair: &Pair<'_>) {
         let height = pair.height();
         let mut of_motion = Matrix6::zeros();
         let mut with_motion = DMatrix::<f64>::zeros(self.0.nrows(), 6);
@@ -238,7 +98,7 @@ impl Information {
     }
 
     /// Standard deviation of ln f, the principal point known beforehand to half of its range.
-    fn focal_sigma(mut self, (width, height): (usize, usize)) -> f64 {
+    pub(super) fn focal_sigma(mut self, (width, height): (usize, usize)) -> f64 {
         for (at, side) in [(1, width), (2, height)] {
             self.0[(at, at)] += (0.5 * CENTRE_RANGE * side as f64).powi(-2);
         }
@@ -295,25 +155,6 @@ impl Pair<'_> {
     }
 }
 
-fn as_taken(
-    frame: Intrinsics,
-    size: (usize, usize),
-    taken: (u32, u32),
-    [focal_sigma, focal_drift]: [f64; 2],
-) -> LearnedCamera {
-    let (sx, sy) = (f64::from(taken.0) / size.0 as f64, f64::from(taken.1) / size.1 as f64);
-    LearnedCamera {
-        width: taken.0,
-        height: taken.1,
-        focal_px: frame.fx * sx,
-        cx: (frame.cx + 0.5) * sx - 0.5,
-        cy: (frame.cy + 0.5) * sy - 0.5,
-        focal_sigma,
-        focal_drift,
-        determined: focal_sigma.max(focal_drift) < DETERMINED_BELOW,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use nalgebra::Isometry3;
@@ -353,7 +194,7 @@ mod tests {
         let [none, slow, fast] = [0.0, 0.02, 0.04].map(|turn| sigma(Vector3::new(0.0, turn, 0.0), ahead));
         let sideways = sigma(Vector3::zeros(), Vector3::new(0.1, 0.02, -0.1));
         assert!(none > 0.9 && sideways > 0.9, "{none} {sideways}");
-        assert!(fast < DETERMINED_BELOW, "{slow} {fast}");
+        assert!(fast < super::super::DETERMINED_BELOW, "{slow} {fast}");
         // Half the turn says half as much.
         assert!((1.6..2.4).contains(&(slow / fast)), "{slow} {fast}");
     }
