@@ -194,25 +194,12 @@ fn describe(
         labelled_sha256: images,
         training: config.training.clone(),
     };
-    let as_table = toml::Table::try_from(stored).map_err(|error| Error::Settings {
-        what: format!("the settings cannot be written down: {error}"),
-        hint: "paths must be valid UTF-8",
-    })?;
-    Ok(RunDescription {
-        schema: run_folder::SCHEMA,
-        kind: RunKind::Segmentation,
-        parallax: env!("CARGO_PKG_VERSION").to_owned(),
-        network: config.network.to_string(),
-        seed: config.seed,
-        device: device.name.clone(),
-        config: as_table,
-        input: config.input,
-        data: vec![DataSource {
-            path: config.labels.clone(),
-            count: set.len(),
-            sha256: sha256_of_bytes(identity.as_bytes()),
-        }],
-    })
+    let data = vec![DataSource {
+        path: config.labels.clone(),
+        count: set.len(),
+        sha256: sha256_of_bytes(identity.as_bytes()),
+    }];
+    RunDescription::new(RunKind::Segmentation, config.network, config.seed, device, &stored, config.input, data)
 }
 
 /// A few pictures spread over the unseen ones, and one that is learned.

@@ -187,21 +187,16 @@ fn fresh_model(config: &PretrainConfig, task: &DepthTask, device: &burn::tensor:
 }
 
 fn describe(config: &PretrainConfig, task: &DepthTask, device: &ChosenDevice) -> Result<RunDescription, Error> {
-    let table = toml::Table::try_from(config).map_err(|problem| Error::Settings {
-        what: format!("the settings cannot be written down: {problem}"),
-        hint: "a seed must be below 9223372036854775808",
-    })?;
-    Ok(RunDescription {
-        schema: run_folder::SCHEMA,
-        kind: RunKind::Depth,
-        parallax: env!("CARGO_PKG_VERSION").into(),
-        network: config.network.name().into(),
-        seed: config.seed,
-        device: device.name.clone(),
-        config: table,
-        input: task.batches.config.input,
-        data: task.batches.footage.sources()?,
-    })
+    let (network, seed) = (config.network, config.seed);
+    RunDescription::new(
+        RunKind::Depth,
+        network,
+        seed,
+        device,
+        config,
+        task.batches.config.input,
+        task.batches.footage.sources()?,
+    )
 }
 
 /// Fresh networks, or what `--init` gives them.

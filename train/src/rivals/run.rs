@@ -140,19 +140,6 @@ fn config_of(folder: &RunFolder, description: &RunDescription) -> Result<RivalCo
 }
 
 fn describe(config: &RivalConfig, data: Vec<DataSource>, device: &ChosenDevice) -> Result<RunDescription, Error> {
-    let table = toml::Table::try_from(config).map_err(|problem| Error::Settings {
-        what: format!("the settings cannot be written down: {problem}"),
-        hint: "a seed must be below 9223372036854775808",
-    })?;
-    Ok(RunDescription {
-        schema: run_folder::SCHEMA,
-        kind: kind(config),
-        parallax: env!("CARGO_PKG_VERSION").into(),
-        network: config.network.name().into(),
-        seed: config.seed,
-        device: device.name.clone(),
-        config: table,
-        input: model_input(config),
-        data,
-    })
+    let (network, seed) = (config.network, config.seed);
+    RunDescription::new(kind(config), network, seed, device, config, model_input(config), data)
 }

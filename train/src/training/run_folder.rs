@@ -14,9 +14,12 @@
 
 use std::path::{Path, PathBuf};
 
+use parallax_core::model_input::ModelInput;
+use parallax_models::Network;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::device::ChosenDevice;
 
 /// The version of `run.toml` this program writes and reads.
 pub const SCHEMA: u32 = 1;
@@ -103,9 +106,41 @@ pub struct RunDescription {
     /// The command's effective settings.
     pub config: toml::Table,
     /// The contract between a picture and the network's numbers.
-    pub input: parallax_core::model_input::ModelInput,
+    pub input: ModelInput,
     /// What it was taught with.
     pub data: Vec<DataSource>,
+}
+
+impl RunDescription {
+    /// The description of a run by this version of the program.
+    ///
+    /// # Errors
+    /// When the settings cannot be written as TOML.
+    pub fn new(
+        kind: RunKind,
+        network: Network,
+        seed: u64,
+        device: &ChosenDevice,
+        settings: &impl Serialize,
+        input: ModelInput,
+        data: Vec<DataSource>,
+    ) -> Result<Self, Error> {
+        let config = toml::Table::try_from(settings).map_err(|problem| Error::Settings {
+            what: format!("the settings cannot be written down: {problem}"),
+            hint: "a seed must be below 9223372036854775808, and paths must be valid UTF-8",
+        })?;
+        Ok(Self {
+            schema: SCHEMA,
+            kind,
+            parallax: env!("CARGO_PKG_VERSION").into(),
+            network: network.name().into(),
+            seed,
+            device: device.name.clone(),
+            config,
+            input,
+            data,
+        })
+    }
 }
 
 impl RunFolder {

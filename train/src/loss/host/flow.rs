@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use rayon::prelude::*;
 
 use super::bilinear;
+use super::smoothness::{direction, for_each_pair};
 use super::structure::{Comparison, Target};
 use super::warp::{Color, colors};
 use crate::loss::flow::{EDGE, OUTSIDE_COST, SMOOTHNESS};
@@ -205,30 +206,18 @@ fn pull_back(of_warped: &[f32], slopes: &[[[f32; 3]; 2]]) -> [Vec<f32>; 2] {
 
 /// Adds the gradient of `weight` times the roughness of a flow and returns that roughness.
 fn add_roughness(flow: &[Vec<f32>; 2], image: &[f32], width: usize, weight: f32, gradient: &mut [Vec<f32>; 2]) -> f64 {
-    let (pixels, height) = (flow[0].len(), flow[0].len() / width);
     let mut loss = 0.0;
-    let mut pair = |a: usize, b: usize, count: usize| {
-        let edge: f32 = (0..3).map(|channel| (image[channel * pixels + a] - image[channel * pixels + b]).abs()).sum();
-        let scale = weight * (-EDGE * edge / 3.0).exp() / (2 * count) as f32;
+    for_each_pair(image, width, EDGE, |a, b, share| {
+        // Half for each direction of the flow.
+        let scale = weight * share / 2.0;
         for (flow, gradient) in flow.iter().zip(gradient.iter_mut()) {
             let step = flow[a] - flow[b];
             loss += f64::from(scale * step.abs());
-            let slope = scale * f32::from(i8::from(step > 0.0) - i8::from(step < 0.0));
+            let slope = scale * direction(step);
             gradient[a] += slope;
             gradient[b] -= slope;
         }
-    };
-    for row in 0..height {
-        for column in 0..width {
-            let at = row * width + column;
-            if column + 1 < width {
-                pair(at, at + 1, height * (width - 1));
-            }
-            if row + 1 < height {
-                pair(at, at + width, (height - 1) * width);
-            }
-        }
-    }
+    });
     loss
 }
 
