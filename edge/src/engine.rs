@@ -1,6 +1,6 @@
 //! A bundle's model in tract, checked against what the bundle promises before the first frame.
 //!
-//! int8 (QDQ) files run in integers, in operators of our own ([`crate::int8`], `parallax-kernels`) inside tract's plan. tract
+//! int8 (QDQ) files run in integers, in operators of our own (`crate::int8`, `parallax-kernels`) inside tract's plan. tract
 //! itself computes such files in float: the answers of the int8 file at less than the speed of the float file.
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@
 //! | [`evaluation`] | the score of a bundle on a labelled set |
 //! | [`inspection`] | what a bundle holds and what runs it |
 //! | [`operators`] | what runs each operator of a model, and how long it takes |
-//! | [`bench`] | how fast a bundle runs on this machine |
+//! | [`mod@bench`] | how fast a bundle runs on this machine |
 //!
 //! *Invariant:* this crate knows no training and no burn; what must equal training (resizing, normalising, class order,
 //! score) comes from `parallax_core`.

@@ -10,9 +10,9 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`packing`] | weights in the order in which a variant reads them |
-//! | [`strip`] | a few padded rows of the input, in scratch memory that stays in the cache |
-//! | [`portable`], `avx2`, `vnni`, `neon` | a strip times the packed weights |
+//! | `packing` | weights in the order in which a variant reads them |
+//! | `strip` | a few padded rows of the input, in scratch memory that stays in the cache |
+//! | `portable`, `avx2`, `vnni`, `neon` | a strip times the packed weights |
 //!
 //! A strip of output rows is one task: strips are computed in any order, by any thread, and share nothing but input and
 //! weights.

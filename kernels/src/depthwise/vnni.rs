@@ -111,15 +111,17 @@ unsafe fn run_chunk(job: &Job<'_>, first: usize, output: &mut [u8]) {
     let weights = job.packed.weights[first * steps * STEP..][..LANES * steps * STEP].as_ptr();
     let bias = job.packed.bias[first..first + LANES].as_ptr();
     let multipliers = job.packed.multipliers[first..first + LANES].as_ptr();
-    // SAFETY: four times sixteen biases and multipliers of 64.
-    let (bias, multipliers) = unsafe {
-        (
-            [0, 16, 32, 48].map(|at| bias.add(at)).map(|bias| (bias.cast::<__m512i>()).read_unaligned()),
-            [0, 16, 32, 48].map(|at| multipliers.add(at)).map(|factors| (factors.cast::<__m512>()).read_unaligned()),
-        )
-    };
+    let mut biases = [_mm512_setzero_si512(); 4];
+    let mut factors = [_mm512_setzero_ps(); 4];
+    for quarter in 0..4 {
+        // SAFETY: four times sixteen biases and multipliers of 64.
+        unsafe {
+            biases[quarter] = _mm512_loadu_si512(bias.add(16 * quarter).cast());
+            factors[quarter] = _mm512_loadu_ps(multipliers.add(16 * quarter));
+        }
+    }
     for (index, pixel) in job.pixels.iter().enumerate() {
-        let mut sums = bias;
+        let mut sums = biases;
         for (step, taps) in job.packed.taps.iter().enumerate() {
             // SAFETY: the mask leaves the channels that exist, which lie within the strip for every tap; the packed weights
             // hold 256 bytes for every step of a chunk.
@@ -133,7 +135,7 @@ unsafe fn run_chunk(job: &Job<'_>, first: usize, output: &mut [u8]) {
                 ];
                 let (low_ab, high_ab) = (_mm512_unpacklo_epi8(a, b), _mm512_unpackhi_epi8(a, b));
                 let (low_cd, high_cd) = (_mm512_unpacklo_epi8(c, d), _mm512_unpackhi_epi8(c, d));
-                let weights = weights.add(step * LANES * STEP).cast::<__m512i>();
+                let weights = weights.add(step * LANES * STEP);
                 let quarters = [
                     _mm512_unpacklo_epi16(low_ab, low_cd),
                     _mm512_unpackhi_epi16(low_ab, low_cd),
@@ -141,14 +143,14 @@ unsafe fn run_chunk(job: &Job<'_>, first: usize, output: &mut [u8]) {
                     _mm512_unpackhi_epi16(high_ab, high_cd),
                 ];
                 for quarter in 0..4 {
-                    let weights = weights.add(quarter).read_unaligned();
+                    let weights = _mm512_loadu_si512(weights.add(64 * quarter).cast());
                     sums[quarter] = _mm512_dpbusd_epi32(sums[quarter], quarters[quarter], weights);
                 }
             }
         }
         let mut words = [_mm512_setzero_si512(); 4];
         for quarter in 0..4 {
-            words[quarter] = requantize(sums[quarter], multipliers[quarter], job.limits, job.zero_point);
+            words[quarter] = requantize(sums[quarter], factors[quarter], job.limits, job.zero_point);
         }
         let bytes = _mm512_packus_epi16(_mm512_packs_epi32(words[0], words[1]), _mm512_packs_epi32(words[2], words[3]));
         let output = output[index * job.channels + first..].as_mut_ptr();
