@@ -165,7 +165,7 @@ mod tests {
             let off = found.rotation.angle_to(&rotation);
             assert!(off < 1e-3, "{off} rad off for {shift:?}");
             assert!(found.translation.dot(&shift.normalize()) > 0.999, "{:?} for {shift:?}", found.translation);
-            let is_stray = |at: usize| at % 5 == 0;
+            let is_stray = |at: usize| at.is_multiple_of(5);
             let kept = (0..128).filter(|at| !is_stray(*at) && found.distances_px[*at] < 0.3).count();
             let strays = (0..128).filter(|at| is_stray(*at) && found.distances_px[*at] > 1.0).count();
             assert!(kept == 102 && strays >= 20, "{kept} of 102, {strays} of 26 for {shift:?}");

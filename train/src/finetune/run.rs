@@ -24,7 +24,7 @@ use super::task::{Preview, SegmentationTask};
 use super::transfer::{Transfer, starting_network};
 use crate::Error;
 use crate::device::ChosenDevice;
-use crate::training::{DataSource, LoopConfig, RunDescription, RunFolder, RunKind, Start, Trained, run_folder, train};
+use crate::training::{DataSource, LoopConfig, RunDescription, RunFolder, RunKind, Start, Trained, train};
 
 /// Unseen pictures drawn while training.
 const UNSEEN_PREVIEWS: usize = 3;

@@ -14,7 +14,7 @@ use crate::data::{
 };
 use crate::device::{ChosenDevice, DeviceKind};
 use crate::inheritance::Beginning;
-use crate::training::{RunDescription, RunFolder, RunKind, Start, Trained, run_folder, train};
+use crate::training::{RunDescription, RunFolder, RunKind, Start, Trained, train};
 
 /// Disparity maps that a depth network gives.
 const SCALES: usize = 4;

@@ -13,7 +13,7 @@ use super::{Method, RivalConfig};
 use crate::Error;
 use crate::device::ChosenDevice;
 use crate::inheritance::Beginning;
-use crate::training::{DataSource, RunDescription, RunFolder, RunKind, Start, Task, Trained, run_folder, train};
+use crate::training::{DataSource, RunDescription, RunFolder, RunKind, Start, Task, Trained, train};
 
 /// What a rival adds to a task: its first weights.
 pub(super) trait RivalTask: Task {
