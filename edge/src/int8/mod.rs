@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`graph`] | reads the ONNX graph: constants, attributes, who writes and who reads a tensor |
 //! | [`recognition`] | finds the patterns and plans the fused operators |
-//! | [`convolution`], [`activation`] | what the patterns' middles are |
+//! | [`convolution`], [`activation`], [`rearrangement`] | what the patterns' middles are |
 //! | [`operator`] | a fused operator as an operator of tract |
 //!
 //! What is not recognised stays with tract, in float, and is listed with the reason. Between the two worlds pictures are
@@ -14,6 +14,7 @@ mod activation;
 mod convolution;
 mod graph;
 mod operator;
+mod rearrangement;
 mod recognition;
 #[cfg(test)]
 mod tests;
