@@ -1,9 +1,12 @@
 //! How good masks are, over a whole set: the confusion matrix and what follows from it.
 //!
 //! With `n[t][p]` pixels of true class t predicted as p, summed over **all** pictures:
-//! - IoU of class c = n[c][c] / (Σp n[c][p] + Σt n[t][c] - n[c][c])
-//! - mIoU = mean over the classes that occur in truth or prediction
-//! - pixel accuracy = Σc n[c][c] / Σ n
+//!
+//! ```text
+//! IoU of class c = n[c][c] / (Σp n[c][p] + Σt n[t][c] - n[c][c])
+//! mIoU           = mean over the classes that occur in truth or prediction
+//! pixel accuracy = Σc n[c][c] / Σ n
+//! ```
 //!
 //! Pixels whose truth is [`IGNORE`] count nowhere. Reference: Everingham et al., *The PASCAL Visual Object Classes
 //! Challenge: A Retrospective*, IJCV 2015 (the matrix is of the dataset, never an average over pictures).

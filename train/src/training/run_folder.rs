@@ -10,7 +10,7 @@
 //! | `events.out.tfevents.*` | the same for TensorBoard, one file a sitting |
 //! | `best/` | with `--patience`: the best checkpoint, itself a run folder |
 //!
-//! A run killed at any moment has its last whole checkpoint: [`saving`](super::saving) says how.
+//! A run killed at any moment has its last whole checkpoint: the module `saving` says how.
 
 use std::path::{Path, PathBuf};
 

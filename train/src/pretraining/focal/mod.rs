@@ -1,7 +1,7 @@
 //! How well the footage determines a learned focal length, and whether the run has found it.
 //!
 //! Photometric loss alone cannot say: on a straight way a wrong focal length is made up for by depth and motion and costs
-//! nothing. So what they can make up for is taken away first ([`information`]); the standard deviation of ln f that is left says
+//! nothing. So what they can make up for is taken away first (`information`); the standard deviation of ln f that is left says
 //! what the footage can give. Rotation gives it: translation alone, in whatever direction, leaves nothing.
 //!
 //! Whether the run has got there is another question. A focal length that still moved in the second half of the steps is not
