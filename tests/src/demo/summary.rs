@@ -134,7 +134,6 @@ impl std::fmt::Display for Summary {
         writeln!(f, "  {:<30} {float:12.1} {int8:8.1}", "ms per frame, one thread")?;
         let (float, int8) = (self.bytes.float as f64 / 1e6, self.bytes.int8 as f64 / 1e6);
         writeln!(f, "  {:<30} {float:12.2} {int8:8.2}", "megabytes")?;
-        writeln!(f, "  int8 files run in float for now: tract has no fast int8 path, and ours is not here yet")?;
         write!(f, "{} ({:.0} s in all)", self.verdict, self.seconds.total)
     }
 }
