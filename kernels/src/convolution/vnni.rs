@@ -10,6 +10,7 @@ use std::arch::x86_64::*;
 use super::packing::{Group, LANES};
 use super::{Isa, Job};
 use crate::isa::Kind;
+use crate::requantization::avx512::requantize;
 
 pub(super) fn run(isa: Isa, job: Job<'_, u8>) {
     assert_eq!(isa.0, Kind::Avx512Vnni);
@@ -114,13 +115,4 @@ unsafe fn tile<const PIXELS: usize, const VECTORS: usize>(job: &mut Job<'_, u8>,
 /// One bit for each of the first `channels` of sixteen.
 fn mask_of(channels: usize) -> u16 {
     if channels >= LANES { u16::MAX } else { (1 << channels) - 1 }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn requantize(sums: __m512i, multipliers: __m512, (low, high): (f32, f32), zero_point: i32) -> __m512i {
-    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), multipliers);
-    let clamped = _mm512_min_ps(_mm512_max_ps(scaled, _mm512_set1_ps(low)), _mm512_set1_ps(high));
-    // Rounds to nearest, ties to even: the processor's mode, which Rust does not change.
-    _mm512_add_epi32(_mm512_cvtps_epi32(clamped), _mm512_set1_epi32(zero_point))
 }

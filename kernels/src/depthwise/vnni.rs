@@ -15,6 +15,7 @@ use std::arch::x86_64::*;
 use super::Depthwise;
 use crate::Isa;
 use crate::isa::Kind;
+use crate::requantization::avx512::requantize;
 
 /// Channels computed together.
 const LANES: usize = 64;
@@ -157,13 +158,4 @@ unsafe fn run_chunk(job: &Job<'_>, first: usize, output: &mut [u8]) {
         // SAFETY: the mask leaves the channels that exist, and the output holds all channels of all pixels.
         unsafe { _mm512_mask_storeu_epi8(output.cast(), mask, bytes) }
     }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn requantize(sums: __m512i, multipliers: __m512, (low, high): (f32, f32), zero_point: i32) -> __m512i {
-    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(sums), multipliers);
-    let clamped = _mm512_min_ps(_mm512_max_ps(scaled, _mm512_set1_ps(low)), _mm512_set1_ps(high));
-    // Rounds to nearest, ties to even: the processor's mode, which Rust does not change.
-    _mm512_add_epi32(_mm512_cvtps_epi32(clamped), _mm512_set1_epi32(zero_point))
 }

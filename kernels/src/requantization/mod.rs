@@ -10,6 +10,9 @@
 //! one, because it is defined to the bit on every processor we know, takes one instruction, and is what onnxruntime
 //! does. No sum of products and no fused multiply-add is in it, so there is no order to choose.
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod avx512;
+
 use crate::{KernelError, Result};
 
 /// How the sums of a convolution become u8.
