@@ -27,7 +27,7 @@ mod writer;
 pub use folder::images_in;
 pub use messages::Encoding;
 pub use pose_file::PoseFile;
-pub use poses::{read_kitti_poses, write_kitti_poses};
+pub use poses::write_kitti_poses;
 pub use writer::{RecordingHeader, RecordingWriter};
 
 use crate::camera::{Camera, ros_yaml};

@@ -6,7 +6,7 @@
 //!
 //! Reference: Geiger et al., *Are we ready for Autonomous Driving?*, CVPR 2012, odometry development kit.
 
-use crate::{Error, Result};
+use crate::Result;
 use nalgebra::{Isometry3, Matrix3, Rotation3, Translation3, UnitQuaternion, Vector3};
 use std::path::Path;
 
@@ -14,25 +14,7 @@ use std::path::Path;
 /// for files with four.
 const ROTATION_TOLERANCE: f64 = 1e-3;
 
-/// Reads a pose file; poses are `world_from_camera` in metres.
-///
-/// # Errors
-/// The file cannot be read, or a line is not twelve finite numbers with a rotation; the message names the line.
-pub fn read_kitti_poses(path: &Path) -> Result<Vec<Isometry3<f64>>> {
-    let text = crate::files::read_text(path)?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(number, line)| {
-            pose_from_line(line).map_err(|what| Error::Malformed {
-                what: format!("line {}: {what}", number + 1),
-                path: path.to_path_buf(),
-                hint: "a pose is twelve numbers: the 3x4 camera-to-world matrix of one frame, row by row",
-            })
-        })
-        .collect()
-}
-
-/// Writes poses in KITTI's form; [`read_kitti_poses`] gives them back.
+/// Writes poses in KITTI's form; [`PoseFile::read`](super::PoseFile::read) gives them back.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -84,6 +66,7 @@ fn world_from_first() -> UnitQuaternion<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recording::PoseFile;
     use nalgebra::Point3;
     use proptest::prelude::*;
 
@@ -106,7 +89,7 @@ mod tests {
             ("-1 0 0 0 0 1 0 0 0 0 1 0", "rotation"),
         ] {
             std::fs::write(&path, format!("1 0 0 0 0 1 0 0 0 0 1 0\n{line}\n")).unwrap();
-            let error = read_kitti_poses(&path).unwrap_err().to_string();
+            let error = PoseFile::read(&path).unwrap_err().to_string();
             assert!(error.contains("line 2") && error.contains(says) && error.contains("poses.txt"), "{error}");
         }
     }
