@@ -115,10 +115,41 @@ impl RivalConfig {
         limits::check_size(self.network, (self.width, self.height))?;
         limits::check_batch(self.batch)?;
         self.steps.check()?;
+        if self.method.rival() == Rival::Contrastive && self.steps.accumulate > 1 {
+            return Err(Error::Settings {
+                what: "contrastive pre-training cannot accumulate: keys and queue move on with every batch".into(),
+                hint: "leave --accumulate out; a larger --batch gives every step more pictures",
+            });
+        }
         match &self.method {
             Method::Flow(settings) => settings.check(),
             Method::Inpainting(settings) => settings.check(),
             Method::Contrastive(settings) => settings.check(self.batch),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_contrastive_pre_training_refuses_to_accumulate() {
+        for rival in [Rival::Flow, Rival::Inpainting, Rival::Contrastive] {
+            let config = RivalConfig {
+                data: Vec::new(),
+                network: Network::Slim,
+                width: 64,
+                height: 32,
+                batch: 4,
+                seed: 1,
+                init: None,
+                memory: 0,
+                method: Method::of(rival, 1),
+                steps: LoopConfig { accumulate: 2, ..LoopConfig::default() },
+            };
+            let refused = config.check().is_err_and(|error| error.to_string().contains("accumulate"));
+            assert_eq!(refused, rival == Rival::Contrastive, "{rival:?}");
         }
     }
 }
