@@ -4,8 +4,11 @@
 //! (protobuf) will do; the words `left` and `right` in the topics tell the eyes apart.
 
 use super::mcap_file::{Channel, McapFile, Message};
-use super::{CAMERA_FRAMES, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME, calibration_topic, image_topic};
-use crate::camera::Camera;
+use super::{
+    CAMERA_FRAMES, CAMERA_IDENTITY, CAMERA_NAME, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME,
+    calibration_topic, image_topic,
+};
+use crate::camera::{Camera, CameraIdentity};
 use crate::depth::DepthMap;
 use crate::frame::{Frame, Timestamp};
 use crate::recording::messages;
@@ -119,10 +122,17 @@ impl McapSource {
         if message.k.first().is_none_or(|&fx| fx == 0.0) {
             return Ok(None);
         }
-        let name = channel.metadata.get("camera_name").cloned().unwrap_or_else(|| message.frame_id.clone());
-        messages::camera_from_calibration(message, name)
-            .map(Some)
-            .map_err(|what| Error::Camera { what, path: Some(self.file.path().to_path_buf()) })
+        let name = channel.metadata.get(CAMERA_NAME).cloned().unwrap_or_else(|| message.frame_id.clone());
+        let wrong = |what| Error::Camera { what, path: Some(self.file.path().to_path_buf()) };
+        let camera = messages::camera_from_calibration(message, name).map_err(wrong)?;
+        let (stated, found) = (channel.metadata.get(CAMERA_IDENTITY), CameraIdentity::of(&camera));
+        if stated.is_some_and(|stated| stated != found.as_str()) {
+            let topic = &channel.topic;
+            return Err(wrong(format!(
+                "the calibration on {topic} is not the one that was recorded: its hash differs"
+            )));
+        }
+        Ok(Some(camera))
     }
 
     /// The frame, or none when this eye has none at that time.

@@ -2,8 +2,7 @@
 //!
 //! Reference: Foxglove SDK message schemas, <https://docs.foxglove.dev/docs/visualization/message-schemas>.
 
-use crate::camera::ros_yaml::Calibration;
-use crate::camera::{Camera, Distortion};
+use crate::camera::{Camera, CameraNumbers, Distortion};
 use crate::depth::{DepthMap, DepthUnit};
 use crate::frame::{Frame, PixelFormat, Timestamp};
 use foxglove::messages as fox;
@@ -156,7 +155,7 @@ pub(super) fn calibration(camera: &Camera, timestamp: Timestamp, frame_id: &str)
 }
 
 pub(super) fn camera_from_calibration(message: fox::CameraCalibration, name: String) -> Result<Camera, String> {
-    Calibration {
+    CameraNumbers {
         name,
         width: message.width,
         height: message.height,

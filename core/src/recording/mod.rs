@@ -47,6 +47,9 @@ const LIDAR_TOPIC: &str = "/lidar/depth";
 const POSE_TOPIC: &str = "/tf";
 /// Names of the cameras' frames in messages.
 const CAMERA_FRAMES: [&str; 2] = ["camera_left", "camera_right"];
+/// Metadata of a calibration's channel: the camera's name, and the hash of the calibration in it.
+const CAMERA_NAME: &str = "camera_name";
+const CAMERA_IDENTITY: &str = "calibration_sha256";
 /// Name of the world frame in messages.
 const WORLD_FRAME: &str = "world";
 /// Frames that are decoded at most to learn a recording's picture size when the first ones are damaged.

@@ -1,8 +1,11 @@
 //! Writing a recording: an MCAP file that Foxglove opens as it is.
 
 use super::messages::{self, Encoding};
-use super::{CAMERA_FRAMES, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME, calibration_topic, image_topic};
-use crate::camera::Camera;
+use super::{
+    CAMERA_FRAMES, CAMERA_IDENTITY, CAMERA_NAME, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME,
+    calibration_topic, image_topic,
+};
+use crate::camera::{Camera, CameraIdentity};
 use crate::depth::DepthMap;
 use crate::frame::{Frame, Timestamp};
 use crate::{Error, Result};
@@ -166,7 +169,11 @@ impl RecordingWriter {
         for eye in [Eye::Left, Eye::Right] {
             if let Ok(camera) = self.camera(eye).cloned() {
                 let message = messages::calibration(&camera, timestamp, CAMERA_FRAMES[eye.index()]);
-                let metadata = BTreeMap::from([("camera_name".to_owned(), camera.name.clone())]);
+                let identity = CameraIdentity::of(&camera).to_string();
+                let metadata = BTreeMap::from([
+                    (CAMERA_NAME.to_owned(), camera.name.clone()),
+                    (CAMERA_IDENTITY.to_owned(), identity),
+                ]);
                 self.add_topic::<CameraCalibration>(calibration_topic(eye), &metadata)?;
                 self.write(calibration_topic(eye), timestamp, 0, &message)?;
             }

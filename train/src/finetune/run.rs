@@ -12,6 +12,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use parallax_core::camera::{CameraIdentity, ros_yaml};
 use parallax_core::files::{sha256_of_bytes, sha256_of_file};
 use parallax_core::labels::{Classes, LabelMap, LabelledSet};
 use parallax_core::model_input::ModelInput;
@@ -99,7 +100,7 @@ pub fn finetune(
         task.classes.write(&classes_path(&folder))?;
         let truths: Vec<LabelMap> = task.batches.samples().iter().map(|sample| sample.truth.clone()).collect();
         location_prior(&truths, task.classes.len()).write(&prior_path(&folder), &task.classes)?;
-        folder.write_description(&description)?;
+        folder.write_description(&description.inheriting(init)?)?;
         train(&task, model, &config.training, &folder, &on, Start::Fresh)
     };
     folder.or_discard(started())
@@ -130,7 +131,7 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<T
         let (classes, seed) = (task.classes.len(), config.seed);
         (starting_network(config.network, classes, config.transfer, init, seed, &on)?, Start::Fresh)
     };
-    run.folder.write_description(&description)?;
+    run.folder.update_description(description)?;
     train(&task, model, &config.training, &run.folder, &on, start)
 }
 
@@ -198,8 +199,15 @@ fn describe(
         path: config.labels.clone(),
         count: set.len(),
         sha256: sha256_of_bytes(identity.as_bytes()),
+        camera: camera_of(&config.labels)?,
     }];
     RunDescription::new(RunKind::Segmentation, config.network, config.seed, device, &stored, config.input, data)
+}
+
+/// The camera that took a labelled set's pictures, where a `camera.yaml` lies in the set.
+fn camera_of(labels: &Path) -> Result<Option<CameraIdentity>, Error> {
+    let file = labels.join("camera.yaml");
+    Ok(if file.is_file() { Some(CameraIdentity::of(&ros_yaml::read(&file)?)) } else { None })
 }
 
 /// A few pictures spread over the unseen ones, and one that is learned.

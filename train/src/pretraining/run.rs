@@ -32,7 +32,7 @@ pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Re
     let folder = RunFolder::create(out)?;
     let config = PretrainConfig { metres_per_unit: task.batches.metres_per_unit, ..config };
     let trained = folder
-        .write_description(&describe(&config, &task, device)?)
+        .write_description(&describe(&config, &task, device)?.inheriting(config.init.as_deref())?)
         .and_then(|()| train(&task, model, &config.steps, &folder, &on, Start::Fresh));
     finish(folder.or_discard(trained)?, config, &task, &folder, device)
 }
@@ -62,7 +62,7 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<P
     } else {
         (starting_model(&config, &task, &on)?, Start::Fresh)
     };
-    folder.write_description(&describe(&config, &task, device)?)?;
+    folder.update_description(describe(&config, &task, device)?)?;
     let trained = train(&task, model, &config.steps, &folder, &on, start)?;
     finish(trained, config, &task, &folder, device)
 }
@@ -91,7 +91,7 @@ fn finish(
     };
     if !cameras.is_empty() {
         let config = PretrainConfig { learned_cameras: cameras.clone(), ..config };
-        folder.write_description(&describe(&config, task, device)?)?;
+        folder.update_description(describe(&config, task, device)?)?;
     }
     for (number, learned) in cameras.iter().enumerate().filter(|(_, learned)| learned.determined) {
         let name = if number == 0 { "camera.yaml".into() } else { format!("camera_{number}.yaml") };

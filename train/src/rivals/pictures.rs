@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::RgbImage;
+use parallax_core::camera::CameraIdentity;
 use parallax_core::files::read_rgb;
 use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, Recording, images_in};
@@ -167,7 +168,10 @@ impl Source {
 
     fn identify(&self) -> Result<DataSource, Error> {
         match self {
-            Self::Recording(recording) => identify(recording.path(), recording.len()),
+            Self::Recording(recording) => {
+                let camera = recording.camera(Eye::Left).map(CameraIdentity::of);
+                Ok(DataSource { camera, ..identify(recording.path(), recording.len())? })
+            }
             Self::Files { folder, files } => identify(folder, files.len()),
         }
     }

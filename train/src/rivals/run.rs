@@ -87,7 +87,7 @@ fn start<T: RivalTask>(
     let on = device.device.clone().autodiff();
     let beginning = Beginning::of(config.init.as_deref(), kind(config), config.network, &on)?;
     let model = task.begin(beginning, &on)?;
-    let description = describe(config, sources, device)?;
+    let description = describe(config, sources, device)?.inheriting(config.init.as_deref())?;
     let folder = RunFolder::create(out)?;
     let trained = folder
         .write_description(&description)
@@ -103,7 +103,7 @@ fn go_on<T: RivalTask>(
     device: &ChosenDevice,
 ) -> Result<Trained<()>, Error> {
     let on = device.device.clone().autodiff();
-    folder.write_description(&describe(config, sources, device)?)?;
+    folder.update_description(describe(config, sources, device)?)?;
     // The model is dropped for the checkpoint's; made only to know its shape.
     train(task, task.fresh(&on), &config.steps, folder, &on, Start::Resume).map(without_model)
 }
