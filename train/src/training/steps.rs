@@ -137,7 +137,7 @@ impl<'a, T: Task> Run<'a, T> {
             Some(best) if best.step == step => folder.keep_as_best()?,
             // Patience that came with the resumption: the log's best step was not kept, so the watch begins here.
             Some(best) if checkpoint::best_step(folder) != Some(best.step) => {
-                early_stop = EarlyStop::after(config, &[])
+                early_stop = EarlyStop::after(config, &[]);
             }
             _ => {}
         }

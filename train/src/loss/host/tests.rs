@@ -276,7 +276,7 @@ fn a_straight_way_ahead_says_nothing_about_the_focal_length() {
 }
 
 /// A pair whose eyes stand so far apart that the left quarter of the one lies outside the other's picture.
-fn wide_pair<'a>(example: &'a Example, motion: Motion, out_of_view: OutOfView) -> Frames<'a> {
+fn wide_pair(example: &Example, motion: Motion, out_of_view: OutOfView) -> Frames<'_> {
     Frames {
         width: WIDTH,
         height: HEIGHT,
