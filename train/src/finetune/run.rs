@@ -25,7 +25,7 @@ use super::task::{Preview, SegmentationTask};
 use super::transfer::{Transfer, starting_network};
 use crate::Error;
 use crate::device::ChosenDevice;
-use crate::training::{DataSource, LoopConfig, RunDescription, RunFolder, RunKind, Start, Trained, train};
+use crate::training::{DataSource, LoopChanges, LoopConfig, RunDescription, RunFolder, RunKind, Start, Trained, train};
 
 /// Unseen pictures drawn while training.
 const UNSEEN_PREVIEWS: usize = 3;
@@ -106,14 +106,14 @@ pub fn finetune(
     folder.or_discard(started())
 }
 
-/// Goes on with the run in `out` as it was started, or to another number of steps.
+/// Goes on with the run in `out` as it was started, with `changes` made to its loop.
 ///
 /// # Errors
 /// When the folder holds no such run, its labelled pictures have changed, or training fails.
-pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<Trained<SegmentationNetwork>, Error> {
+pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<Trained<SegmentationNetwork>, Error> {
     let run = FinetunedRun::open(out)?;
     let mut config = run.config.clone();
-    config.training.steps = steps.unwrap_or(config.training.steps);
+    config.training = changes.applied_to(&config.training);
     let (task, description) = task(&config, device)?;
     if description.data != run.folder.description()?.data {
         return Err(Error::Run {

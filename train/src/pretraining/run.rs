@@ -14,7 +14,7 @@ use crate::data::{
 };
 use crate::device::{ChosenDevice, DeviceKind};
 use crate::inheritance::Beginning;
-use crate::training::{RunDescription, RunFolder, RunKind, Start, Trained, train};
+use crate::training::{LoopChanges, RunDescription, RunFolder, RunKind, Start, Trained, train};
 
 /// Disparity maps that a depth network gives.
 const SCALES: usize = 4;
@@ -37,11 +37,11 @@ pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Re
     finish(folder.or_discard(trained)?, config, &task, &folder, device)
 }
 
-/// Goes on with a run; `steps` changes how many it is to have.
+/// Goes on with a run; `changes` are made to its loop.
 ///
 /// # Errors
 /// When the folder holds no such run, its data have changed, or training fails.
-pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<Pretrained, Error> {
+pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<Pretrained, Error> {
     let folder = RunFolder::open(out)?;
     let description = folder.description()?;
     let mut config = config_of(&folder, &description)?;
@@ -53,7 +53,7 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<P
             hint: "put the recordings back as they were, or start a new run with --init set to this one",
         });
     }
-    config.steps.steps = steps.unwrap_or(config.steps.steps);
+    config.steps = changes.applied_to(&config.steps);
     config.check()?;
     let on = device.device.clone().autodiff();
     // A run that was killed before its first checkpoint starts again; otherwise the model is dropped for the checkpoint's.
