@@ -68,12 +68,8 @@ unsafe fn tile(job: &mut Job<'_, i16>, group: &Group, first: usize) {
 /// Requantizes and stores the sums of the pixels that exist: 16 channels in two vectors of eight.
 #[inline]
 #[target_feature(enable = "avx2")]
-pub(super) fn store<Element>(
-    job: &mut Job<'_, Element>,
-    group: &Group,
-    first: usize,
-    sums: [[__m256i; 2]; PIXELS],
-) {
+#[expect(clippy::large_types_passed_by_value, reason = "inlined: the sums are in registers")]
+pub(super) fn store<Element>(job: &mut Job<'_, Element>, group: &Group, first: usize, sums: [[__m256i; 2]; PIXELS]) {
     let count = PIXELS.min(job.pixels.len() - first);
     let used = LANES.min(job.channels - group.first);
     let multipliers = job.packed.multipliers(group, 0).as_ptr();

@@ -167,7 +167,9 @@ mod tests {
 
     #[test]
     fn every_tap_of_every_channel_has_a_place_of_its_own_in_a_step() {
-        for (order, step_len) in [(Order::Whole, 1), (Order::Whole, 2), (Order::Whole, 4), (Order::Whole, 8), (Order::Pairs, 4)] {
+        for (order, step_len) in
+            [(Order::Whole, 1), (Order::Whole, 2), (Order::Whole, 4), (Order::Whole, 8), (Order::Pairs, 4)]
+        {
             let mut places: Vec<_> = (0..LANES * step_len).map(|place| place_in_step(order, step_len, place)).collect();
             places.sort_unstable();
             let expected: Vec<_> = (0..LANES).flat_map(|lane| (0..step_len).map(move |tap| (lane, tap))).collect();
