@@ -15,8 +15,11 @@
 //! | [`convolution`] | u8 × s8 → i32 → u8 with packed weights |
 //! | [`depthwise`] | the same with one filter per channel |
 //! | [`addition`] | of two tensors with scales of their own |
+//! | [`multiplication`] | of two tensors with scales of their own |
 //! | [`assembly`] | concatenation and nearest upsampling: pictures put into parts of another |
-//! | [`pooling`] | the maximum of a window |
+//! | [`interpolation`] | the picture at another size, bilinear |
+//! | [`border`] | a picture with a border around it |
+//! | [`pooling`] | the maximum or the mean of a window |
 //! | [`table`] | any function of one u8: activations, change of scale |
 //! | [`boundary`] | from and to float |
 //! | [`argmax`] | logits to classes |
@@ -32,11 +35,14 @@
 pub mod addition;
 pub mod argmax;
 pub mod assembly;
+pub mod border;
 pub mod boundary;
 pub mod convolution;
 pub mod depthwise;
 mod error;
+pub mod interpolation;
 pub mod isa;
+pub mod multiplication;
 pub mod pooling;
 pub mod requantization;
 pub mod shape;
