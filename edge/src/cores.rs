@@ -23,7 +23,7 @@ const CALLER: Pid = Pid::from_raw(0);
 
 /// The cores that the program was given, in ascending order; none where the system does not say. A thread that has moved to
 /// one core sees only that one, so they are asked for once.
-fn cores() -> &'static [usize] {
+pub(crate) fn cores() -> &'static [usize] {
     static CORES: OnceLock<Vec<usize>> = OnceLock::new();
     CORES.get_or_init(|| {
         let given = sched_getaffinity(CALLER).unwrap_or_default();

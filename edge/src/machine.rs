@@ -7,6 +7,8 @@ use std::path::Path;
 use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
+use crate::cores::cores;
+
 /// A machine.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Machine {
@@ -42,7 +44,7 @@ impl Machine {
         Self {
             name: names.iter().find_map(|file| read(&root.join(file))),
             processor: read(&root.join("proc/cpuinfo")).and_then(|text| processor(&text)),
-            cores: std::thread::available_parallelism().map_or(1, usize::from),
+            cores: cores().len(),
             architecture: std::env::consts::ARCH,
             kernel: read(&root.join("proc/sys/kernel/osrelease")),
         }
