@@ -59,8 +59,11 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
     /// Frames to work on at once.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "pin")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: u16,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
     /// Write masks only.
     #[arg(long)]
     pub(crate) no_overlays: bool,
@@ -95,12 +98,25 @@ pub(crate) struct InspectArgs {
     /// With --kernels: which of the bundle's models (the first one by default).
     #[arg(long, requires = "kernels")]
     pub(crate) model: Option<String>,
-    /// With --kernels: the instructions to compute integers with (the best that this processor has by default).
-    #[arg(long, requires = "kernels", value_name = "ISA", value_parser = isa)]
-    pub(crate) isa: Option<Isa>,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
     /// One JSON object on stdout.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a model is run.
+#[derive(Debug, Args)]
+pub(crate) struct EngineArgs {
+    /// Threads that share each int8 operator of a frame.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) split: u16,
+    /// Keep each of these threads on a processor core of its own.
+    #[arg(long)]
+    pub(crate) pin: bool,
+    /// The instructions to compute integers with (the best that this processor has by default).
+    #[arg(long, value_name = "ISA", env = "PARALLAX_KERNELS", value_parser = isa)]
+    pub(crate) isa: Option<Isa>,
 }
 
 /// The instructions with a name.
@@ -129,6 +145,8 @@ pub(crate) struct EvaluateArgs {
     /// Which of the bundle's models to score (the first one by default).
     #[arg(long)]
     pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
     /// Score only the pictures named in this file, one name without extension per line.
     #[arg(long, value_name = "FILE", conflicts_with = "include_training")]
     pub(crate) only: Option<PathBuf>,
@@ -145,7 +163,8 @@ pub(crate) struct EvaluateArgs {
 #[command(after_help = "Examples:
   parallax-edge bench --bundle slim.bundle --runs 200
   parallax-edge bench --bundle slim.bundle --compare float --compare tract
-  parallax-edge bench --bundle slim.bundle --split 4 --isa avx2 --json")]
+  parallax-edge bench --bundle slim.bundle --split 4 --pin
+  PARALLAX_KERNELS=avx2 parallax-edge bench --bundle slim.bundle --json")]
 pub(crate) struct BenchArgs {
     /// The bundle: a folder or a .tar.
     #[arg(long)]
@@ -154,17 +173,14 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: u32,
     /// Frames to work on at once.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "pin")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) threads: u16,
-    /// Threads that share each int8 operator of a frame.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) split: u16,
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
     /// Which of the bundle's models to run (the first one by default).
     #[arg(long)]
     pub(crate) model: Option<String>,
-    /// The instructions to compute integers with (the best that this processor has by default).
-    #[arg(long, value_name = "ISA", value_parser = isa)]
-    pub(crate) isa: Option<Isa>,
     /// Run this in turn with the model: the bundle's float model, or the same file in tract alone.
     #[arg(long, value_enum, conflicts_with = "threads")]
     pub(crate) compare: Vec<CompareArg>,

@@ -143,6 +143,7 @@ pub fn drive(
             let mut worker = Worker::new(engine)?;
             let (sender, job, failed) = (sender.clone(), &job, &failed);
             scope.spawn(move || {
+                engine.place_caller();
                 job.work(&mut worker, &sender, || stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed));
             });
         }

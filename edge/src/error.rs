@@ -109,6 +109,14 @@ pub enum EdgeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Threads cannot have a core each.
+    #[error("expected a core for each of {threads} threads, got {cores}")]
+    TooFewCores {
+        /// Threads asked for.
+        threads: usize,
+        /// Cores that the program may use.
+        cores: usize,
+    },
     /// The labelled set has other classes than the bundle.
     #[error("the labelled set has other classes than the bundle: {what}: {}", path.display())]
     OtherClasses {
@@ -161,6 +169,7 @@ impl EdgeError {
                 "give other pictures, or --include-training to score those trained on as well"
             }
             Self::NoThreads { .. } => "ask for fewer threads",
+            Self::TooFewCores { .. } => "ask for fewer threads, or leave --pin out",
             Self::Occupied { .. } => "choose another --out, or remove what is there",
             Self::AllFramesLost { .. } => "check that --from names a recording or a folder of pictures",
         })

@@ -116,18 +116,15 @@ pub struct GoldenCheck {
     pub reproduced: bool,
 }
 
-/// Inspects an opened bundle (opening it has verified the hashes) and runs its golden frame.
+/// Inspects an opened bundle (opening it has verified the hashes) and runs its golden frame, as `config` says.
 ///
 /// # Errors
 /// A model that cannot be loaded or run, or a golden picture that cannot be decoded.
-pub fn inspect(bundle: &Bundle) -> Result<Inspection> {
+pub fn inspect(bundle: &Bundle, config: EngineConfig) -> Result<Inspection> {
     let manifest = bundle.manifest();
     let training = &manifest.training;
-    let models = manifest
-        .models
-        .iter()
-        .map(|model| inspect_model(bundle, model, EngineConfig::default()))
-        .collect::<Result<Vec<_>>>()?;
+    let models =
+        manifest.models.iter().map(|model| inspect_model(bundle, model, config)).collect::<Result<Vec<_>>>()?;
     Ok(Inspection {
         name: manifest.name.clone(),
         packed_by: manifest.packed_by.clone(),
@@ -141,7 +138,7 @@ pub fn inspect(bundle: &Bundle) -> Result<Inspection> {
         classes: manifest.classes.names().map(str::to_owned).collect(),
         cameras: manifest.cameras.clone(),
         verified_files: models.len() + 2,
-        golden: check_golden(bundle, &Engine::load(bundle, None)?)?,
+        golden: check_golden(bundle, &Engine::load_with(bundle, None, config)?)?,
         models,
     })
 }

@@ -13,21 +13,26 @@
 //! | [`inspection`] | what a bundle holds and what runs it |
 //! | [`operators`] | what runs each operator of a model, and how long it takes |
 //! | [`mod@bench`] | how fast a bundle runs on this machine |
+//! | [`machine`] | what machine this is, how hot and how fast |
+//! | `cores` | which threads run where |
 //!
 //! *Invariant:* this crate knows no training and no burn; what must equal training (resizing, normalising, class order,
 //! score) comes from `parallax_core`.
 
 pub mod bench;
+mod cores;
 pub mod drive;
 pub mod engine;
 mod error;
 pub mod evaluation;
 pub mod inspection;
 mod int8;
+pub mod machine;
 pub mod operators;
 pub mod stages;
 pub mod worker;
 
+pub use cores::Placement;
 pub use engine::{Engine, EngineConfig, Int8Files};
 pub use error::{EdgeError, Result};
 pub use worker::Worker;

@@ -13,7 +13,7 @@ use parallax_core::bundle::Bundle;
 use parallax_core::labels::{IGNORE, LabelMap, LabelledSetWriter};
 use parallax_edge::drive::{DriveConfig, Overlays, drive};
 use parallax_edge::inspection::inspect;
-use parallax_edge::{EdgeError, Engine};
+use parallax_edge::{EdgeError, Engine, EngineConfig};
 
 use common::{HEIGHT, WIDTH, classes, model, picture, write_bundle};
 
@@ -171,7 +171,7 @@ fn a_recording_without_one_readable_frame_is_an_error_and_leaves_nothing() {
 fn the_golden_frame_comes_out_as_stored_and_a_wrong_one_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = bundle_in(folder.path());
-    let inspection = inspect(&Bundle::open(&bundle).unwrap()).unwrap();
+    let inspection = inspect(&Bundle::open(&bundle).unwrap(), EngineConfig::default()).unwrap();
     assert_eq!(inspection.golden.agreement, 1.0);
     let found = &inspection.models[0];
     // 2 × 3 weights for each of 16 × 8 pixels.

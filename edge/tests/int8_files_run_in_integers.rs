@@ -75,7 +75,7 @@ fn program(arguments: &[&str]) -> Output {
 fn the_mask_is_that_of_the_float_engine() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = Bundle::open(&bundle_in(folder.path(), 0)).unwrap();
-    let inspection = inspect(&bundle).unwrap();
+    let inspection = inspect(&bundle, EngineConfig::default()).unwrap();
     assert!(inspection.golden.reproduced);
     assert_eq!(inspection.models[0].convolutions.run_in_int8, 1);
     assert!(inspection.models[0].runs_on.contains("all 1 convolutions in int8"), "{}", inspection.models[0].runs_on);

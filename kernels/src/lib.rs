@@ -24,6 +24,7 @@
 //! | [`boundary`] | from and to float |
 //! | [`argmax`] | logits to classes |
 //! | [`team`] | a fixed set of threads that shares one operator's rows |
+//! | [`peak`] | how fast the processor could be |
 //!
 //! Everything is a function of its operands alone: every variant, and every number of threads, gives the same bits.
 //! The semantics are in `docs/int8.md`. Weights are packed once, at load; a call allocates nothing, its caller gives
@@ -43,6 +44,7 @@ mod error;
 pub mod interpolation;
 pub mod isa;
 pub mod multiplication;
+pub mod peak;
 pub mod pooling;
 pub mod requantization;
 pub mod shape;

@@ -9,7 +9,10 @@ pub(crate) mod run;
 use std::error::Error;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use parallax_edge::{EngineConfig, Placement};
 use serde::Serialize;
+
+use crate::cli::EngineArgs;
 
 /// How a command that did not fail has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +23,17 @@ pub(crate) enum Outcome {
     Failed,
     /// Done, but some of the input was unreadable and left out.
     DoneWithLostInput,
+}
+
+/// How a model is run, as the command line says.
+fn engine_config(args: &EngineArgs) -> EngineConfig {
+    let default = EngineConfig::default();
+    EngineConfig {
+        isa: args.isa.unwrap_or(default.isa),
+        threads: usize::from(args.split),
+        placement: if args.pin { Placement::Pinned } else { Placement::Anywhere },
+        ..default
+    }
 }
 
 /// The remedy for an error of this program.

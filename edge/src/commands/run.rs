@@ -6,13 +6,13 @@ use parallax_core::program::stop_on_signal;
 use parallax_edge::Engine;
 use parallax_edge::drive::{DriveConfig, DriveSummary, FrameLine, Overlays, drive};
 
-use super::{Outcome, progress_bar};
+use super::{Outcome, engine_config, progress_bar};
 use crate::cli::RunArgs;
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let bundle = Bundle::open(&args.bundle)?;
-    let engine = Engine::load(&bundle, args.model.as_deref())?;
+    let engine = Engine::load_with(&bundle, args.model.as_deref(), engine_config(&args.engine))?;
     let source = Source::open(&args.from)?;
     let config = DriveConfig {
         out: args.out.clone(),
