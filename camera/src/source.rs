@@ -76,9 +76,9 @@ impl Source {
     pub fn next_into(&mut self, shot: &mut Shot, patience: Duration) -> Result<Arrival> {
         match &mut self.kind {
             Kind::Live(live) => live.next_into(shot, patience),
-            Kind::Recorded(recorded) => match recorded.next_frame() {
-                Some(frame) => {
-                    (shot.left, shot.right) = (frame?, None);
+            Kind::Recorded(recorded) => match recorded.next_shot() {
+                Some(next) => {
+                    *shot = next?;
                     Ok(Arrival::Fresh { dropped: 0, away: None })
                 }
                 None => Ok(Arrival::End),
@@ -116,12 +116,26 @@ impl Source {
         }
     }
 
-    /// The camera, where the source says which.
+    /// The left (or only) camera, where the source says which.
     pub fn camera(&self) -> Option<&Camera> {
+        self.camera_of(Eye::Left)
+    }
+
+    /// The camera of one eye, where the source says which.
+    pub fn camera_of(&self, eye: Eye) -> Option<&Camera> {
         match &self.kind {
-            Kind::Recorded(recorded) => recorded.recording.camera(Eye::Left),
+            Kind::Recorded(recorded) => recorded.recording.camera(eye),
             Kind::Live(_) => None,
         }
+    }
+
+    /// Hands out the right pictures of a stereo recording too, which takes twice the time; live stereo sources always do.
+    #[must_use]
+    pub fn with_both_eyes(mut self) -> Self {
+        if let Kind::Recorded(recorded) = &mut self.kind {
+            recorded.both_eyes = true;
+        }
+        self
     }
 
     /// What of the source was lost before it was opened, such as the end of a recording that was cut off.

@@ -1,11 +1,12 @@
 //! Does the camera move so that depth can be learned, and does the scene stand still?
 
+use parallax_core::footage::pair::STRAY_PX;
+use parallax_core::footage::statistics::{median, quantile, share};
+use parallax_core::footage::{CameraMotion, LEAST_FOLLOWED, MOST_FLOW, PairMeasure, TARGET_PARALLAX_PX};
 use parallax_core::recording::Eye;
 
-use super::super::frame_gap::{GapMeasure, LEAST_FOLLOWED, MOST_FLOW, TARGET_PX};
-use super::super::pair::{CameraMotion, PairMeasure, STRAY_PX};
+use super::super::frame_gap::GapMeasure;
 use super::super::report::{Check, Exhibit, FlowBin, Verdict};
-use super::super::statistics::{median, quantile, share};
 use super::percent;
 
 /// Pairs in which the camera stands: the auto-mask leaves them out, so that part of the steps teaches nothing.
@@ -104,7 +105,7 @@ pub fn flow(pairs: &[PairMeasure], gap: usize, gaps: &[GapMeasure], proposed: Op
     let too_fast = if fast > MOST_FLOW * width as f64 { Verdict::Warn } else { Verdict::Pass };
     let too_slow = if parallax < PARALLAX_FAIL_PX {
         Verdict::Fail
-    } else if parallax < PARALLAX_WARN * TARGET_PX && proposed.is_some_and(|proposed| proposed > gap) {
+    } else if parallax < PARALLAX_WARN * TARGET_PARALLAX_PX && proposed.is_some_and(|proposed| proposed > gap) {
         Verdict::Warn
     } else {
         Verdict::Pass
@@ -140,8 +141,8 @@ fn proposal(proposed: Option<usize>, gap: usize, gaps: &[GapMeasure]) -> String 
     let Some(proposed) = proposed.filter(|proposed| *proposed != gap) else { return String::new() };
     let Some(there) = gaps.iter().find(|measure| measure.gap == proposed) else { return String::new() };
     let parallax = there.parallax_px;
-    let reason = if parallax >= TARGET_PX {
-        format!("reaches {TARGET_PX} px")
+    let reason = if parallax >= TARGET_PARALLAX_PX {
+        format!("reaches {TARGET_PARALLAX_PX} px")
     } else {
         format!("is the most with {} of the corners in both frames", percent(LEAST_FOLLOWED))
     };
