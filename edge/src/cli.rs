@@ -68,6 +68,18 @@ pub(crate) struct RunArgs {
     /// Write masks only.
     #[arg(long)]
     pub(crate) no_overlays: bool,
+    /// Collect footage for pre-training into this folder beside it, as `record` does, of the frames that are segmented.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
+    /// Record all frames, not only those that teach depth.
+    #[arg(long, requires = "record")]
+    pub(crate) record_all: bool,
+    /// Bytes that this folder may take.
+    #[arg(long, value_name = "BYTES", value_parser = bytes, requires = "record")]
+    pub(crate) record_budget: Option<u64>,
+    /// Bytes that recording leaves free on the disk.
+    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "200MB")]
+    pub(crate) keep_free: u64,
     /// One JSON object per frame on stdout; the summary goes to stderr.
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,6 +12,9 @@ use std::sync::OnceLock;
 
 const SIZE: (u32, u32) = (320, 128);
 
+/// Less parallax than this teaches nothing: a photometric loss cannot tell it from noise (docs/doctor.md).
+const LEAST_PX: f64 = 0.3;
+
 /// Two days; the second is stereo.
 fn day(number: usize) -> &'static Field {
     static DAYS: [OnceLock<Field>; 2] = [OnceLock::new(), OnceLock::new()];
@@ -60,12 +63,9 @@ fn scores(field: &Field, snippets: &[Vec<usize>]) -> [f64; 3] {
     let pairs: Vec<[usize; 2]> =
         snippets.iter().flat_map(|frames| frames.windows(2).map(|it| [it[0], it[1]])).collect();
     let good = |first: usize, second: usize| field.frames[first].good && field.frames[second].good;
-    // A pair is useless with less than half of the parallax that is aimed at, or with a spoilt frame.
-    let useless = |first: usize, second: usize| {
-        !good(first, second) || field.parallax_px(first, second) < 0.5 * TARGET_PARALLAX_PX
-    };
+    let useless = |first: usize, second: usize| !good(first, second) || field.parallax_px(first, second) < LEAST_PX;
     let steps: Vec<(usize, usize)> = (1..field.frames.len()).map(|index| (index - 1, index)).collect();
-    // A step is useful where the camera is on its way: a tenth of the target, a thing of metres at this speed.
+    // Steps are a part of a pair where the camera is slow: on its way, it has a tenth of what is aimed at in each.
     let way = |&&(from, to): &&(usize, usize)| good(from, to) && field.parallax_px(from, to) > 0.1 * TARGET_PARALLAX_PX;
     let stands =
         |&&(from, to): &&(usize, usize)| !good(from, to) || field.parallax_px(from, to) < 0.02 * TARGET_PARALLAX_PX;

@@ -27,6 +27,9 @@ use image::RgbImage;
 /// Parallax of the median corner, pixels, that partners should have: a photometric loss places a pixel to about a quarter
 /// of a pixel, so that this much makes depth good to a tenth per pair (`docs/doctor.md`, *frame gap*).
 pub const TARGET_PARALLAX_PX: f64 = 2.5;
+/// Parallax of the median corner, pixels, below which nothing can be learned: a bilinear photometric loss cannot tell it
+/// from noise.
+pub const LEAST_PARALLAX_PX: f64 = 0.3;
 /// Part of the corners that must still be found in the partner.
 pub const LEAST_FOLLOWED: f64 = 0.5;
 /// Motion of the fastest tenth of the corners, as a part of the width, beyond which a photometric loss starts too far

@@ -19,16 +19,13 @@ use parallax_camera::Shot;
 use parallax_core::camera::rectify::RectifyMap;
 use parallax_core::camera::{Camera, Intrinsics};
 use parallax_core::footage::{
-    BLURRED, CameraMotion, Followed, LEAST_FOLLOWED, MOST_FLOW, MotionMeasure, Sight, TARGET_PARALLAX_PX, blur,
-    exposure,
+    BLURRED, CameraMotion, Followed, LEAST_FOLLOWED, LEAST_PARALLAX_PX, MOST_FLOW, MotionMeasure, Sight,
+    TARGET_PARALLAX_PX, blur, exposure,
 };
 use parallax_core::frame::Timestamp;
 use parallax_core::model_input::PictureResizer;
 use serde::Serialize;
 
-/// Parallax, as a part of the target, that is taken where the target cannot be reached before the corners are gone: what
-/// the doctor finds no fault with.
-const LEAST_PARALLAX: f64 = 0.5;
 /// Partners are no farther apart in time: by then what is loose in a scene has moved.
 const MOST_APART: Duration = Duration::from_secs(3);
 /// Focal lengths, in widths, that a camera without calibration is tried with: 100° to 40° from side to side.
@@ -271,7 +268,7 @@ impl Gate {
                 }
                 CameraMotion::Stands => Refusal::Static,
                 CameraMotion::Turns => Refusal::RotationOnly,
-                _ if motion.parallax_px < LEAST_PARALLAX * TARGET_PARALLAX_PX => Refusal::LittleParallax,
+                _ if motion.parallax_px < LEAST_PARALLAX_PX => Refusal::LittleParallax,
                 _ if apart > MOST_APART => return self.begin_snippet(frame, decision),
                 _ => {
                     frame.parallax_px = Some(motion.parallax_px);

@@ -24,7 +24,7 @@ pub mod store;
 pub mod value;
 
 pub use gate::Refusal;
-pub use recorder::Recorder;
+pub use recorder::{Recorder, Tap};
 pub use session::{Choice, Progress, RecordConfig, RecordSummary, Session, SourceFacts};
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,7 +1,7 @@
 //! From shots to stored frames: the gate, the value of what it lets through, and the store.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use parallax_camera::{Description, Shot, Source};
@@ -43,6 +43,23 @@ pub struct RecordConfig {
     pub roll_bytes: u64,
     /// How pictures are stored that are no JPEGs yet.
     pub encoding: Encoding,
+}
+
+impl RecordConfig {
+    /// The frames that teach depth, in files of five minutes or 500 MB, pictures as good JPEGs, 200 MB left on the disk.
+    pub fn of(out: &Path) -> Self {
+        Self {
+            out: out.to_path_buf(),
+            choice: Choice::Gate,
+            size: None,
+            cameras: [None, None],
+            budget: None,
+            keep_free: 200_000_000,
+            roll_time: Duration::from_secs(300),
+            roll_bytes: 500_000_000,
+            encoding: Encoding::Jpeg(95),
+        }
+    }
 }
 
 /// Which frames are kept.

@@ -25,7 +25,7 @@ use parallax_camera::Shot;
 use parallax_core::Error as CoreError;
 
 /// How long a frame waits in memory at most: what a crash may cost.
-const LONGEST_WAIT: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_millis(250);
 /// Bytes that wait in memory at most.
 const MOST_WAITING: u64 = 1 << 20;
 /// A file takes no more than this part of the budget, so that there is always something to weigh.
@@ -166,7 +166,7 @@ impl Store {
         self.open.is_none()
     }
 
-    /// Takes a frame; it is on the disk within half a second, if [`Store::tick`] is called as often.
+    /// Takes a frame; it is on the disk within a quarter of a second, if [`Store::tick`] is called as often.
     ///
     /// # Errors
     /// [`EdgeError::NoRoom`] when there is no room and nothing to throw away, otherwise why it cannot be written. What was

@@ -2,7 +2,9 @@
 
 use parallax_core::footage::pair::STRAY_PX;
 use parallax_core::footage::statistics::{median, quantile, share};
-use parallax_core::footage::{CameraMotion, LEAST_FOLLOWED, MOST_FLOW, PairMeasure, TARGET_PARALLAX_PX};
+use parallax_core::footage::{
+    CameraMotion, LEAST_FOLLOWED, LEAST_PARALLAX_PX, MOST_FLOW, PairMeasure, TARGET_PARALLAX_PX,
+};
 use parallax_core::recording::Eye;
 
 use super::super::frame_gap::GapMeasure;
@@ -17,8 +19,6 @@ const TURNING_WARN: f64 = 0.15;
 const TURNING_FAIL: f64 = 0.5;
 /// Parallax, as a part of the target, below which a better gap is worth its flag.
 const PARALLAX_WARN: f64 = 0.5;
-/// Parallax in pixels below which nothing can be learned: a bilinear photometric loss cannot tell it from noise.
-const PARALLAX_FAIL_PX: f64 = 0.3;
 /// Tracks that do not follow the camera's motion, median over pairs: what the loss takes for depth there is wrong.
 const STRAY_WARN: f64 = 0.15;
 const STRAY_FAIL: f64 = 0.35;
@@ -103,7 +103,7 @@ pub fn flow(pairs: &[PairMeasure], gap: usize, gaps: &[GapMeasure], proposed: Op
     };
     let fast = quantile(moving.iter().map(|pair| pair.flow_p90_px), 0.75).unwrap_or(0.0);
     let too_fast = if fast > MOST_FLOW * width as f64 { Verdict::Warn } else { Verdict::Pass };
-    let too_slow = if parallax < PARALLAX_FAIL_PX {
+    let too_slow = if parallax < LEAST_PARALLAX_PX {
         Verdict::Fail
     } else if parallax < PARALLAX_WARN * TARGET_PARALLAX_PX && proposed.is_some_and(|proposed| proposed > gap) {
         Verdict::Warn
