@@ -12,21 +12,25 @@ use std::time::Duration;
 pub(crate) struct Recorded {
     pub(crate) recording: Recording,
     next: usize,
+    /// Whether the right pictures of a pair are handed out too.
+    pub(crate) both_eyes: bool,
 }
 
 impl Recorded {
     pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        Ok(Self { recording: Recording::open(path).map_err(Error::Open)?, next: 0 })
+        Ok(Self { recording: Recording::open(path).map_err(Error::Open)?, next: 0, both_eyes: false })
     }
 
     /// The next frame, or none at the end.
-    pub(crate) fn next_frame(&mut self) -> Option<Result<Frame>> {
+    pub(crate) fn next_shot(&mut self) -> Option<Result<Shot>> {
         let index = self.next;
         if index >= self.recording.len() {
             return None;
         }
         self.next += 1;
-        Some(self.recording.frame(index, Eye::Left).map_err(|source| Error::LostFrame { index, source }))
+        let read = |eye| self.recording.frame(index, eye).map_err(|source| Error::LostFrame { index, source });
+        let right = (self.both_eyes && self.recording.has_frame(index, Eye::Right)).then(|| read(Eye::Right));
+        Some(read(Eye::Left).and_then(|left| Ok(Shot { left, right: right.transpose()? })))
     }
 }
 

@@ -139,6 +139,20 @@ pub enum EdgeError {
         /// The folder.
         path: PathBuf,
     },
+    /// There is no room for more of a recording, and nothing to throw away for it.
+    #[error("recording stops: {what}: {}", path.display())]
+    NoRoom {
+        /// Which limit was met.
+        what: String,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A thread cannot be started, or ended before its time.
+    #[error("the recorder's thread {what}")]
+    NoRecorder {
+        /// What happened to it.
+        what: String,
+    },
     /// No frame of a recording could be read.
     #[error("none of the {frames} frames could be read; the first: {first}")]
     AllFramesLost {
@@ -171,6 +185,10 @@ impl EdgeError {
             Self::NoThreads { .. } => "ask for fewer threads",
             Self::TooFewCores { .. } => "ask for fewer threads, or leave --pin out",
             Self::Occupied { .. } => "choose another --out, or remove what is there",
+            Self::NoRoom { .. } => {
+                "free space, choose another --out, or give --budget, which throws away what is worth least"
+            }
+            Self::NoRecorder { .. } => "the system is out of threads or memory: end other programs",
             Self::AllFramesLost { .. } => "check that --from names a recording or a folder of pictures",
         })
     }

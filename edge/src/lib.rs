@@ -9,6 +9,7 @@
 //! | [`worker`] | one frame through the model: prepare, infer, postprocess; buffers made once |
 //! | [`stages`] | how long each stage took, and the percentiles of many frames |
 //! | [`drive`] | a camera or recording through the model, masks and overlays onto disk |
+//! | [`record`] | the frames of a camera that teach depth, into files that survive whatever happens |
 //! | [`evaluation`] | the score of a bundle on a labelled set |
 //! | [`inspection`] | what a bundle holds and what runs it |
 //! | [`operators`] | what runs each operator of a model, and how long it takes |
@@ -29,6 +30,7 @@ pub mod inspection;
 mod int8;
 pub mod machine;
 pub mod operators;
+pub mod record;
 pub mod stages;
 pub mod worker;
 

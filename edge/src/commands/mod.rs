@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod devices;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
+pub(crate) mod record;
 pub(crate) mod run;
 
 use std::error::Error;

@@ -5,6 +5,7 @@ use parallax_core::bundle::Bundle;
 use parallax_core::program::stop_on_signal;
 use parallax_edge::Engine;
 use parallax_edge::drive::{DriveConfig, DriveSummary, FrameLine, Overlays, drive};
+use parallax_edge::record::{Choice, RecordConfig, RecordSummary, Recorder, SourceFacts};
 
 use super::{Outcome, engine_config, progress_bar};
 use crate::cli::RunArgs;
@@ -13,7 +14,18 @@ use crate::cli::RunArgs;
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let bundle = Bundle::open(&args.bundle)?;
     let engine = Engine::load_with(&bundle, args.model.as_deref(), engine_config(&args.engine))?;
-    let source = Source::open(&args.from)?;
+    let mut source = Source::open(&args.from)?;
+    let recorder = match &args.record {
+        Some(out) => {
+            let choice = if args.record_all { Choice::All } else { Choice::Gate };
+            let (budget, keep_free) = (args.record_budget, args.keep_free);
+            let config = RecordConfig { choice, budget, keep_free, ..RecordConfig::of(out) };
+            let (recorder, mut tap) = Recorder::start(config, SourceFacts::of(&source, &args.from))?;
+            source = source.with_tap(move |shot| tap.offer(shot));
+            Some(recorder)
+        }
+        None => None,
+    };
     let config = DriveConfig {
         out: args.out.clone(),
         limit: args.limit,
@@ -27,7 +39,21 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     })?;
     bar.finish_and_clear();
     finish(&summary, args.json);
-    Ok(if summary.lost > 0 || summary.damage.is_some() { Outcome::DoneWithLostInput } else { Outcome::Done })
+    let full = recorder.map(|recorder| recorder.finish().map(tell_recorded)).transpose()?;
+    let lost = summary.lost > 0 || summary.damage.is_some() || full == Some(true);
+    Ok(if lost { Outcome::DoneWithLostInput } else { Outcome::Done })
+}
+
+/// What was recorded beside it; whether that ended early.
+fn tell_recorded((recorded, missed): (RecordSummary, u64)) -> bool {
+    let RecordSummary { progress, out, stopped, .. } = recorded;
+    tracing::info!(
+        "recorded {} of {} frames ({missed} missed) into {}",
+        progress.kept,
+        progress.seen + missed,
+        out.display()
+    );
+    stopped.is_some()
 }
 
 #[expect(clippy::print_stdout, reason = "results belong on stdout")]

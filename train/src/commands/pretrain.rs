@@ -154,7 +154,7 @@ fn config(args: &PretrainArgs, from: Vec<Supervision>) -> anyhow::Result<Pretrai
     let learning_rate = default_learning_rate(&from, &poses);
     Ok(PretrainConfig {
         from,
-        data: args.data.clone(),
+        data: super::recordings(&args.data)?,
         camera: args.camera.clone(),
         right_camera: args.right_camera.clone(),
         network: args.network,

@@ -74,7 +74,7 @@ pub(crate) fn start(args: &PretrainArgs, rival: Rival) -> anyhow::Result<()> {
     };
     let (width, height) = args.size.unwrap_or(DEFAULT_SIZE);
     let config = RivalConfig {
-        data: args.data.clone(),
+        data: super::recordings(&args.data)?,
         network: args.network,
         width,
         height,

@@ -84,7 +84,12 @@ impl Pictures {
     pub fn pairs(&self, gap: usize) -> Vec<[usize; 2]> {
         let numbers: BTreeMap<Place, usize> =
             self.places.iter().enumerate().map(|(number, place)| (*place, number)).collect();
-        let later = |place: &Place| numbers.get(&Place { index: place.index + gap, ..*place });
+        let unbroken = |place: &Place| match &self.sources[place.source] {
+            Source::Recording(recording) => recording.stretch(place.index) == recording.stretch(place.index + gap),
+            Source::Files { .. } => true,
+        };
+        let later =
+            |place: &Place| numbers.get(&Place { index: place.index + gap, ..*place }).filter(|_| unbroken(place));
         self.places.iter().enumerate().filter_map(|(number, place)| Some([number, *later(place)?])).collect()
     }
 
