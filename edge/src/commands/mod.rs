@@ -4,7 +4,9 @@ pub(crate) mod bench;
 pub(crate) mod devices;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
+mod printer;
 pub(crate) mod run;
+mod views;
 
 use std::error::Error;
 
@@ -27,6 +29,11 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     let ours = error.downcast_ref::<parallax_edge::EdgeError>().and_then(parallax_edge::EdgeError::hint);
     let ours = ours.or_else(|| error.downcast_ref::<parallax_camera::Error>().and_then(parallax_camera::Error::hint));
     ours.map(str::to_owned)
+}
+
+/// Whether what was asked for cannot be, by flags or by a configuration file.
+pub(crate) fn is_bad_argument(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(parallax_edge::EdgeError::Settings { .. }))
 }
 
 /// A source of frames on the command line: what cannot be understood is a bad argument.
