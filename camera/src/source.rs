@@ -68,7 +68,8 @@ impl Source {
     pub fn open(uri: &str) -> Result<Self> {
         let request = uri::parse(uri)?;
         if let Target::File(path, Pace::Fastest) = request.target {
-            return Ok(Self { kind: Kind::Recorded(Box::new(Recorded::open(path)?)), tap: None });
+            let repeat = request.options.repeat.unwrap_or(1);
+            return Ok(Self { kind: Kind::Recorded(Box::new(Recorded::open(path, repeat)?)), tap: None });
         }
         let options = request.options.clone();
         let live = Live::open(uri, opener(request)?, &options)?;
@@ -123,7 +124,7 @@ impl Source {
     /// Number of frames, lost ones included; none for a live source.
     pub fn frames(&self) -> Option<usize> {
         match &self.kind {
-            Kind::Recorded(recorded) => Some(recorded.recording.len()),
+            Kind::Recorded(recorded) => Some(recorded.len()),
             Kind::Live(_) => None,
         }
     }
@@ -131,7 +132,7 @@ impl Source {
     /// Width and height of every frame in pixels.
     pub fn size(&self) -> (u32, u32) {
         match &self.kind {
-            Kind::Recorded(recorded) => recorded.recording.size(),
+            Kind::Recorded(recorded) => recorded.recording().size(),
             Kind::Live(live) => (live.layout().width, live.layout().height),
         }
     }
@@ -144,7 +145,7 @@ impl Source {
     /// The camera of one eye, where the source says which.
     pub fn camera_of(&self, eye: Eye) -> Option<&Camera> {
         match &self.kind {
-            Kind::Recorded(recorded) => recorded.recording.camera(eye),
+            Kind::Recorded(recorded) => recorded.recording().camera(eye),
             Kind::Live(_) => None,
         }
     }
@@ -161,7 +162,7 @@ impl Source {
     /// What of the source was lost before it was opened, such as the end of a recording that was cut off.
     pub fn damage(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Recorded(recorded) => recorded.recording.damage(),
+            Kind::Recorded(recorded) => recorded.recording().damage(),
             Kind::Live(_) => None,
         }
     }
@@ -196,7 +197,7 @@ fn opener(request: Request) -> Result<Box<dyn Opener>> {
     let Request { uri, target, options } = request;
     let side_by_side = options.side_by_side;
     let opener: Box<dyn Opener> = match target {
-        Target::File(path, _) => Box::new(PlayerOpener { uri, path }),
+        Target::File(path, _) => Box::new(PlayerOpener { uri, path, repeat: options.repeat.unwrap_or(1) }),
         Target::Device(device) => Box::new(DeviceOpener { uri, device, options }),
         Target::Command(command) => Box::new(CommandOpener { uri, command, options }),
         Target::Http(url) => Box::new(HttpOpener { uri, address: Address::parse(&url)? }),

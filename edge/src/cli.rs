@@ -1,10 +1,14 @@
 //! The command line: one subcommand per file of [`crate::commands`], no logic here.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use parallax_core::recording::Encoding;
+use parallax_edge::framing::Region;
+use parallax_edge::policy::{Rule, rule};
+use parallax_edge::settings;
 use parallax_kernels::Isa;
 
 use crate::commands::source_uri;
@@ -25,7 +29,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Segment the frames of a camera, a recording, a folder of pictures or a picture.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Collect footage for pre-training: the frames of a camera that teach depth.
     Record(Box<RecordArgs>),
     /// Say what a bundle holds and what runs it.
@@ -44,45 +48,80 @@ pub(crate) enum Command {
   parallax-edge run --from drive.mcap --bundle slim.bundle --out masks
   parallax-edge run --from '/dev/video0?size=640x480&fps=30' --bundle slim.bundle --out masks --limit 300
   parallax-edge run --from 'cmd:rpicam-vid -n -t 0 --codec mjpeg -o -' --bundle slim.bundle --out masks --json
-  parallax-edge run --from photos/ --bundle slim.tar --out masks --json | jq .stages_ms.infer")]
+  parallax-edge run --from photos/ --bundle slim.tar --out masks --json | jq .stages_ms.infer
+  parallax-edge run --from /dev/video0 --bundle slim.bundle --http --foxglove --log logs --rate 15
+  parallax-edge run --from /dev/video0 --bundle slim.bundle --json --thermal 'above 80: rate 5'
+  parallax-edge run --config edge.toml")]
 pub(crate) struct RunArgs {
+    /// A configuration file with any of the following; flags go before it. docs/board.md lists its keys.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// A camera (v4l2:DEVICE, cmd:COMMAND, http://HOST/PATH, stereo:LEFT|RIGHT), a recording, a folder of pictures or
     /// a picture; docs/cameras.md says what options each takes.
-    #[arg(long, value_name = "URI", value_parser = source_uri)]
-    pub(crate) from: String,
+    #[arg(long, value_name = "URI", value_parser = source_uri, required_unless_present = "config")]
+    pub(crate) from: Option<String>,
     /// The bundle: a folder or a .tar.
-    #[arg(long)]
-    pub(crate) bundle: PathBuf,
+    #[arg(long, required_unless_present = "config")]
+    pub(crate) bundle: Option<PathBuf>,
     /// The folder to write: masks/, overlays/, frames.jsonl, summary.json.
     #[arg(long)]
-    pub(crate) out: PathBuf,
+    pub(crate) out: Option<PathBuf>,
     /// Which of the bundle's models to run (the first one by default).
     #[arg(long)]
     pub(crate) model: Option<String>,
     /// Frames at most; a camera otherwise goes on until Ctrl-C.
     #[arg(long, value_name = "N")]
     pub(crate) limit: Option<usize>,
-    /// Frames to work on at once.
-    #[arg(long, value_name = "N", default_value_t = 1, conflicts_with = "pin")]
-    #[arg(value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) threads: u16,
+    /// Frames to work on at once [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), conflicts_with = "pin")]
+    pub(crate) threads: Option<u16>,
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
     /// Write masks only.
     #[arg(long)]
     pub(crate) no_overlays: bool,
+    /// Frames a second at most.
+    #[arg(long, value_name = "FPS", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
+    /// Look at this part of the picture only; outside of it masks say "ignore".
+    #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = region)]
+    pub(crate) roi: Option<String>,
+    /// Take the lens of this camera file out of the pictures first; masks belong to the undistorted pictures.
+    #[arg(long, value_name = "CAMERA.yaml")]
+    pub(crate) undistort: Option<PathBuf>,
+    /// Show each pixel's majority over the last N masks (odd); changes show N / 2 frames late.
+    #[arg(long, value_name = "N")]
+    pub(crate) smooth: Option<u8>,
+    /// What to do when it is hot, such as 'above 80: rate 5' or 'above 85: model small'; several are possible.
+    #[arg(long, value_name = "RULE")]
+    pub(crate) thermal: Vec<Rule>,
+    /// The file with the temperature [default: /sys/class/thermal/thermal_zone0/temp].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) thermal_sensor: Option<PathBuf>,
+    /// Log masks into this folder as MCAP files.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) log: Option<PathBuf>,
+    /// Serve a preview page, MJPEG streams and Prometheus metrics.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = settings::HTTP)]
+    pub(crate) http: Option<SocketAddr>,
+    /// The file with the token that --http asks visitors for; needed where others can reach it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Serve a live view for Foxglove to this machine.
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = settings::FOXGLOVE)]
+    pub(crate) foxglove: Option<SocketAddr>,
     /// Collect footage for pre-training into this folder beside it, as `record` does, of the frames that are segmented.
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
     /// Record all frames, not only those that teach depth.
-    #[arg(long, requires = "record")]
+    #[arg(long)]
     pub(crate) record_all: bool,
     /// Bytes that this folder may take.
-    #[arg(long, value_name = "BYTES", value_parser = bytes, requires = "record")]
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub(crate) record_budget: Option<u64>,
-    /// Bytes that recording leaves free on the disk.
-    #[arg(long, value_name = "BYTES", value_parser = bytes, default_value = "200MB")]
-    pub(crate) keep_free: u64,
+    /// Bytes that recording leaves free on the disk [default: 200MB].
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) keep_free: Option<u64>,
     /// One JSON object per frame on stdout; the summary goes to stderr.
     #[arg(long)]
     pub(crate) json: bool,
@@ -200,6 +239,16 @@ fn encoding(text: &str) -> Result<Encoding, String> {
     }
 }
 
+/// A rate that makes sense.
+fn rate(text: &str) -> Result<f64, String> {
+    rule::rate(text)
+}
+
+/// A region that makes sense, as it was given.
+fn region(text: &str) -> Result<String, String> {
+    text.parse::<Region>().map(|region| region.to_string())
+}
+
 /// Arguments of `devices`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -236,9 +285,9 @@ pub(crate) struct InspectArgs {
 /// How a model is run.
 #[derive(Debug, Args)]
 pub(crate) struct EngineArgs {
-    /// Threads that share each int8 operator of a frame.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) split: u16,
+    /// Threads that share each int8 operator of a frame [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub(crate) split: Option<u16>,
     /// Keep each of these threads on a processor core of its own.
     #[arg(long)]
     pub(crate) pin: bool,

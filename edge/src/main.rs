@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(Outcome::DoneWithLostInput) => ExitCode::from(3),
         Err(error) => {
             program::report(error.as_ref(), commands::hint);
-            ExitCode::FAILURE
+            if commands::is_bad_argument(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
