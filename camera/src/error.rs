@@ -61,7 +61,8 @@ pub enum Error {
         /// Why.
         source: CoreError,
     },
-    /// A live source is lost. It is being opened again; the next frame says how long it was away.
+    /// A live source is lost. It is being opened again; the next frame says how long it was away. What keeps it away
+    /// although it is there is told as well ([`Fault::Refused`]), when it lasts.
     #[error("lost the camera: {fault}: {uri}")]
     LostCamera {
         /// What happened.
@@ -82,11 +83,30 @@ impl Error {
                 "a device: check cable and power; a command: it must write Motion-JPEG, or raw frames with \
                 `?format=yuyv&size=640x480`; a source that starts slowly needs `stall=30s`",
             ),
-            Self::NoPicture { fault, .. } => Some(fault.hint()),
+            Self::NoPicture { fault, .. } | Self::LostCamera { fault: fault @ Fault::Refused { .. }, .. } => {
+                Some(fault.hint())
+            }
             Self::LostCamera { .. } => Some("it is opened again by itself as soon as it is back"),
         }
     }
+
+    /// Whether this says no more than that nothing is there.
+    pub(crate) fn says_absent(&self) -> bool {
+        let Self::Reach { source, .. } = self else { return false };
+        source.raw_os_error().is_some_and(|number| ABSENT.contains(&number))
+    }
 }
+
+/// What the system says of a device that is not plugged in, and of a server that does not run.
+const ABSENT: [i32; 7] = [
+    libc::ENOENT,
+    libc::ENODEV,
+    libc::ENXIO,
+    libc::ECONNREFUSED,
+    libc::ETIMEDOUT,
+    libc::EHOSTUNREACH,
+    libc::ENETUNREACH,
+];
 
 fn hint_of_system_error(error: &io::Error) -> Option<&'static str> {
     Some(match error.raw_os_error()? {
@@ -133,6 +153,12 @@ pub enum Fault {
         /// What it gives now.
         found: Layout,
     },
+    /// It is there again, and cannot be opened: no bandwidth, another program has it, other formats.
+    #[error("it is there and cannot be opened: {error}")]
+    Refused {
+        /// Why.
+        error: Box<Error>,
+    },
     /// The command ended with an error.
     #[error("the command ended with {status}{}", quoted(.said))]
     Exited {
@@ -167,13 +193,14 @@ fn quoted(line: &str) -> String {
 
 impl Fault {
     /// What a user can do about it.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
             Self::Gone => "plug it in again; `parallax-edge devices` lists the cameras that are there",
             Self::Stalled { .. } => "check cable and power; a slow camera needs `stall=10s` at the end of its URI",
             Self::System { source, .. } => {
                 hint_of_system_error(source).unwrap_or("`dmesg` may say more about the device")
             }
+            Self::Refused { error } => error.hint().unwrap_or("it is opened again by itself when it can be"),
             Self::Changed { .. } => "ask for one size and format in the URI, such as `?size=640x480&format=yuyv`",
             Self::Exited { .. } => "run the command by itself: it must write pictures to stdout until it is ended",
             Self::Closed => "check that the address is that of a live stream and not of one picture",

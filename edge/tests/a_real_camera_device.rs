@@ -7,68 +7,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stdout, reason = "what was seen in the machine is told outside")]
-#![expect(unsafe_code, reason = "the driver's error buttons are pressed by one system call")]
 
 mod common;
+#[path = "common/vivid.rs"]
+mod vivid;
 
 use common::{HEIGHT, WIDTH, model, write_bundle};
 use parallax_camera::{Arrival, Error, Fault, Shot, Source, Stamp, devices};
 use parallax_core::frame::{PixelFormat, Timestamp};
-use std::fs::OpenOptions;
 use std::io::{BufRead as _, BufReader};
-use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+use vivid::{
+    BARS, BUFFER_ERROR, DISCONNECT, FATAL_ERROR, PERCENT_DROPPED, QBUF_ERROR, REQBUFS_ERROR, STREAMON_ERROR, WEBCAM,
+    WRAP_SEQUENCE, WRAP_TIME, in_the_machine, load, plug, set,
+};
 
 const PATIENCE: Duration = Duration::from_millis(100);
 /// The promise: back within this time after the return.
 const RECOVERY: Duration = Duration::from_secs(2);
 /// An emulated machine that gets no share of the real one's cores stands still now and then.
 const PATIENT: Duration = Duration::from_secs(10);
-const WEBCAM: &str = "n_devs=1 node_types=0x1 num_inputs=1 input_types=0x00";
-
-/// The driver's own controls (class `0x00f0f000`, without names in the kernel's headers).
-const PERCENT_DROPPED: u32 = 0x00f0_f040;
-const DISCONNECT: u32 = 0x00f0_f041;
-const BUFFER_ERROR: u32 = 0x00f0_f042;
-const REQBUFS_ERROR: u32 = 0x00f0_f043;
-const QBUF_ERROR: u32 = 0x00f0_f044;
-const STREAMON_ERROR: u32 = 0x00f0_f045;
-const FATAL_ERROR: u32 = 0x00f0_f046;
-const WRAP_SEQUENCE: u32 = 0x00f0_f026;
-const WRAP_TIME: u32 = 0x00f0_f027;
-
-/// Whether this runs where there is a driver to load and break; says loudly when not.
-fn in_the_machine() -> bool {
-    let inside = std::env::var_os("PARALLAX_VIRTUAL_CAMERA").is_some();
-    if !inside {
-        println!("SKIPPED: no virtual camera here: scripts/test_v4l2 runs this test in a virtual machine");
-    }
-    inside
-}
-
-/// Loads the driver anew with these parameters.
-fn load(parameters: &str) {
-    let loaded = Command::new("/bin/load_vivid").args(parameters.split(' ')).status().unwrap();
-    assert!(loaded.success(), "cannot load vivid {parameters}");
-}
-
-/// Sets a control of the driver from outside, as another program would.
-fn set(id: u32, value: i32) {
-    let device = OpenOptions::new().read(true).write(true).open("/dev/video0").unwrap();
-    let mut control = [id, value as u32];
-    // VIDIOC_S_CTRL: read and write, 8 bytes, type V, number 28.
-    let number = (3 << 30) | (8 << 16) | (u64::from(b'V') << 8) | 0x1c;
-    // SAFETY: the request reads and writes the 8 bytes of `control`.
-    let result = unsafe { libc::ioctl(device.as_raw_fd(), number as _, control.as_mut_ptr()) };
-    assert_eq!(result, 0, "control {id:#x}: {}", std::io::Error::last_os_error());
-}
-
-/// Unplugs and plugs in.
-fn plug(action: &str) {
-    std::fs::write(format!("/sys/bus/platform/drivers/vivid/{action}"), "vivid.0").unwrap();
-}
 
 /// What comes next, with frames checked: newer than the last one and not old.
 struct Watcher {
@@ -132,10 +92,6 @@ impl Watcher {
         start.elapsed()
     }
 }
-
-/// The bars of `75% Colorbar` from left to right.
-const BARS: [[u8; 3]; 8] =
-    [[191, 191, 191], [191, 191, 0], [0, 191, 191], [0, 191, 0], [191, 0, 191], [191, 0, 0], [0, 0, 191], [0, 0, 0]];
 
 /// Holds a picture against the bars, to the roundings of limited range; a gray one against their brightness (the driver's
 /// is that of BT.709).
@@ -360,7 +316,7 @@ fn the_program_makes_masks_until_it_is_told_to_stop() {
 // One test: they all load and break the same driver.
 #[test]
 fn a_device_of_a_real_kernel_gives_what_it_promises_and_is_survived_when_it_does_not() {
-    if !in_the_machine() {
+    if !in_the_machine("scripts/test_v4l2") {
         return;
     }
     let tell = |name: &str, test: &dyn Fn()| {

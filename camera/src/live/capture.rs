@@ -13,6 +13,9 @@
 //! - a time stamp of another clock (none, or in the future) is replaced by the time of arrival;
 //! - pictures of another size or format than the first one's are a fault, not a surprise for the consumer;
 //! - a loss empties the mailbox (see [`super::mailbox`]).
+//!
+//! A loss is told once. What keeps a source away that is there again (no bandwidth on the bus, another program, other
+//! formats) is told when it has lasted a while, because it may not pass without somebody.
 
 use super::mailbox::Mailbox;
 use super::{Device, Look, Opened, Opener};
@@ -37,6 +40,9 @@ pub(super) struct Limits {
 /// The first pause before opening again, and the longest one: with the time to open and to get a first picture, a
 /// device is back within 2 s of its return.
 const PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(500)];
+/// What keeps a source away passes within the time of a return, or is told: a device is there before its permissions
+/// are, and a driver may refuse once.
+const PASSING: Duration = Duration::from_secs(2);
 /// How long one look may take: the time within which a stop is noticed.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// What every opening may take beyond that: a busy machine.
@@ -69,6 +75,13 @@ struct Streaming {
     useless: (u64, u64),
 }
 
+/// What keeps a source away that is there again.
+#[derive(Clone, Copy, Debug)]
+struct Obstacle {
+    since: Timestamp,
+    told: bool,
+}
+
 /// One source's capture loop.
 pub(super) struct Capture<C> {
     opener: Box<dyn Opener>,
@@ -79,6 +92,7 @@ pub(super) struct Capture<C> {
     pause: Duration,
     /// When the source was lost, until it is back.
     lost_at: Option<Timestamp>,
+    obstacle: Option<Obstacle>,
     shot: Shot,
     /// Format and size of the first pictures, which all have to keep.
     layouts: Option<(Layout, Option<Layout>)>,
@@ -106,6 +120,7 @@ impl<C: Clock> Capture<C> {
             clock,
             pause: PAUSES[0],
             lost_at: None,
+            obstacle: None,
             shot: Shot::default(),
             layouts: None,
             last_stamp: Timestamp::default(),
@@ -152,7 +167,24 @@ impl<C: Clock> Capture<C> {
                 self.mailbox.describe(opened.description);
                 self.state = State::Streaming(Streaming::new(opened.device, self.clock.now()));
             }
-            Err(_still_away) => self.retry_later(),
+            Err(error) => {
+                self.retry_later();
+                if error.says_absent() {
+                    self.obstacle = None;
+                } else {
+                    self.hinder(Fault::Refused { error: Box::new(error) });
+                }
+            }
+        }
+    }
+
+    /// Tells what keeps the source away, once, when it lasts.
+    fn hinder(&mut self, fault: Fault) {
+        let now = self.clock.now();
+        let Obstacle { since, told } = *self.obstacle.get_or_insert(Obstacle { since: now, told: false });
+        if !told && now.since(since) >= PASSING {
+            self.obstacle = Some(Obstacle { since, told: true });
+            self.mailbox.tell(fault);
         }
     }
 
@@ -164,6 +196,8 @@ impl<C: Clock> Capture<C> {
         if self.lost_at.is_none() {
             self.lost_at = Some(now);
             self.mailbox.lose(fault);
+        } else {
+            self.hinder(fault);
         }
     }
 
@@ -206,6 +240,7 @@ impl<C: Clock> Capture<C> {
         self.number(now);
         self.last_stamp = self.shot.left.timestamp;
         self.pause = PAUSES[0];
+        self.obstacle = None;
         let away = self.lost_at.take().map(|lost_at| now.since(lost_at));
         self.mailbox.put(&mut self.shot, away);
         Ok(())

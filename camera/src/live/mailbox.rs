@@ -77,6 +77,12 @@ impl Mailbox {
         self.changed.notify_all();
     }
 
+    /// Tells what keeps a lost source away. That is no other loss.
+    pub(super) fn tell(&self, fault: Fault) {
+        self.lock().loss = Some(fault);
+        self.changed.notify_all();
+    }
+
     /// Says that nothing more will come; a picture in the slot can still be taken.
     pub(super) fn end(&self) {
         self.lock().ended = true;

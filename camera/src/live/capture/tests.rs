@@ -45,7 +45,10 @@ enum Act {
     Gone,
     End,
     Open,
-    Refuse,
+    /// It is not there.
+    Absent,
+    /// It is there, and the bus has no room for it.
+    NoBandwidth,
 }
 
 struct Script {
@@ -86,7 +89,7 @@ impl Device for Script {
             }
             Act::Gone => Err(Fault::Gone),
             Act::End => Ok(Look::End),
-            act @ (Act::Open | Act::Refuse) => panic!("{act:?} belongs to the opener"),
+            act @ (Act::Open | Act::Absent | Act::NoBandwidth) => panic!("{act:?} belongs to the opener"),
         }
     }
 }
@@ -94,10 +97,13 @@ impl Device for Script {
 impl Opener for Script {
     fn open(&mut self) -> Result<Opened> {
         self.clock.pass(10 * MS);
-        match self.next() {
-            Act::Open => Ok(opened(self)),
-            _ => Err(Error::Unfit { what: "away".into(), name: "script".into(), hint: "wait" }),
-        }
+        let number = match self.next() {
+            Act::Open => return Ok(opened(self)),
+            Act::NoBandwidth => libc::ENOSPC,
+            _ => libc::ENOENT,
+        };
+        let source = std::io::Error::from_raw_os_error(number);
+        Err(Error::Reach { action: "start the stream of", source, name: "script".into() })
     }
 }
 
@@ -152,7 +158,7 @@ impl Stage {
 
     /// Whether the device is still away.
     fn refuses(&self) -> bool {
-        self.acts.lock().unwrap().iter().any(|act| matches!(act, Act::Refuse))
+        self.acts.lock().unwrap().iter().any(|act| matches!(act, Act::Absent))
     }
 
     /// Steps until there is news; gives it with the time that passed.
@@ -186,7 +192,7 @@ fn pictures_keep_the_steps_of_the_devices_own_numbers() {
 fn an_unplugged_device_is_told_at_once_and_is_back_within_two_seconds_of_its_return() {
     for absent in [0, 1, 5, 40] {
         let mut acts = vec![picture(0), Act::Gone];
-        acts.extend(std::iter::repeat_n(Act::Refuse, absent));
+        acts.extend(std::iter::repeat_n(Act::Absent, absent));
         acts.extend([Act::Open, picture(0), picture(1)]);
         let mut stage = Stage::new(acts);
         assert_eq!(stage.picture(), 0);
@@ -293,7 +299,7 @@ fn a_loss_takes_the_picture_in_the_mailbox_along() {
 #[test]
 fn pauses_grow_to_half_a_second_and_start_small_again_after_a_good_picture() {
     let mut acts = vec![picture(0), Act::Gone];
-    acts.extend(std::iter::repeat_n(Act::Refuse, 6));
+    acts.extend(std::iter::repeat_n(Act::Absent, 6));
     acts.extend([Act::Open, picture(0), Act::Gone, Act::Open, picture(0)]);
     let mut stage = Stage::new(acts);
     stage.picture();
@@ -327,6 +333,40 @@ fn a_device_that_comes_back_silent_is_opened_again_after_twice_what_it_took_at_f
     let (letter, waited) = stage.news();
     assert!(matches!(letter, Letter::Shot { away: Some(_) }), "{letter:?}");
     assert_eq!(waited, (100 + 10 + 2100 + 200 + 10 + 33) * MS);
+}
+
+#[test]
+fn a_bus_without_room_is_told_once_when_that_lasts_and_the_camera_is_back_when_there_is_room() {
+    // Absent for 3 s, which says nothing; refused once in passing; then refused for 10 s.
+    let mut acts = vec![picture(0), Act::Gone];
+    acts.extend(vec![Act::Absent; 6]);
+    acts.extend([Act::NoBandwidth, Act::Absent]);
+    acts.extend(vec![Act::NoBandwidth; 20]);
+    acts.extend([Act::Open, picture(0)]);
+    let mut stage = Stage::new(acts);
+    stage.picture();
+    assert!(matches!(stage.news().0, Letter::Loss(Fault::Gone)));
+    let (letter, waited) = stage.news();
+    let Letter::Loss(fault @ Fault::Refused { .. }) = letter else { panic!("{letter:?}") };
+    assert!(fault.to_string().contains("start the stream") && fault.hint().contains("bandwidth"), "{fault}");
+    assert!(waited > Duration::from_secs(5) && waited < Duration::from_secs(7), "{waited:?}");
+    let (letter, waited) = stage.news();
+    assert!(matches!(letter, Letter::Shot { away: Some(_) }), "told once: {letter:?}");
+    assert!(waited > Duration::from_secs(7), "{waited:?}");
+    assert_eq!(stage.mailbox.counters().losses, 1);
+}
+
+#[test]
+fn a_camera_that_came_back_as_another_is_told_when_that_lasts() {
+    let mut acts = vec![picture(0), Act::Gone];
+    acts.extend((0..8).flat_map(|_| [Act::Open, Act::Picture(0, 20, 8)]));
+    acts.extend([Act::Open, picture(0)]);
+    let mut stage = Stage::new(acts);
+    stage.picture();
+    assert!(matches!(stage.news().0, Letter::Loss(Fault::Gone)));
+    assert!(matches!(stage.news().0, Letter::Loss(Fault::Changed { .. })));
+    assert!(matches!(stage.news().0, Letter::Shot { away: Some(_) }));
+    assert_eq!(stage.mailbox.counters().losses, 1);
 }
 
 #[test]
