@@ -1,18 +1,41 @@
 //! Camera files: what the reprojection loss needs to know about a lens.
 //!
-//! Today cameras are taken over from files and numbers that exist already: [`from_file`] reads the forms of KITTI and of
-//! this project, [`CameraPair`] writes them as ROS `camera_info` YAML.
+//! In reading order, from pictures of a board to camera files that can be trusted:
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`print`](mod@print) | boards on paper, at true scale |
+//! | [`pictures`] | which pictures are meant |
+//! | [`survey`](mod@survey) | looks for the board in all of them |
+//! | [`detect`] | finds a board in a picture, to a fraction of a pixel |
+//! | [`solve`] | finds the cameras that saw the board so |
+//! | [`stereo`] | two cameras: their relation and rectification |
+//! | [`uncertainty`] | how far to trust the result, and which view to take next |
+//! | [`summary`] | the result in words and as JSON |
+//!
+//! Cameras that exist already are taken over: [`from_file`] reads the forms of KITTI and of this project, [`CameraPair`]
+//! writes them as ROS `camera_info` YAML.
 //!
 //! *Invariant:* no network and no inference engine is known here.
 
+pub mod detect;
+mod error;
 mod intrinsics_file;
 mod kitti;
 mod pair;
+pub mod pictures;
+pub mod print;
+pub mod solve;
+pub mod stereo;
+pub mod summary;
+pub mod survey;
+pub mod uncertainty;
 
+pub use error::{Error, Result};
 pub use kitti::Pair;
 pub use pair::CameraPair;
 
-use parallax_core::{Error, Result, camera::ros_yaml};
+use parallax_core::camera::ros_yaml;
 use std::path::Path;
 
 /// Reads a camera or a pair from a file: ROS YAML (`.yaml`, `.yml`), KITTI's `calib.txt` or `calib_cam_to_cam.txt`
@@ -23,7 +46,7 @@ use std::path::Path;
 /// # Errors
 /// The file cannot be read or understood, its numbers are no camera's, the size is in neither the file nor `size`, or
 /// the two differ.
-pub fn from_file(path: &Path, size: Option<(u32, u32)>, pair: Pair) -> Result<CameraPair> {
+pub fn from_file(path: &Path, size: Option<(u32, u32)>, pair: Pair) -> parallax_core::Result<CameraPair> {
     let extension = path.extension().unwrap_or_default();
     if extension == "yaml" || extension == "yml" {
         let left = ros_yaml::read(path)?;
@@ -39,7 +62,11 @@ pub fn from_file(path: &Path, size: Option<(u32, u32)>, pair: Pair) -> Result<Ca
 }
 
 /// The size that a file's numbers belong to: the file's own or the given one, which must not differ.
-fn check_size(in_file: Option<(u32, u32)>, given: Option<(u32, u32)>, path: &Path) -> Result<(u32, u32)> {
+fn check_size(
+    in_file: Option<(u32, u32)>,
+    given: Option<(u32, u32)>,
+    path: &Path,
+) -> parallax_core::Result<(u32, u32)> {
     let (what, hint) = match (in_file, given) {
         (Some(own), Some(given)) if own != given => (
             format!("its numbers belong to {}x{} pictures, got {}x{}", own.0, own.1, given.0, given.1),
@@ -50,5 +77,5 @@ fn check_size(in_file: Option<(u32, u32)>, given: Option<(u32, u32)>, path: &Pat
             ("the pictures' size is not in this file".to_owned(), "add --size WIDTHxHEIGHT or --images FOLDER")
         }
     };
-    Err(Error::Malformed { what, path: path.to_path_buf(), hint })
+    Err(parallax_core::Error::Malformed { what, path: path.to_path_buf(), hint })
 }
