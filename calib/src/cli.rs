@@ -1,6 +1,7 @@
 //! The command line, as written.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use parallax_core::board::Board;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -20,6 +21,80 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Undistort (and, for a pair, rectify) pictures or a recording.
     Undistort(UndistortArgs),
+    /// Write a board to print, as PDF or SVG at true scale.
+    Board(BoardArgs),
+    /// Find a camera, or a stereo pair, from pictures of a board.
+    Solve(SolveArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  parallax-calib board chessboard:9x6:25mm --out board.pdf
+  parallax-calib board charuco:8x11:20mm:15mm:5x5_100 --paper letter --out board.svg
+  parallax-calib board aprilgrid:6x6:88mm:0.3 --out board.pdf
+
+Dictionaries of ChArUco boards: 4x4_50, 4x4_100, 4x4_250, 4x4_1000, the same for 5x5, 6x6 and 7x7, original, mip_36h12,
+tag16h5, tag25h9, tag36h11.")]
+pub(crate) struct BoardArgs {
+    /// chessboard:COLUMNSxROWS:SQUARE (inner corners), charuco:COLUMNSxROWS:SQUARE:MARKER[:DICTIONARY] (squares) or
+    /// aprilgrid:COLUMNSxROWS:TAG[:SPACING] (tags)
+    pub(crate) board: Board,
+    /// a4 to a0, letter, tabloid or WIDTHxHEIGHTmm; without it the smallest ISO sheet that holds the board
+    #[arg(long)]
+    pub(crate) paper: Option<String>,
+    /// The file to write, .pdf or .svg
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  parallax-calib solve pictures/ --board chessboard:9x6:25mm --out camera.yaml
+  parallax-calib solve 'left*.jpg' --right 'right*.jpg' --board chessboard:9x6:25mm --out camera.yaml
+  parallax-calib solve fisheye/ --board aprilgrid:6x6:88mm:0.3 --model equidistant --out camera.yaml --json
+
+Boards: chessboard:COLUMNSxROWS:SQUARE (inner corners), charuco:COLUMNSxROWS:SQUARE:MARKER[:DICTIONARY] (squares),
+aprilgrid:COLUMNSxROWS:TAG[:SPACING] (tags; spacing is the gap as a part of a tag).
+With --right, the right camera goes to NAME_right.yaml beside --out, and both files hold the rectification.
+Exit code 3: done, but pictures were unreadable or did not belong; they are named.")]
+pub(crate) struct SolveArgs {
+    /// Pictures of the board: files, folders, quoted patterns such as 'left*.jpg', or recordings
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Pictures of the right camera of a pair, taken at the same moments, in the same order
+    #[arg(long, value_name = "IMAGES", num_args = 1..)]
+    pub(crate) right: Vec<PathBuf>,
+    /// The board, such as chessboard:9x6:25mm
+    #[arg(long)]
+    pub(crate) board: Board,
+    /// The lens model
+    #[arg(long, value_enum, default_value_t = LensName::PlumbBob)]
+    pub(crate) model: LensName,
+    /// Estimate how far the board is bent
+    #[arg(long)]
+    pub(crate) bent: bool,
+    /// The camera file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Add every corner that was used to the JSON object
+    #[arg(long, requires = "json")]
+    pub(crate) corners: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum LensName {
+    /// k1, k2, p1, p2, k3: ordinary lenses
+    PlumbBob,
+    /// k1, k2, p1, p2, k3 to k6: wide lenses up to about 120 degrees
+    RationalPolynomial,
+    /// k1 to k4 of the angle: fisheye lenses
+    Equidistant,
 }
 
 #[derive(Debug, Args)]

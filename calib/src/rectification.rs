@@ -1,63 +1,69 @@
-//! Rectifying a stereo pair: turning both cameras so that a point appears on the same row in both.
+//! Rectification: both cameras turned so that their axes are parallel and their rows run along the baseline.
 //!
-//! With `x_right = R x_left + t`, each camera is turned by half of R, then both by the smallest rotation that lays the
-//! baseline `-Rᵀ t` on the x axis. Both get one plain pinhole: the smaller of the focal lengths, square pixels, and the
-//! principal point that puts the rectified corners' mean, over both cameras, into the middle of the picture. So disparity is
-//! zero at infinity, as ROS wants it, and the baseline is in the right camera's P.
+//! Each camera is turned by half of the rotation between them, so that neither picture is bent more than the other, then
+//! both by the same rotation that lays the baseline along x. The common focal length is the shortest with which every
+//! rectified pixel shows something in both pictures.
 //!
-//! Reference: the method of J.-Y. Bouguet's *Camera Calibration Toolbox*, described in Bradski and Kaehler, *Learning
-//! OpenCV* (2008), chapter 12.
+//! Reference: Bouguet's method as described in OpenCV's `stereoRectify`; Fusiello, Trucco and Verri, *A compact algorithm
+//! for rectification of stereo pairs*, 2000.
 
 use crate::CameraPair;
-use nalgebra::{Isometry3, Matrix3, Point2, Rotation3, Translation3, UnitQuaternion, Vector2, Vector3};
+use nalgebra::{Isometry3, Matrix3, Point2, Point3, Translation3, UnitQuaternion, Vector3};
 use parallax_core::camera::{Camera, Intrinsics};
+
+/// How far apart the rows of the same points are, pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Epipolar {
+    /// Root mean square.
+    pub rms_px: f64,
+    /// Mean of the absolute values.
+    pub mean_px: f64,
+    /// The largest absolute value.
+    pub worst_px: f64,
+}
+
+pub(crate) struct Rectification {
+    pub(crate) rotations: [Matrix3<f64>; 2],
+    pub(crate) intrinsics: Intrinsics,
+}
+
+impl Rectification {
+    /// The rows of a pair of pixels after rectification; none where a lens has no inverse.
+    pub(crate) fn rows(&self, cameras: &[Camera; 2], pixels: &[Point2<f64>; 2]) -> Option<[f64; 2]> {
+        let row = |index: usize| {
+            let ray = self.rotations[index] * cameras[index].unproject(pixels[index])?;
+            (ray.z > 0.0).then(|| self.intrinsics.fy * ray.y / ray.z + self.intrinsics.cy)
+        };
+        Some([row(0)?, row(1)?])
+    }
+}
 
 /// The pair with the R and P of its rectification; `right_from_left` in metres.
 ///
 /// # Errors
-/// What is wrong: the right camera is not to the right of the left one, the cameras look apart, or their pictures differ in
-/// size.
+/// What is wrong: the right camera is not to the right of the left one, or their pictures differ in size.
 pub fn of_pair(left: Camera, right: Camera, right_from_left: &Isometry3<f64>) -> Result<CameraPair, String> {
     let (size, other) = ((left.width, left.height), (right.width, right.height));
     if size != other {
         return Err(format!("the cameras of a pair must have one size, got {size:?} and {other:?}"));
     }
-    let half = right_from_left.rotation.scaled_axis() / 2.0;
-    let (half_from_left, half_from_right) = (Rotation3::new(half), Rotation3::new(-half));
-    // Where the right camera is, in the frame half way between the two.
-    let centre = -(half_from_right * right_from_left.translation.vector);
-    let baseline_m = centre.norm();
-    if !(baseline_m.is_finite() && baseline_m > 0.0 && centre.x > 0.0 && centre.x >= centre.y.abs().max(centre.z.abs()))
-    {
+    let place = -(right_from_left.rotation.inverse() * right_from_left.translation.vector);
+    let baseline_m = place.norm();
+    if !(baseline_m.is_finite() && place.x > 0.0 && place.x >= place.y.abs().max(place.z.abs())) {
         return Err(format!(
             "the right camera must be to the right of the left one, it is at ({:.4}, {:.4}, {:.4}) m",
-            centre.x, centre.y, centre.z
+            place.x, place.y, place.z
         ));
     }
-    let level = Rotation3::rotation_between(&centre, &Vector3::x()).unwrap_or_else(Rotation3::identity);
-    let (of_left, of_right) = (level * half_from_left, level * half_from_right);
-    let focal_px = [left.intrinsics, right.intrinsics].iter().map(|k| k.fx.min(k.fy)).fold(f64::INFINITY, f64::min);
-    let (of_corners, of_right_corners) = (mean_of_corners(&left, &of_left), mean_of_corners(&right, &of_right));
-    let (Some(a), Some(b)) = (of_corners, of_right_corners) else {
-        return Err("the cameras look apart: a picture's corner lies behind the rectified pair".into());
-    };
-    let mean = (a + b) / 2.0;
-    let (middle_x, middle_y) = ((f64::from(size.0) - 1.0) / 2.0, (f64::from(size.1) - 1.0) / 2.0);
-    let (cx, cy) = (middle_x - focal_px * mean.x, middle_y - focal_px * mean.y);
-    let projection = Camera::pinhole("", size.0, size.1, Intrinsics { fx: focal_px, fy: focal_px, cx, cy }).projection;
-    let rectified =
-        |camera: Camera, turn: Rotation3<f64>| Camera { rectification: turn.into_inner(), projection, ..camera };
-    Ok(CameraPair { left: rectified(left, of_left), right: Some(rectified(right, of_right).with_baseline(baseline_m)) })
-}
-
-/// Mean of a picture's corners as rays of the turned camera at z = 1; the optical axis stands in for corners that the lens
-/// model cannot reach. None when one of them lies behind.
-fn mean_of_corners(camera: &Camera, turn: &Rotation3<f64>) -> Option<Vector2<f64>> {
-    let (width, height) = (f64::from(camera.width), f64::from(camera.height));
-    let corners = [(-0.5, -0.5), (width - 0.5, -0.5), (-0.5, height - 0.5), (width - 0.5, height - 0.5)];
-    let rays = corners.map(|(u, v)| turn * camera.unproject(Point2::new(u, v)).unwrap_or_else(Vector3::z));
-    let at_unit_depth = rays.iter().map(|ray| (ray.z > 0.0).then(|| ray.xy() / ray.z)).collect::<Option<Vec<_>>>()?;
-    Some(at_unit_depth.iter().sum::<Vector2<f64>>() / corners.len() as f64)
+    let cameras = [left, right];
+    let found = rectification(&cameras, right_from_left);
+    let [left, right] = cameras;
+    let projection = Camera::pinhole("", size.0, size.1, found.intrinsics).projection;
+    let turned = |camera: Camera, rectification| Camera { rectification, projection, ..camera };
+    Ok(CameraPair {
+        left: turned(left, found.rotations[0]),
+        right: Some(turned(right, found.rotations[1]).with_baseline(baseline_m)),
+    })
 }
 
 /// A rotation matrix as files print it, and a translation; the nearest rotation is taken.
@@ -65,12 +71,108 @@ pub fn isometry(rotation: &Matrix3<f64>, translation: Vector3<f64>) -> Isometry3
     Isometry3::from_parts(Translation3::from(translation), UnitQuaternion::from_matrix(rotation))
 }
 
+pub(crate) fn rectification(cameras: &[Camera; 2], right_from_left: &Isometry3<f64>) -> Rectification {
+    let half = UnitQuaternion::from_scaled_axis(right_from_left.rotation.scaled_axis() / 2.0);
+    let baseline = half.inverse() * right_from_left.translation.vector;
+    // The left camera's origin lies on the right one's negative x axis.
+    let level = UnitQuaternion::rotation_between(&baseline, &-Vector3::x()).unwrap_or_default();
+    let rotations = [level * half, level * half.inverse()].map(|turn| turn.to_rotation_matrix().into_inner());
+    let intrinsics = intrinsics(cameras, &rotations);
+    Rectification { rotations, intrinsics }
+}
+
+/// Bisections of the focal length; its interval shrinks to a ten-thousandth of a pixel.
+const BISECTIONS: usize = 24;
+
+fn intrinsics(cameras: &[Camera; 2], rotations: &[Matrix3<f64>; 2]) -> Intrinsics {
+    let focal = |camera: &Camera| (camera.intrinsics.fx + camera.intrinsics.fy) / 2.0;
+    let mean = (focal(&cameras[0]) + focal(&cameras[1])) / 2.0;
+    let middle = [0, 1].map(|index| middle_of_view(&cameras[index], &rotations[index]));
+    let (x, y) = ((middle[0].x + middle[1].x) / 2.0, (middle[0].y + middle[1].y) / 2.0);
+    let with = |f: f64| {
+        let (width, height) = (f64::from(cameras[0].width), f64::from(cameras[0].height));
+        Intrinsics { fx: f, fy: f, cx: (width - 1.0) / 2.0 - f * x, cy: (height - 1.0) / 2.0 - f * y }
+    };
+    let is_full = |f: f64| [0, 1].iter().all(|&index| shows_everywhere(&cameras[index], &rotations[index], with(f)));
+    let (mut least, mut most) = (0.4 * mean, 2.0 * mean);
+    // Very wide lenses would have to be magnified out of all proportion.
+    if !is_full(most) {
+        return with(mean);
+    }
+    for _ in 0..BISECTIONS {
+        let f = (least + most) / 2.0;
+        if is_full(f) {
+            most = f;
+        } else {
+            least = f;
+        }
+    }
+    with(most)
+}
+
+/// Where the rectified camera sees the middle of the picture, at z = 1.
+fn middle_of_view(camera: &Camera, rotation: &Matrix3<f64>) -> Point2<f64> {
+    let middle = Point2::new((f64::from(camera.width) - 1.0) / 2.0, (f64::from(camera.height) - 1.0) / 2.0);
+    let ray = rotation * camera.unproject(middle).unwrap_or_else(Vector3::z);
+    Point2::new(ray.x / ray.z, ray.y / ray.z)
+}
+
+/// Whether the pixels along the border of the rectified picture all come from within the picture as taken.
+fn shows_everywhere(camera: &Camera, rotation: &Matrix3<f64>, k: Intrinsics) -> bool {
+    let (right, bottom) = (f64::from(camera.width) - 1.0, f64::from(camera.height) - 1.0);
+    let along = |part: u32| f64::from(part) / 16.0;
+    (0..=16)
+        .flat_map(|part| {
+            let (x, y) = (along(part) * right, along(part) * bottom);
+            [(x, 0.0), (x, bottom), (0.0, y), (right, y)]
+        })
+        .all(|(u, v)| {
+            let ray = rotation.transpose() * Vector3::new((u - k.cx) / k.fx, (v - k.cy) / k.fy, 1.0);
+            let source = camera.project(&Point3::from(ray));
+            source.is_some_and(|pixel| (0.0..=right).contains(&pixel.x) && (0.0..=bottom).contains(&pixel.y))
+        })
+}
+
+pub(crate) fn rows_apart(rows: impl Iterator<Item = Option<[f64; 2]>>) -> Epipolar {
+    let apart: Vec<f64> = rows.flatten().map(|[left, right]| left - right).collect();
+    let count = apart.len().max(1) as f64;
+    Epipolar {
+        rms_px: (apart.iter().map(|d| d * d).sum::<f64>() / count).sqrt(),
+        mean_px: apart.iter().map(|d| d.abs()).sum::<f64>() / count,
+        worst_px: apart.iter().fold(0.0, |worst, d| d.abs().max(worst)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nalgebra::Point3;
     use parallax_core::camera::Distortion;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_point_comes_into_the_same_row_and_its_disparity_says_its_depth() {
+        let k = Intrinsics { fx: 500.0, fy: 505.0, cx: 322.0, cy: 236.0 };
+        let lens = Distortion::PlumbBob([-0.2, 0.05, 1e-3, -5e-4, 0.0]);
+        let camera = Camera { distortion: lens, ..Camera::pinhole("left", 640, 480, k) };
+        let cameras = [camera.clone(), camera];
+        let rotation = UnitQuaternion::from_euler_angles(0.02, -0.05, 0.01);
+        let right_from_left = Isometry3::from_parts(Vector3::new(-0.1, 0.004, 0.006).into(), rotation);
+        let found = rectification(&cameras, &right_from_left);
+        let point = Point3::new(0.2, -0.1, 1.5);
+        let pixels = [cameras[0].project(&point).unwrap(), cameras[1].project(&(right_from_left * point)).unwrap()];
+        let [left, right] = found.rows(&cameras, &pixels).unwrap();
+        assert!((left - right).abs() < 1e-6, "{left} {right}");
+        let column = |index: usize| {
+            let ray = found.rotations[index] * cameras[index].unproject(pixels[index]).unwrap();
+            found.intrinsics.fx * ray.x / ray.z
+        };
+        let depth = (found.rotations[0] * point.coords).z;
+        let expected = found.intrinsics.fx * right_from_left.translation.vector.norm() / depth;
+        assert!((column(0) - column(1) - expected).abs() < 1e-6);
+        for index in 0..2 {
+            assert!(shows_everywhere(&cameras[index], &found.rotations[index], found.intrinsics));
+        }
+    }
 
     fn camera(fx: f64) -> Camera {
         let lens = Distortion::PlumbBob([-0.27, 0.05, 1e-3, -2e-4, 0.0]);

@@ -166,7 +166,7 @@ mod tests {
         }
         let mut recorded = Recorded::open(folder.path().to_path_buf(), 3).unwrap();
         assert_eq!(recorded.len(), 9);
-        let frames: Vec<Frame> = std::iter::from_fn(|| recorded.next_frame()).map(Result::unwrap).collect();
+        let frames: Vec<Frame> = std::iter::from_fn(|| recorded.next_shot()).map(|shot| shot.unwrap().left).collect();
         for (index, frame) in frames.iter().enumerate() {
             // A folder without times has ten frames a second.
             assert_eq!((frame.timestamp.nanos(), frame.sequence), (index as u64 * 100_000_000, index as u64));

@@ -8,6 +8,7 @@
 //! | [`wait_readable`] | `poll` | |
 //! | [`monotonic_nanos`] | `clock_gettime` | |
 //! | [`end_group`] | `kill` | |
+//! | [`end_with_parent`] | `prctl` | between fork and exec, where it allocates nothing |
 
 #![expect(unsafe_code, reason = "drivers are spoken to by system calls; each block says why it is sound")]
 
@@ -15,6 +16,8 @@ use crate::v4l2::uapi::{self, Buffer, Plane};
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
@@ -226,6 +229,19 @@ pub(crate) fn monotonic_nanos() -> u64 {
     // SAFETY: writes one `timespec`, ours. It cannot fail: every Linux has this clock.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+}
+
+/// Lets the system end a command when the thread that started it ends, also when our process is killed.
+pub(crate) fn end_with_parent(command: &mut Command) {
+    let ask = || {
+        // SAFETY: sets which signal this process gets at its parent's end, and touches no memory.
+        match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: between fork and exec only a system call is made and errno read: no lock is taken, no memory allocated.
+    unsafe { command.pre_exec(ask) };
 }
 
 /// Ends every process of a group: politely, or at once.

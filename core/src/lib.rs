@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`frame`] | one picture as a camera gave it, with its time stamp |
 //! | [`depth`] | metres along the optical axis, per pixel |
+//! | [`board`] | calibration boards: what is printed where |
 //! | [`camera`] | how rays become pixels: intrinsics, distortion, rectification, ROS files |
 //! | [`recording`] | a drive on disk: MCAP or a folder of images, with random access |
 //! | [`labels`] | the labelled set and its classes |
@@ -21,6 +22,7 @@
 //!
 //! *Invariant:* this crate knows no network, no training, no inference engine and no camera driver.
 
+pub mod board;
 pub mod bundle;
 pub mod camera;
 pub mod depth;

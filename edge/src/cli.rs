@@ -89,6 +89,9 @@ pub(crate) struct RunArgs {
     /// Take the lens of this camera file out of the pictures first; masks belong to the undistorted pictures.
     #[arg(long, value_name = "CAMERA.yaml")]
     pub(crate) undistort: Option<PathBuf>,
+    /// Take pictures of another camera than the one that the bundle has learned from.
+    #[arg(long)]
+    pub(crate) any_camera: bool,
     /// Show each pixel's majority over the last N masks (odd); changes show N / 2 frames late.
     #[arg(long, value_name = "N")]
     pub(crate) smooth: Option<u8>,

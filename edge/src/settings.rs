@@ -67,6 +67,8 @@ pub struct Settings {
     pub smooth: Option<u8>,
     /// What to do when it is hot.
     pub thermal: Thermal,
+    /// Whether pictures of another camera than the bundle's are taken.
+    pub any_camera: Option<bool>,
     /// How the network is computed.
     pub engine: EngineSettings,
     /// Footage for pre-training, collected beside the masks.
@@ -156,6 +158,8 @@ pub struct Run {
     pub bundle: PathBuf,
     /// Which of the bundle's models; the first one by default.
     pub model: Option<String>,
+    /// Whether pictures of another camera than the bundle's are taken.
+    pub any_camera: bool,
     /// How the network is computed.
     pub engine: EngineConfig,
     /// The loop.
@@ -215,6 +219,7 @@ impl Settings {
                 hysteresis: self.thermal.hysteresis.or(file.thermal.hysteresis),
                 rules: if self.thermal.rules.is_empty() { file.thermal.rules } else { self.thermal.rules },
             },
+            any_camera: self.any_camera.or(file.any_camera),
             engine: EngineSettings {
                 split: self.engine.split.or(file.engine.split),
                 pin: self.engine.pin.or(file.engine.pin),
@@ -279,6 +284,7 @@ impl Settings {
             from,
             bundle,
             model: self.model,
+            any_camera: self.any_camera.unwrap_or(false),
             engine,
             drive,
             record,

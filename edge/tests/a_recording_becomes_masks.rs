@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use parallax_camera::Source;
 use parallax_core::bundle::Bundle;
+use parallax_core::camera::{Camera, CameraIdentity, Intrinsics, ros_yaml};
 use parallax_core::labels::{IGNORE, LabelMap, LabelledSetWriter};
 use parallax_edge::drive::{DriveConfig, Models, Outputs, Overlays, drive};
 use parallax_edge::inspection::inspect;
@@ -235,4 +236,33 @@ fn bench_gives_the_promised_numbers() {
         assert!(bench[key].is_f64(), "{key}");
     }
     assert_eq!(bench["runs"], 5);
+}
+
+#[test]
+fn pictures_of_another_camera_than_the_bundle_s_are_refused_unless_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let camera = |fx| {
+        let k = Intrinsics { fx, fy: 40.0, cx: 31.5, cy: 15.5 };
+        Camera::pinhole("camera", FRAME.0, FRAME.1, k)
+    };
+    let bundle = folder.path().join("known.bundle");
+    write_bundle(&bundle, model("Conv", WIDTH, HEIGHT), |manifest| {
+        manifest.cameras = vec![CameraIdentity::of(&camera(40.0))];
+    });
+    let frames = frames_in(folder.path(), 1);
+    let run = |out: &str, more: &[&str]| {
+        let out = folder.path().join(out);
+        let arguments = ["run", "--from", text(&frames), "--bundle", text(&bundle), "--out", text(&out)];
+        program(&[&arguments[..], more].concat())
+    };
+    assert!(run("unknown", &[]).status.success());
+    ros_yaml::write(&frames.join("camera.yaml"), &camera(40.0)).unwrap();
+    assert!(run("same", &[]).status.success());
+    ros_yaml::write(&frames.join("camera.yaml"), &camera(44.0)).unwrap();
+    let output = run("other", &[]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr.contains("expected camera") && stderr.contains("--any-camera"), "{stderr}");
+    assert!(!folder.path().join("other").exists());
+    assert!(run("other", &["--any-camera"]).status.success());
 }

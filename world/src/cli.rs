@@ -1,6 +1,7 @@
 //! The command line of `parallax-world`.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use parallax_core::board::Board;
 use std::path::PathBuf;
 
 /// A rendered place with known truth.
@@ -24,7 +25,11 @@ Examples:
   parallax-world render --seed 2 --frames 0 --labels 100 --places 5 --size 256x128 --out test
 
 Labelled pictures are never frames of the recording. For scores on places never driven through, render a test set
-with another seed.";
+with another seed.
+
+Calibration boards before a camera that is known:
+  parallax-world render --boards chessboard:9x6:25mm --frames 20 --size 640x480 --out boards
+  parallax-world render --boards aprilgrid:6x6:80mm:0.3 --frames 30 --size 1280x800 --lens equidistant --partial --out boards";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -81,6 +86,41 @@ pub(crate) struct RenderArgs {
     /// Print one JSON object that names what was written.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Instead of a drive, --frames views of this calibration board, with --stereo by two cameras.
+    #[arg(long, value_name = "BOARD", conflicts_with_all = ["lidar", "labels", "places", "config", "fps", "speed", "start", "no_movers"])]
+    pub(crate) boards: Option<Board>,
+    #[command(flatten)]
+    pub(crate) board_views: BoardViewArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BoardViewArgs {
+    /// Lens of the camera that sees the boards.
+    #[arg(long, value_enum, requires = "boards", default_value_t = LensName::PlumbBob)]
+    pub(crate) lens: LensName,
+    /// The farthest that boards are tilted.
+    #[arg(long, value_name = "DEGREES", requires = "boards", default_value_t = 45.0)]
+    pub(crate) tilt: f64,
+    /// Boards may reach out of the picture.
+    #[arg(long, requires = "boards")]
+    pub(crate) partial: bool,
+    /// Blur of the lens, standard deviation in pixels.
+    #[arg(long, value_name = "PIXELS", requires = "boards")]
+    pub(crate) blur: Option<f64>,
+    /// Noise of the sensor, standard deviation in grey levels.
+    #[arg(long, value_name = "LEVELS", requires = "boards", conflicts_with = "no_noise")]
+    pub(crate) noise: Option<f64>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum LensName {
+    /// An ordinary lens of about 65 degrees.
+    PlumbBob,
+    /// A wide one of about 95 degrees.
+    RationalPolynomial,
+    /// A fisheye of about 140 degrees.
+    Equidistant,
 }
 
 fn parse_size(text: &str) -> Result<(u32, u32), String> {

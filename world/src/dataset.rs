@@ -166,11 +166,7 @@ pub enum Existing {
 /// A setting is out of range, `out` is in use, the work was stopped, or a file cannot be written. Nothing is left then.
 pub fn write(config: &DatasetConfig, out: &Path, existing: Existing, mut watch: Watch) -> Result<Written> {
     config.check()?;
-    let replaces = is_occupied(out);
-    if replaces && !(existing == Existing::Replace && holds_only_ours(out)) {
-        return Err(Error::Occupied { path: out.to_path_buf() });
-    }
-    let target = if replaces { with_suffix(out, ".next") } else { out.to_path_buf() };
+    let (target, replaces) = target_folder(out, existing, &OURS)?;
     let folder = AtomicFolder::create(&target)?;
     let camera = robot_camera("left", config.width, config.height);
     let right =
@@ -193,8 +189,7 @@ pub fn write(config: &DatasetConfig, out: &Path, existing: Existing, mut watch: 
     }
     let finished = folder.finish()?;
     if replaces {
-        let swap = std::fs::remove_dir_all(out).and_then(|()| std::fs::rename(&finished, out));
-        swap.map_err(parallax_core::Error::io("replace", out))?;
+        replace_folder(&finished, out)?;
     }
     Ok(written(config, out, driven_m))
 }
@@ -305,6 +300,21 @@ fn write_labelled(config: &DatasetConfig, path: &Path, camera: &Camera, out: &Pa
     Ok(())
 }
 
+/// Where to write for `out`, and whether what is there is replaced afterwards; `ours` is all that it may hold then.
+pub(crate) fn target_folder(out: &Path, existing: Existing, ours: &[&str]) -> Result<(PathBuf, bool)> {
+    let replaces = is_occupied(out);
+    if replaces && !(existing == Existing::Replace && holds_only(out, ours)) {
+        return Err(Error::Occupied { path: out.to_path_buf() });
+    }
+    Ok((if replaces { with_suffix(out, ".next") } else { out.to_path_buf() }, replaces))
+}
+
+/// Puts a finished folder in the place of an earlier one.
+pub(crate) fn replace_folder(finished: &Path, out: &Path) -> Result<()> {
+    let swap = std::fs::remove_dir_all(out).and_then(|()| std::fs::rename(finished, out));
+    Ok(swap.map_err(parallax_core::Error::io("replace", out))?)
+}
+
 fn is_occupied(path: &Path) -> bool {
     match std::fs::read_dir(path) {
         Ok(mut entries) => entries.next().is_some(),
@@ -312,9 +322,9 @@ fn is_occupied(path: &Path) -> bool {
     }
 }
 
-fn holds_only_ours(path: &Path) -> bool {
+fn holds_only(path: &Path, ours: &[&str]) -> bool {
     let Ok(entries) = std::fs::read_dir(path) else { return false };
-    entries.flatten().all(|entry| OURS.iter().any(|name| entry.file_name() == *name))
+    entries.flatten().all(|entry| ours.iter().any(|name| entry.file_name() == *name))
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

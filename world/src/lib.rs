@@ -20,12 +20,14 @@
 //! | `light`, `world`, `render`, `sensor`, `lidar` | how it looks and how far it is |
 //! | `drive` | the robot's camera and its way |
 //! | `dataset` | drives and labelled sets on disk |
+//! | `boards` | calibration boards before known cameras |
 //!
 //! The same seed and configuration give the same bytes on any number of threads. (Across machines the last bit may differ,
 //! because sine and cosine come from the system.)
 //!
 //! *Invariant:* this crate knows `parallax-core` and no other room.
 
+pub mod boards;
 mod class;
 mod config;
 pub mod dataset;

@@ -1,5 +1,6 @@
 //! `parallax-calib convert`: camera files from other forms.
 
+use super::Outcome;
 use super::show::{describe, json_of};
 use crate::cli::{ConvertArgs, FormatName, PairName, Unit};
 use parallax_calib::formats::{self, Format, Unsaid};
@@ -8,7 +9,7 @@ use parallax_core::camera::Intrinsics;
 use parallax_core::recording;
 use std::io::Write;
 
-pub(crate) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     let mut cameras = read(args)?;
     if let Some(size) = args.resize {
         cameras = cameras.resized(size.width, size.height);
@@ -33,7 +34,7 @@ pub(crate) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
             writeln!(stdout, "wrote {}", path.display())?;
         }
     }
-    Ok(())
+    Ok(Outcome::Done)
 }
 
 fn read(args: &ConvertArgs) -> anyhow::Result<CameraPair> {

@@ -1,10 +1,11 @@
 //! `parallax-calib show`: what a camera file says, after checking it.
 
+use super::Outcome;
 use crate::cli::ShowArgs;
 use parallax_core::camera::{Camera, CameraIdentity, Distortion, ros_yaml};
 use std::io::Write;
 
-pub(crate) fn run(args: &ShowArgs) -> anyhow::Result<()> {
+pub(crate) fn run(args: &ShowArgs) -> anyhow::Result<Outcome> {
     let camera = ros_yaml::read(&args.file)?;
     let mut stdout = std::io::stdout().lock();
     if args.json {
@@ -12,7 +13,7 @@ pub(crate) fn run(args: &ShowArgs) -> anyhow::Result<()> {
     } else {
         writeln!(stdout, "{}", describe(&camera))?;
     }
-    Ok(())
+    Ok(Outcome::Done)
 }
 
 /// One line for people.

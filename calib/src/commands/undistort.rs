@@ -1,5 +1,6 @@
 //! `parallax-calib undistort`: pictures and recordings as a plain pinhole would have taken them.
 
+use super::Outcome;
 use super::show::{describe, json_of};
 use crate::cli::UndistortArgs;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -9,10 +10,9 @@ use parallax_calib::undistort::{Undistorted, Undistortion};
 use parallax_core::program;
 use parallax_core::recording::Recording;
 use std::io::Write;
-use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
-pub(crate) fn run(args: &UndistortArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: &UndistortArgs) -> anyhow::Result<Outcome> {
     let recording = Recording::open(&args.input)?;
     let from = args.camera.as_deref().unwrap_or(&args.input);
     let cameras: CameraPair = formats::read(from, &Unsaid { size: Some(recording.size()), ..Unsaid::default() })?;
@@ -32,8 +32,7 @@ pub(crate) fn run(args: &UndistortArgs) -> anyhow::Result<ExitCode> {
     bar.finish_and_clear();
     let done = done?;
     tell(args, &done)?;
-    // 3: done, but some input was lost.
-    Ok(ExitCode::from(if done.lost.is_some() { 3 } else { 0 }))
+    Ok(if done.lost.is_some() { Outcome::DoneWithLostInput } else { Outcome::Done })
 }
 
 fn tell(args: &UndistortArgs, done: &Undistorted) -> anyhow::Result<()> {

@@ -69,7 +69,8 @@ proptest! {
         prop_assert_eq!((right.0.intrinsics, right.0.distortion), (right.1.intrinsics, right.1.distortion));
         let place = found.right_from_left().unwrap();
         prop_assert!((place.to_homogeneous() - known.to_homogeneous()).amax() < 1e-12);
-        prop_assert!((right.0.projection - right.1.projection).amax() < 1e-9 * fx);
+        // The rectified focal length is found by bisection, to a ten-thousandth of a pixel.
+        prop_assert!((right.0.projection - right.1.projection).amax() < 1e-3);
     }
 }
 

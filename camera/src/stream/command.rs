@@ -74,14 +74,11 @@ struct Output {
 impl Output {
     fn start(command: &str) -> Result<Self> {
         let failed = |source| Error::Reach { action: "start a shell for", source, name: command.to_owned() };
-        let mut child = Command::new("/bin/sh")
-            .args(["-c", command])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(failed)?;
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        // It must not go on for ever when we are killed; it would not notice by itself while it writes nothing.
+        sys::end_with_parent(&mut shell);
+        let mut child = shell.spawn().map_err(failed)?;
         let said = Arc::new(Mutex::new(String::new()));
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(failed(std::io::ErrorKind::BrokenPipe.into()));

@@ -1,7 +1,10 @@
 //! `parallax-edge run`: frames into masks.
 
+use std::path::Path;
+
 use parallax_camera::Source;
 use parallax_core::bundle::Bundle;
+use parallax_core::camera::CameraIdentity;
 use parallax_core::files::write_bytes;
 use parallax_core::program::stop_on_signal;
 use parallax_edge::drive::{DriveSummary, FrameLine, Models, Outputs, drive};
@@ -29,6 +32,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
         models = models.with(role, Engine::load_with(&bundle, Some(role), run.engine)?);
     }
     let mut source = Source::open(&run.from)?;
+    check_camera(&run, &bundle, &source)?;
     let recorder = match &run.record {
         Some(config) => {
             let (recorder, mut tap) = Recorder::start(config.clone(), SourceFacts::of(&source, &run.from))?;
@@ -103,6 +107,7 @@ fn asked_for(args: &RunArgs) -> Settings {
             hysteresis: None,
             rules: args.thermal.clone(),
         },
+        any_camera: args.any_camera.then_some(true),
         engine: settings::EngineSettings {
             split: args.engine.split,
             pin: args.engine.pin.then_some(true),
@@ -117,6 +122,17 @@ fn asked_for(args: &RunArgs) -> Settings {
         log: settings::Log { folder: args.log.clone(), ..settings::Log::default() },
         http: settings::Http { bind: args.http, token_file: args.token_file.clone() },
         foxglove: settings::Foxglove { bind: args.foxglove },
+    }
+}
+
+/// A network knows the camera that it has learned from; where both are known they must be the same.
+fn check_camera(run: &Run, bundle: &Bundle, source: &Source) -> parallax_core::Result<()> {
+    let camera = run.drive.undistort.as_ref().or(source.camera());
+    match camera {
+        Some(camera) if !run.any_camera => {
+            CameraIdentity::expect_one_of(&bundle.manifest().cameras, camera, Path::new(&run.from))
+        }
+        _ => Ok(()),
     }
 }
 

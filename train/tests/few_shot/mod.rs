@@ -58,6 +58,7 @@ pub(crate) fn depth_run(folder: &Path) -> PathBuf {
         device: "cpu".into(),
         config: toml::Table::new(),
         input: ModelInput::imagenet(SIZE.0, SIZE.1),
+        inherited_cameras: Vec::new(),
         data: Vec::new(),
     })
     .unwrap();

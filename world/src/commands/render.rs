@@ -14,6 +14,9 @@ use std::time::Instant;
 /// # Errors
 /// Whatever keeps the output from being written whole.
 pub(crate) fn run(args: &RenderArgs) -> anyhow::Result<()> {
+    if let Some(board) = &args.boards {
+        return super::boards::run(args, board);
+    }
     let config = effective(args)?;
     let bar = ProgressBar::new((config.frames + config.labels) as u64).with_style(
         ProgressStyle::with_template("rendering {bar:30} {pos}/{len} pictures, {per_sec}, {eta} left")

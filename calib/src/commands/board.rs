@@ -1,0 +1,25 @@
+//! `parallax-calib board`: a board to print.
+
+use super::Outcome;
+use crate::cli::BoardArgs;
+use anyhow::{Context, bail};
+use parallax_calib::print::{Page, Paper, pdf, svg};
+use parallax_core::files::write_bytes;
+use std::io::Write;
+
+pub(crate) fn run(args: &BoardArgs) -> anyhow::Result<Outcome> {
+    let paper = args.paper.as_deref().map(Paper::by_name).transpose().map_err(anyhow::Error::msg)?;
+    let page =
+        Page::new(&args.board, paper).map_err(anyhow::Error::msg).context("the board does not fit on the paper")?;
+    let bytes = match args.out.extension().and_then(|extension| extension.to_str()) {
+        Some("pdf") => pdf(&page),
+        Some("svg") => svg(&page).into_bytes(),
+        _ => bail!("expected --out to end in .pdf or .svg, got {}", args.out.display()),
+    };
+    write_bytes(&args.out, &bytes)?;
+    let (width, height) = (page.paper.width_mm, page.paper.height_mm);
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{} on {width}x{height} mm: print at 100 %, then measure the 100 mm line", args.board)?;
+    writeln!(stdout, "wrote {}", args.out.display())?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,82 @@
+//! Places where two dark and two light sectors meet: the corners of a board, and some that are none.
+//!
+//! Reference: Bennett and Lasenby, *ChESS*, CVIU 2014, by the crate `chess-corners`.
+
+use chess_corners::{Detector, DetectorConfig, UpscaleConfig};
+use image::GrayImage;
+use nalgebra::{Point2, Vector2};
+
+/// A place where four sectors meet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Junction {
+    pub(super) pixel: Point2<f64>,
+    /// Directions of its four edges as angles, each clockwise of the one before (y points down). The sectors from
+    /// edge 0 to 1 and from 2 to 3 are dark.
+    pub(super) edges: [f64; 4],
+}
+
+impl Junction {
+    /// Unit vector along edge `index`.
+    pub(super) fn direction(&self, index: usize) -> Vector2<f64> {
+        let (sin, cos) = self.edges[index].sin_cos();
+        Vector2::new(cos, sin)
+    }
+}
+
+/// At which size a picture is searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scale {
+    /// As it is: sharp corners of squares from about 10 pixels on.
+    Full,
+    /// Half: corners that blur or defocus has widened.
+    Half,
+    /// Enlarged twice: squares of 6 to 12 pixels.
+    Double,
+}
+
+impl Scale {
+    /// In the order in which they are tried.
+    pub(super) const ALL: [Self; 3] = [Self::Full, Self::Half, Self::Double];
+}
+
+pub(super) fn find(picture: &GrayImage, scale: Scale) -> Vec<Junction> {
+    match scale {
+        Scale::Full => search(picture, UpscaleConfig::Disabled),
+        Scale::Double => search(picture, UpscaleConfig::Fixed(2)),
+        Scale::Half => {
+            let mut found = search(&halved(picture), UpscaleConfig::Disabled);
+            for junction in &mut found {
+                junction.pixel = Point2::from(junction.pixel.coords * 2.0 + Vector2::new(0.5, 0.5));
+            }
+            found
+        }
+    }
+}
+
+fn search(picture: &GrayImage, upscale: UpscaleConfig) -> Vec<Junction> {
+    // 15 is half the crate's floor: dim boards count, and false junctions fall out at the next step.
+    let config = DetectorConfig::chess().with_threshold(15.0).with_upscale(upscale);
+    let found = Detector::new(config)
+        .and_then(|mut detector| detector.detect_u8(picture.as_raw(), picture.width(), picture.height()));
+    let junction = |corner: chess_corners::CornerDescriptor| {
+        let [first, second] = corner.axes?.map(|axis| f64::from(axis.angle));
+        let pi = std::f64::consts::PI;
+        let pixel = Point2::new(f64::from(corner.x), f64::from(corner.y));
+        Some(Junction { pixel, edges: [first, second, first + pi, second + pi] })
+    };
+    match found {
+        Ok(corners) => corners.into_iter().filter_map(junction).collect(),
+        Err(error) => {
+            tracing::debug!("no corners: {error}");
+            Vec::new()
+        }
+    }
+}
+
+/// The mean of each 2×2 pixels; pixel (x, y) has its centre at (2x + ½, 2y + ½) of the whole picture.
+fn halved(picture: &GrayImage) -> GrayImage {
+    GrayImage::from_fn(picture.width() / 2, picture.height() / 2, |x, y| {
+        let at = |dx, dy| u16::from(picture.get_pixel(2 * x + dx, 2 * y + dy).0[0]);
+        image::Luma([((at(0, 0) + at(1, 0) + at(0, 1) + at(1, 1) + 2) / 4) as u8])
+    })
+}

@@ -1,0 +1,359 @@
+//! Which corner of a lattice is which corner of the board.
+//!
+//! A lattice becomes the board by a number of quarter turns and a shift that keep dark fields dark. Markers say which;
+//! a chessboard is recognised by its size, so it must be seen whole. Corners that were not found at first are looked for
+//! where their neighbours say they must be.
+
+use super::homography::Homography;
+use super::junctions::Junction;
+use super::lattice::{Lattice, bounds};
+use super::links::read;
+use super::markers::Codes;
+use super::{Corner, LEAST_CORNERS, subpixel};
+use image::GrayImage;
+use nalgebra::{Point2, Vector2};
+use parallax_core::board::Board;
+use std::collections::BTreeMap;
+
+/// Why there is no board.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFound {
+    /// No part of the picture looks like a board.
+    Nothing,
+    /// Too few corners of it are seen.
+    TooFew {
+        /// How many are.
+        corners: usize,
+    },
+    /// A chessboard, but of another size or not whole.
+    OtherSize {
+        /// Corners along the longer side.
+        columns: usize,
+        /// Corners along the shorter side.
+        rows: usize,
+        /// Whether every corner of that rectangle was seen.
+        is_whole: bool,
+    },
+    /// A board without a marker that belongs to it.
+    NoMarkers,
+    /// The board as a mirror shows it.
+    Mirrored,
+}
+
+impl NotFound {
+    /// The reason that says more.
+    pub(super) fn or(self, other: Self) -> Self {
+        let rank = |reason: &Self| match reason {
+            Self::Nothing => 0,
+            Self::TooFew { corners } => 1 + corners.min(&LEAST_CORNERS),
+            Self::NoMarkers => 20,
+            Self::OtherSize { columns, rows, is_whole } => 21 + columns * rows + usize::from(*is_whole),
+            Self::Mirrored => usize::MAX,
+        };
+        if rank(&other) > rank(&self) { other } else { self }
+    }
+}
+
+/// How a lattice becomes the board: turned clockwise by quarters, then shifted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Placement {
+    turn: usize,
+    shift: (i32, i32),
+}
+
+impl Placement {
+    fn corner(&self, place: (i32, i32)) -> (i32, i32) {
+        let (x, y) = turned(place, self.turn);
+        (x + self.shift.0, y + self.shift.1)
+    }
+}
+
+/// A place turned clockwise (y down) about the origin.
+pub(super) const fn turned((x, y): (i32, i32), quarters: usize) -> (i32, i32) {
+    match quarters % 4 {
+        0 => (x, y),
+        1 => (-y, x),
+        2 => (-x, -y),
+        _ => (y, -x),
+    }
+}
+
+/// Places the lattices on the board, without the final refinement.
+pub(super) fn on_board(
+    picture: &GrayImage,
+    board: &Board,
+    junctions: &[Junction],
+    lattices: &[Lattice],
+) -> Result<Vec<Corner>, NotFound> {
+    match Codes::of(board) {
+        Some(codes) => by_markers(picture, board, junctions, lattices, &codes),
+        None => by_size(picture, board, junctions, lattices),
+    }
+}
+
+type Known = BTreeMap<usize, Point2<f64>>;
+
+/// The lattice's corners by their numbers on the board; those beside the board are left out.
+fn placed(board: &Board, junctions: &[Junction], lattice: &Lattice, placement: Placement) -> Known {
+    let (columns, rows) = (board.corner_columns() as i32, board.corner_rows() as i32);
+    let corner = |(place, junction): (&(i32, i32), &usize)| {
+        let (column, row) = placement.corner(*place);
+        let is_on_board = (0..columns).contains(&column) && (0..rows).contains(&row);
+        is_on_board.then(|| ((row * columns + column) as usize, junctions[*junction].pixel))
+    };
+    lattice.iter().filter_map(corner).collect()
+}
+
+fn listed(known: Known) -> Vec<Corner> {
+    known.into_iter().map(|(number, pixel)| Corner { number, pixel }).collect()
+}
+
+/// A whole chessboard.
+fn by_size(
+    picture: &GrayImage,
+    board: &Board,
+    junctions: &[Junction],
+    lattices: &[Lattice],
+) -> Result<Vec<Corner>, NotFound> {
+    let mut reason = NotFound::Nothing;
+    let (columns, rows) = (board.corner_columns() as i32, board.corner_rows() as i32);
+    // Three lattices: beside the board there may be another pattern or a piece of it that a shadow has cut off.
+    for lattice in lattices.iter().filter(|lattice| lattice.len() >= LEAST_CORNERS).take(3) {
+        let whole = placements(board, lattice).into_iter().find_map(|placement| {
+            let known = placed(board, junctions, lattice, placement);
+            // One or two junctions beside the board are chance; more are a larger board.
+            if lattice.len() > known.len() + 2 {
+                return None;
+            }
+            let known = complete(picture, board, junctions, known);
+            (known.len() == board.corner_count()).then_some(known)
+        });
+        if let Some(known) = whole {
+            return Ok(listed(upright(board, known)));
+        }
+        let (_, (width, height)) = bounds(lattice);
+        let is_whole = lattice.len() as i32 == width * height
+            && (width.max(height), width.min(height)) != (columns.max(rows), columns.min(rows));
+        let (longer, shorter) = (width.max(height) as usize, width.min(height) as usize);
+        reason = reason.or(NotFound::OtherSize { columns: longer, rows: shorter, is_whole });
+    }
+    let most = lattices.first().map_or(0, Lattice::len);
+    Err(if most == 0 { reason } else { reason.or(NotFound::TooFew { corners: most }) })
+}
+
+/// Of the two numberings of a board that looks the same after half a turn, the one whose first row runs to the right: the
+/// two cameras of a pair then number alike.
+fn upright(board: &Board, known: Known) -> Known {
+    let last = board.corner_count() - 1;
+    let along = known[&(board.corner_columns() as usize - 1)] - known[&0];
+    let is_upright = if along.x.abs() > along.y.abs() { along.x > 0.0 } else { along.y > 0.0 };
+    if is_upright || !board.is_symmetric() {
+        return known;
+    }
+    known.into_iter().map(|(number, pixel)| (last - number, pixel)).collect()
+}
+
+/// Every way in which a lattice fits on a chessboard, the likeliest first: the same size, the colours right, the first
+/// row to the right.
+fn placements(board: &Board, lattice: &Lattice) -> Vec<Placement> {
+    let (columns, rows) = (board.corner_columns() as i32, board.corner_rows() as i32);
+    let (first, (width, height)) = bounds(lattice);
+    let mut all = Vec::new();
+    for turn in 0..4 {
+        let corners = [first, (first.0 + width - 1, first.1 + height - 1)].map(|place| turned(place, turn));
+        let least = (corners[0].0.min(corners[1].0), corners[0].1.min(corners[1].1));
+        let size = if turn % 2 == 0 { (width, height) } else { (height, width) };
+        let (spare_columns, spare_rows) = (columns - size.0, rows - size.1);
+        for y in spare_rows.min(0)..=spare_rows.max(0) {
+            for x in spare_columns.min(0)..=spare_columns.max(0) {
+                let shift = (x - least.0, y - least.1);
+                // A quarter turn alone exchanges dark and light.
+                let keeps_colours = (shift.0 + shift.1 + turn as i32).rem_euclid(2) == 0;
+                // A board whose corner squares are white is only told by its size.
+                if keeps_colours || board.is_symmetric() {
+                    all.push((!keeps_colours, Placement { turn, shift }));
+                }
+            }
+        }
+    }
+    all.sort();
+    all.into_iter().map(|(_, placement)| placement).collect()
+}
+
+fn by_markers(
+    picture: &GrayImage,
+    board: &Board,
+    junctions: &[Junction],
+    lattices: &[Lattice],
+    codes: &Codes,
+) -> Result<Vec<Corner>, NotFound> {
+    let mut known = Known::new();
+    for lattice in lattices.iter().filter(|lattice| lattice.len() >= 4) {
+        if let Some(placement) = vote(picture, board, junctions, lattice, codes) {
+            for (number, pixel) in placed(board, junctions, lattice, placement) {
+                known.entry(number).or_insert(pixel);
+            }
+        }
+    }
+    let seen = lattices.first().map_or(0, Lattice::len);
+    if known.is_empty() {
+        let mirrored = codes.mirrored();
+        let is_mirrored =
+            lattices.iter().take(3).any(|lattice| readings(picture, junctions, lattice, &mirrored).len() > 1);
+        return Err(match seen {
+            _ if is_mirrored => NotFound::Mirrored,
+            0 => NotFound::Nothing,
+            1..LEAST_CORNERS => NotFound::TooFew { corners: seen },
+            _ => NotFound::NoMarkers,
+        });
+    }
+    let known = complete(picture, board, junctions, known);
+    if known.len() < LEAST_CORNERS { Err(NotFound::TooFew { corners: known.len() }) } else { Ok(listed(known)) }
+}
+
+/// The markers of a lattice: the field's first corner and what was read there.
+fn readings(
+    picture: &GrayImage,
+    junctions: &[Junction],
+    lattice: &Lattice,
+    codes: &Codes,
+) -> Vec<((i32, i32), super::markers::Reading)> {
+    let reading = |&(x, y): &(i32, i32)| {
+        if ((x + y).rem_euclid(2) == 0) != codes.in_dark_fields {
+            return None;
+        }
+        let corner = |dx, dy| lattice.get(&(x + dx, y + dy)).map(|&junction| junctions[junction].pixel);
+        let field = [corner(0, 0)?, corner(1, 0)?, corner(1, 1)?, corner(0, 1)?];
+        Some(((x, y), codes.read(picture, field)?))
+    };
+    lattice.keys().filter_map(reading).collect()
+}
+
+/// The placement that most of the markers in a lattice ask for. Two must agree: a single one may be misread.
+fn vote(
+    picture: &GrayImage,
+    board: &Board,
+    junctions: &[Junction],
+    lattice: &Lattice,
+    codes: &Codes,
+) -> Option<Placement> {
+    let markers = board.markers();
+    // Grids printed with tags on their side or upside down exist; there the order of the tags alone says where up is.
+    let tag_turns = if codes.in_dark_fields { 0..4 } else { 0..1 };
+    let mut votes: BTreeMap<(usize, Placement), usize> = BTreeMap::new();
+    for (field, reading) in readings(picture, junctions, lattice, codes) {
+        for tag_turn in tag_turns.clone() {
+            let turn = (reading.turn + tag_turn) % 4;
+            // The first corner of the turned field is not the turned first corner.
+            let corners = [(0, 0), (1, 0), (1, 1), (0, 1)].map(|(x, y)| turned((field.0 + x, field.1 + y), turn));
+            let first = corners.iter().fold((i32::MAX, i32::MAX), |least, c| (least.0.min(c.0), least.1.min(c.1)));
+            let target = markers[reading.marker].field;
+            let placement = Placement { turn, shift: (target.0 - first.0, target.1 - first.1) };
+            *votes.entry((tag_turn, placement)).or_default() += 1;
+        }
+    }
+    // Of equals the one with upright tags.
+    let best = votes.into_iter().max_by_key(|((tag_turn, _), count)| (*count, std::cmp::Reverse(*tag_turn)));
+    best.filter(|(_, count)| *count >= 2).map(|((_, placement), _)| placement)
+}
+
+/// Known neighbours that a missing corner is predicted from.
+const NEIGHBOURS: usize = 10;
+/// Lattice steps to the farthest of them; further away a lens bends the plane too much.
+const REACH: i32 = 4;
+/// A junction this near to a prediction, as a part of the spacing, is the corner.
+const NEAR: f64 = 0.25;
+
+/// Adds corners that were missed: each is predicted from its known neighbours and accepted where the picture shows two
+/// dark and two light sectors of the right order.
+fn complete(picture: &GrayImage, board: &Board, junctions: &[Junction], mut known: Known) -> Known {
+    loop {
+        let missing = (0..board.corner_count()).filter(|number| !known.contains_key(number));
+        let found: Known =
+            missing.filter_map(|number| Some((number, look_for(picture, board, junctions, &known, number)?))).collect();
+        if found.is_empty() {
+            return known;
+        }
+        known.extend(found);
+    }
+}
+
+fn look_for(
+    picture: &GrayImage,
+    board: &Board,
+    junctions: &[Junction],
+    known: &Known,
+    number: usize,
+) -> Option<Point2<f64>> {
+    let columns = board.corner_columns() as i32;
+    let place = |number: usize| (number as i32 % columns, number as i32 / columns);
+    let (x, y) = place(number);
+    let steps = |other: usize| {
+        let (a, b) = place(other);
+        (a - x).abs().max((b - y).abs())
+    };
+    let mut near: Vec<usize> = known.keys().copied().filter(|&other| steps(other) <= REACH).collect();
+    near.sort_by_key(|&other| steps(other));
+    near.truncate(NEIGHBOURS);
+    if near.len() < 6 || steps(near[0]) > 1 {
+        return None;
+    }
+    let on_print = |number: usize| board.corner(number).xy();
+    let pairs: Vec<_> = near.iter().map(|&other| (on_print(other), known[&other])).collect();
+    let map = Homography::fit(&pairs)?;
+    let predicted = map.apply(on_print(number))?;
+    // The four fields around the corner, as the prediction sees them.
+    let spacing = board.least_gap_m();
+    let field = |dx: f64, dy: f64| map.apply(on_print(number) + Vector2::new(dx, dy) * spacing);
+    let reach = (field(0.5, 0.0)? - field(-0.5, 0.0)?).norm().min((field(0.0, 0.5)? - field(0.0, -0.5)?).norm());
+    let nearest = junctions
+        .iter()
+        .map(|junction| junction.pixel)
+        .min_by(|a, b| (a - predicted).norm().total_cmp(&(b - predicted).norm()));
+    let start = nearest.filter(|pixel| (pixel - predicted).norm() < NEAR * reach).unwrap_or(predicted);
+    let corner = subpixel::refine(picture, start, reach);
+    if (corner - predicted).norm() > NEAR * reach {
+        return None;
+    }
+    let offset = corner - predicted;
+    // Within the white ring around a marker, but out of the blur of the edges.
+    let aside = (2.0 / reach).clamp(0.1, 0.25);
+    let value = |dx: f64, dy: f64| read(picture, field(dx * aside, dy * aside)? + offset);
+    let around = [value(-1.0, -1.0)?, value(1.0, -1.0)?, value(1.0, 1.0)?, value(-1.0, 1.0)?];
+    let (dark, light) = if (x + y).rem_euclid(2) == 0 {
+        ([around[0], around[2]], [around[1], around[3]])
+    } else {
+        ([around[1], around[3]], [around[0], around[2]])
+    };
+    let contrast = light[0].min(light[1]) - dark[0].max(dark[1]);
+    // As strict as the test of an edge.
+    (contrast > 8.0).then_some(corner)
+}
+
+/// Distances in pixels from a corner to its neighbours on the board.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spacing {
+    pub(super) least: f64,
+    pub(super) typical: f64,
+}
+
+/// For each corner, how far its neighbours are.
+pub(super) fn spacings_px(board: &Board, corners: &[Corner]) -> Vec<Spacing> {
+    let known: Known = corners.iter().map(|corner| (corner.number, corner.pixel)).collect();
+    let (columns, rows) = (board.corner_columns() as i32, board.corner_rows() as i32);
+    let spacing = |corner: &Corner| {
+        let (x, y) = (corner.number as i32 % columns, corner.number as i32 / columns);
+        let neighbour = |(dx, dy): &(i32, i32)| {
+            let (a, b) = (x + dx, y + dy);
+            let is_on_board = (0..columns).contains(&a) && (0..rows).contains(&b);
+            let pixel = is_on_board.then(|| known.get(&((b * columns + a) as usize)))??;
+            Some((pixel - corner.pixel).norm())
+        };
+        let distances: Vec<f64> = super::lattice::STEPS.iter().filter_map(neighbour).collect();
+        // A corner whose neighbours are all hidden is refined in the smallest window.
+        let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
+        let typical = distances.iter().sum::<f64>() / distances.len().max(1) as f64;
+        Spacing { least: if least.is_finite() { least } else { 0.0 }, typical }
+    };
+    corners.iter().map(spacing).collect()
+}

@@ -1,0 +1,132 @@
+//! Two cameras side by side: where they are to each other, and the rectification that puts a point into the same row of
+//! both pictures.
+
+mod pairing;
+
+pub use crate::rectification::Epipolar;
+
+use crate::solve::{
+    Layout, Observation, Rig, RigCamera, Settled, SolveConfig, Target, View, ViewFate, free_unknowns, pose_of_view,
+    settle,
+};
+use crate::{Error, Result, rectification};
+use nalgebra::{DMatrix, Isometry3, Matrix3, Point2};
+use parallax_core::board::Board;
+use parallax_core::camera::{Camera, Intrinsics};
+
+/// How the right camera stands to the left one.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// Takes a point of the left camera's frame to the right one's.
+    pub right_from_left: Isometry3<f64>,
+    /// Covariance of a small rotation vector and translation on its left; none when the views do not determine them.
+    pub covariance: Option<DMatrix<f64>>,
+    /// `R` of both cameras: rotation from the camera's frame to the rectified one.
+    pub rectifications: [Matrix3<f64>; 2],
+    /// The pinhole that both rectified cameras follow.
+    pub rectified: Intrinsics,
+    /// How far apart the rows of the same corner are in the pictures as taken.
+    pub before: Epipolar,
+    /// The same after rectification.
+    pub after: Epipolar,
+}
+
+impl Pair {
+    /// Distance of the two cameras in metres.
+    pub fn baseline_m(&self) -> f64 {
+        self.right_from_left.translation.vector.norm()
+    }
+
+    /// Standard deviation of the baseline in metres; infinite when it is not determined.
+    pub fn baseline_sigma_m(&self) -> f64 {
+        let along = self.right_from_left.translation.vector.normalize();
+        self.covariance.as_ref().map_or(f64::INFINITY, |covariance| {
+            // A rotation on the left turns the translation; along itself it does not change it.
+            (along.transpose() * covariance.fixed_view::<3, 3>(3, 3) * along)[0].sqrt()
+        })
+    }
+
+    /// Angle between the two cameras in radians.
+    pub fn rotation_rad(&self) -> f64 {
+        self.right_from_left.rotation.angle()
+    }
+
+    /// A camera of the pair (0: left) with its `R` and `P`.
+    pub(crate) fn rectified(&self, camera: &Camera, index: usize) -> Camera {
+        let mut camera = Camera { rectification: self.rectifications[index], ..camera.clone() };
+        camera.projection.fixed_view_mut::<3, 3>(0, 0).copy_from(&self.rectified.matrix());
+        if index == 1 { camera.with_baseline(self.baseline_m()) } else { camera }
+    }
+}
+
+/// Fits both cameras and their relation together, starting from each by itself.
+pub(crate) fn join(
+    board: &Board,
+    target: &Target,
+    sizes: &[(u32, u32)],
+    views: &[View],
+    observations: &[Vec<Observation>],
+    alone: [Settled; 2],
+    config: &SolveConfig,
+) -> Result<(Settled, Pair)> {
+    if sizes[0] != sizes[1] {
+        let [(w, h), (w2, h2)] = [sizes[0], sizes[1]];
+        return Err(Error::Pair {
+            what: format!("the left pictures have {w}x{h} pixels and the right ones {w2}x{h2}"),
+            hint: "set both cameras to the same size, or calibrate each by itself".to_owned(),
+        });
+    }
+    let right_from_left = pairing::relation(board, target, &alone, views)?;
+    let rig = rig_of(&alone, right_from_left);
+    let poses = observations.iter().zip(&alone[0].views).map(|(seen, fate)| start(&rig, target, seen, fate)).collect();
+    let is_free = free_unknowns(&rig, config);
+    let settled = settle(rig, target, observations, poses, &is_free).ok_or_else(|| Error::Pair {
+        what: "no two cameras explain both sets of pictures".to_owned(),
+        hint: "calibrate each camera by itself first and look at its report".to_owned(),
+    })?;
+    let layout = Layout::of(&settled.rig);
+    let right_from_left = settled.rig.cameras[1].camera_from_rig;
+    let first = layout.poses[1].unwrap_or_default();
+    let covariance = settled.covariance.as_ref().map(|all| all.view((first, first), (6, 6)).into_owned());
+    let cameras = [0, 1].map(|index| {
+        let camera = &settled.rig.cameras[index];
+        camera.lens.camera("", sizes[index], &camera.numbers)
+    });
+    let level = rectification::rectification(&cameras, &right_from_left);
+    let matches = matches(observations, &settled.views);
+    let pair = Pair {
+        right_from_left,
+        covariance,
+        before: rectification::rows_apart(matches.iter().map(|pair| Some([pair[0].y, pair[1].y]))),
+        after: rectification::rows_apart(matches.iter().map(|pair| level.rows(&cameras, pair))),
+        rectifications: level.rotations,
+        rectified: level.intrinsics,
+    };
+    Ok((settled, pair))
+}
+
+fn rig_of(alone: &[Settled; 2], right_from_left: Isometry3<f64>) -> Rig {
+    let camera = |index: usize, camera_from_rig| RigCamera { camera_from_rig, ..alone[index].rig.cameras[0].clone() };
+    Rig {
+        cameras: vec![camera(0, Isometry3::identity()), camera(1, right_from_left)],
+        rig_from_board: Vec::new(),
+        warp_m: alone[0].rig.warp_m,
+    }
+}
+
+/// Where the board is: as the left camera says by itself, or as the right one does where the left one saw nothing.
+fn start(rig: &Rig, target: &Target, seen: &[Observation], left: &ViewFate) -> Option<Isometry3<f64>> {
+    if left.is_used() { left.rig_from_board } else { pose_of_view(rig, target, seen) }
+}
+
+/// Corners in use that both cameras saw: left and right pixel.
+fn matches(observations: &[Vec<Observation>], fates: &[ViewFate]) -> Vec<[Point2<f64>; 2]> {
+    let of_view = |(seen, fate): (&Vec<Observation>, &ViewFate)| {
+        let used: Vec<Observation> =
+            seen.iter().zip(&fate.corners).filter(|(_, corner)| corner.1 && fate.is_used()).map(|(o, _)| *o).collect();
+        let right = |number: usize| used.iter().find(|o| o.camera == 1 && o.number == number).map(|o| o.pixel);
+        let left = used.iter().filter(|o| o.camera == 0);
+        left.filter_map(|o| Some([o.pixel, right(o.number)?])).collect::<Vec<_>>()
+    };
+    observations.iter().zip(fates).flat_map(of_view).collect()
+}
