@@ -28,7 +28,7 @@ fn view(step: u32) -> RgbImage {
 struct Robot {
     child: Child,
     addresses: Vec<String>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Drop for Robot {
@@ -64,7 +64,7 @@ impl Robot {
         }
         // Nobody else reads it, and a full pipe would hold the program up.
         std::thread::spawn(move || log.for_each(drop));
-        Self { child, addresses, _folder: folder }
+        Self { child, addresses, folder }
     }
 
     /// Ten frames a second for half an hour.
@@ -183,7 +183,7 @@ fn a_lost_camera_is_told_everywhere_and_never_shown() {
     robot.wait_for(|status| status["state"] == "streaming");
     let before = pictures(robot.open("/stream/camera", ""), 1).remove(0);
     let stream = robot.open("/stream/camera", "");
-    std::fs::write(robot._folder.path().join("pictures/gone"), "").unwrap();
+    std::fs::write(robot.folder.path().join("pictures/gone"), "").unwrap();
     let status = robot.wait_for(|status| status["state"] == "lost");
     assert!(status["line"]["error"].as_str().unwrap().contains("lost the camera"), "{status}");
     assert_eq!(robot.get("/healthz", "").0, 503);
@@ -272,7 +272,7 @@ fn next(socket: &mut Socket, is_it: impl Fn(&serde_json::Value) -> bool) -> serd
 /// as opcode 1, subscription (u32), time (u64), payload; little endian.
 #[test]
 fn foxglove_gets_the_channels_and_messages_that_its_protocol_promises() {
-    let robot = Robot::on_a_loop(&["--foxglove"], 1);
+    let robot = Robot::on_a_loop(&["--foxglove", "127.0.0.1:0"], 1);
     let mut socket = connect(&robot);
     let info = next(&mut socket, |_| true);
     assert_eq!(info["op"], "serverInfo");

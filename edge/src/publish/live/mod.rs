@@ -109,7 +109,7 @@ impl Live {
         let classes = config.classes;
         let threads = vec![
             spawn("live views", move || {
-                views::encode(&handover, &wants, &encoding.views, foxglove.as_ref(), &classes)
+                views::encode(&handover, &wants, &encoding.views, foxglove.as_ref(), &classes);
             })?,
             spawn("http", move || server::serve(&runtime, http, &serving, stopped))?,
         ];
