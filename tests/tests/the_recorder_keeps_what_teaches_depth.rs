@@ -105,7 +105,7 @@ fn useful_pairs_are_kept_and_useless_ones_are_not() {
     let refused = &said["refused"];
     let all: u64 = refused.as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
     assert_eq!(all + kept as u64, field.frames.len() as u64, "every frame is kept or refused for a reason: {said}");
-    for (reason, least) in [("static", 15), ("rotation_only", 5), ("blurred", 9), ("over_exposed", 7)] {
+    for (reason, least) in [("static", 8), ("rotation_only", 8), ("blurred", 9), ("over_exposed", 7)] {
         assert!(refused[reason].as_u64().unwrap_or(0) >= least, "{reason}: {said}");
     }
     assert!(found.iter().all(|frames| frames.len() >= 3), "every snippet holds a target and its partners: {found:?}");

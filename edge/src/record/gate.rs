@@ -26,6 +26,9 @@ use parallax_core::frame::Timestamp;
 use parallax_core::model_input::PictureResizer;
 use serde::Serialize;
 
+/// Part of the corners that is still found where waiting for more parallax would lose the near things, which have most of
+/// it: what is left would be the far ones, and their parallax takes for ever.
+const NEAR_ARE_LEAVING: f64 = 0.75;
 /// Partners are no farther apart in time: by then what is loose in a scene has moved.
 const MOST_APART: Duration = Duration::from_secs(3);
 /// Focal lengths, in widths, that a camera without calibration is tried with: 100° to 40° from side to side.
@@ -256,6 +259,15 @@ impl Gate {
             let too_far = motion.motion == CameraMotion::Lost
                 || followed.share() < LEAST_FOLLOWED
                 || motion.flow_p90_px > MOST_FLOW * width;
+            tracing::debug!(
+                "frame {}: {:?}, {:.0} % followed, flow {:.1} px, fastest tenth {:.1} px, parallax {:.2} px",
+                frame.shot.left.sequence,
+                motion.motion,
+                100.0 * followed.share(),
+                motion.flow_median_px,
+                motion.flow_p90_px,
+                motion.parallax_px
+            );
             let apart = frame.shot.left.timestamp.since(reference.timestamp);
             let refusal = match motion.motion {
                 CameraMotion::SamePicture => Refusal::Duplicate,
@@ -272,7 +284,7 @@ impl Gate {
                 _ if apart > MOST_APART => return self.begin_snippet(frame, decision),
                 _ => {
                     frame.parallax_px = Some(motion.parallax_px);
-                    if motion.parallax_px >= TARGET_PARALLAX_PX {
+                    if motion.parallax_px >= TARGET_PARALLAX_PX || followed.share() < NEAR_ARE_LEAVING {
                         return self.keep(frame, decision);
                     }
                     self.offer_candidate(frame, decision);
