@@ -18,6 +18,8 @@ pub(crate) enum Command {
     Convert(ConvertArgs),
     /// Check a camera file and print what it says.
     Show(ShowArgs),
+    /// Undistort (and, for a pair, rectify) pictures or a recording.
+    Undistort(UndistortArgs),
 }
 
 #[derive(Debug, Args)]
@@ -30,12 +32,21 @@ Examples:
     parallax-calib convert calib.txt --size 1241x376 --pair gray --resize 640x192 --out camera.yaml
   Numbers from a data sheet:
     parallax-calib convert --fx 500 --fy 500 --cx 319.5 --cy 239.5 --size 640x480 --baseline 0.12 --out camera.yaml
+  Kalibr, OpenCV and Foxglove, in and out:
+    parallax-calib convert camchain.yaml --out camera.yaml
+    parallax-calib convert stereo_calib.yml --size 640x480 --unit mm --out camera.yaml
+    parallax-calib convert camera.yaml --format kalibr --out camchain.yaml
+    parallax-calib convert camera.yaml --format opencv --out camera.xml
+  The calibration in a recording:
+    parallax-calib convert drive.mcap --out camera.yaml
   A camera file for smaller pictures:
     parallax-calib convert camera.yaml --resize 320x240 --out camera_small.yaml
 
-With a baseline, the right camera goes to NAME_right.yaml beside --out.")]
+The forms of ROS and Foxglove hold one camera: the right camera of a pair goes to NAME_right beside --out, and is read
+from there.")]
 pub(crate) struct ConvertArgs {
-    /// ROS camera_info (.yaml), KITTI calib.txt or calib_cam_to_cam.txt, or a file with `fx fy cx cy [baseline_m]`
+    /// ROS camera_info, Kalibr camchain, OpenCV FileStorage (YAML, XML, JSON), Foxglove CameraCalibration (JSON), KITTI
+    /// calib.txt or calib_cam_to_cam.txt, a file with `fx fy cx cy [baseline_m]`, or a recording
     #[arg(required_unless_present = "fx", conflicts_with_all = ["fx", "fy", "cx", "cy", "baseline"])]
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
@@ -49,10 +60,16 @@ pub(crate) struct ConvertArgs {
     /// Which of KITTI's two stereo pairs
     #[arg(long, value_enum, default_value_t = PairName::Color)]
     pub(crate) pair: PairName,
+    /// Unit of the lengths in an OpenCV file: that of the board's squares
+    #[arg(long, value_enum)]
+    pub(crate) unit: Option<Unit>,
     /// Make the file for pictures resized to this size
     #[arg(long, value_name = "WxH")]
     pub(crate) resize: Option<Size>,
-    /// The camera file to write
+    /// The form to write
+    #[arg(long, value_enum, default_value_t = FormatName::Ros)]
+    pub(crate) format: FormatName,
+    /// The camera file to write; with --format opencv, a name in .xml makes it XML
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
     /// Print one JSON object instead of text
@@ -94,11 +111,56 @@ pub(crate) struct ShowArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum FormatName {
+    /// camera_info YAML, which everything else here reads
+    Ros,
+    /// Camchain YAML
+    Kalibr,
+    /// FileStorage, YAML or XML
+    Opencv,
+    /// CameraCalibration as JSON
+    Foxglove,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Unit {
+    /// Millimetres
+    Mm,
+    /// Centimetres
+    Cm,
+    /// Metres
+    M,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum PairName {
     /// Cameras 2 and 3
     Color,
     /// Cameras 0 and 1
     Gray,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  parallax-calib undistort drive.mcap --out plain.mcap
+  parallax-calib undistort pictures/ --camera camera.yaml --out plain/
+  parallax-calib undistort stereo/ --camera camera.yaml --out rectified.mcap      # with camera_right.yaml beside it
+
+The camera comes from the recording or folder itself, or from --camera. Depth, poses and ranges of a recording are turned
+with the pictures.")]
+pub(crate) struct UndistortArgs {
+    /// A recording, a folder of pictures or a picture
+    pub(crate) input: PathBuf,
+    /// The calibration, in any form that `convert` reads
+    #[arg(long, value_name = "FILE")]
+    pub(crate) camera: Option<PathBuf>,
+    /// A recording (NAME.mcap) or a new folder of PNG pictures with their camera.yaml
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: PathBuf,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Width and height as in `640x480`.

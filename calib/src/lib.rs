@@ -1,42 +1,22 @@
 //! Camera files: what the reprojection loss needs to know about a lens.
 //!
-//! Today cameras are taken over from files and numbers that exist already: [`from_file`] reads the forms of KITTI and of
-//! this project, [`CameraPair`] writes them as ROS `camera_info` YAML.
+//! [`formats`] reads and writes the forms of ROS, Kalibr, OpenCV and Foxglove, and reads those of KITTI and recordings;
+//! [`rectification`] turns a stereo pair level; [`undistort`] applies a calibration to pictures and recordings.
 //!
 //! *Invariant:* no network and no inference engine is known here.
 
+pub mod formats;
 mod intrinsics_file;
 mod kitti;
 mod pair;
+pub mod rectification;
+pub mod undistort;
 
 pub use kitti::Pair;
 pub use pair::CameraPair;
 
-use parallax_core::{Error, Result, camera::ros_yaml};
+use parallax_core::{Error, Result};
 use std::path::Path;
-
-/// Reads a camera or a pair from a file: ROS YAML (`.yaml`, `.yml`), KITTI's `calib.txt` or `calib_cam_to_cam.txt`
-/// (the pair that `pair` names), or a line `fx fy cx cy [baseline_m]`.
-///
-/// `size` is the pictures' width and height, for files that do not hold it.
-///
-/// # Errors
-/// The file cannot be read or understood, its numbers are no camera's, the size is in neither the file nor `size`, or
-/// the two differ.
-pub fn from_file(path: &Path, size: Option<(u32, u32)>, pair: Pair) -> Result<CameraPair> {
-    let extension = path.extension().unwrap_or_default();
-    if extension == "yaml" || extension == "yml" {
-        let left = ros_yaml::read(path)?;
-        check_size(Some((left.width, left.height)), size, path)?;
-        return Ok(CameraPair { left, right: None });
-    }
-    let text = parallax_core::files::read_text(path)?;
-    if kitti::is_calibration(&text) {
-        kitti::parse(&text, path, size, pair)
-    } else {
-        intrinsics_file::parse(&text, path, size)
-    }
-}
 
 /// The size that a file's numbers belong to: the file's own or the given one, which must not differ.
 fn check_size(in_file: Option<(u32, u32)>, given: Option<(u32, u32)>, path: &Path) -> Result<(u32, u32)> {

@@ -11,11 +11,12 @@ use parallax_core::program;
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Convert(args) => commands::convert::run(&args),
-        Command::Show(args) => commands::show::run(&args),
+        Command::Convert(args) => commands::convert::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Show(args) => commands::show::run(&args).map(|()| ExitCode::SUCCESS),
+        Command::Undistort(args) => commands::undistort::run(&args),
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             program::report(error.as_ref(), |_| None);
             ExitCode::FAILURE

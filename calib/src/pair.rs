@@ -1,8 +1,9 @@
 //! One camera, or the two of a rectified stereo pair.
 
-use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
+use crate::rectification;
+use nalgebra::{Isometry3, Vector3};
+use parallax_core::camera::{Camera, Intrinsics};
 use parallax_core::{Error, Result};
-use std::path::{Path, PathBuf};
 
 /// A camera and, for stereo, the one to its right.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,30 +44,14 @@ impl CameraPair {
         }
     }
 
-    /// Writes `path` and, for a pair, the right camera as `NAME_right.yaml` beside it; returns what was written.
-    ///
-    /// # Errors
-    /// A file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<Vec<PathBuf>> {
-        ros_yaml::write(path, &self.left)?;
-        let mut written = vec![path.to_path_buf()];
-        if let Some(right) = &self.right {
-            let right_path = right_path(path);
-            ros_yaml::write(&right_path, right)?;
-            written.push(right_path);
-        }
-        Ok(written)
+    /// Where the right camera sees what the left camera sees: `x_right = right_from_left · x_left`, metres; none without a
+    /// right camera. With `x_rectified = R x` in each and the right one's P: `R_rightᵀ (R_left x - (b, 0, 0))`.
+    pub fn right_from_left(&self) -> Option<Isometry3<f64>> {
+        let right = self.right.as_ref()?;
+        let right_from_rectified = right.rectification.transpose();
+        let shift = right_from_rectified * Vector3::new(-right.baseline_m()?, 0.0, 0.0);
+        Some(rectification::isometry(&(right_from_rectified * self.left.rectification), shift))
     }
-}
-
-fn right_path(path: &Path) -> PathBuf {
-    let mut name = path.file_stem().unwrap_or_default().to_os_string();
-    name.push("_right");
-    if let Some(extension) = path.extension() {
-        name.push(".");
-        name.push(extension);
-    }
-    path.with_file_name(name)
 }
 
 #[cfg(test)]
@@ -74,16 +59,6 @@ mod tests {
     use super::*;
 
     const K: Intrinsics = Intrinsics { fx: 500.0, fy: 500.0, cx: 320.0, cy: 240.0 };
-
-    #[test]
-    fn a_pair_is_written_as_two_files_that_hold_the_baseline() {
-        let folder = tempfile::tempdir().unwrap();
-        let pair = CameraPair::pinhole(K, (640, 480), Some(0.5)).unwrap().resized(320, 240);
-        let written = pair.write(&folder.path().join("camera.yaml")).unwrap();
-        assert_eq!(written[1], folder.path().join("camera_right.yaml"));
-        assert_eq!(ros_yaml::read(&written[0]).unwrap(), pair.left);
-        assert_eq!(ros_yaml::read(&written[1]).unwrap().baseline_m(), Some(0.5));
-    }
 
     #[test]
     fn a_baseline_that_is_none_is_refused() {

@@ -7,26 +7,82 @@ use parallax_core::recording::{Eye, Recording};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Frames of the left (or only) camera, in order, each once.
+/// How long a single picture stands when it is repeated: ten a second, as KITTI's cameras.
+const STANDING: Duration = Duration::from_millis(100);
+
+/// A recording played once or several times, as if it had been recorded that often.
+#[derive(Debug)]
+struct Reel {
+    recording: Recording,
+    repeat: usize,
+}
+
+impl Reel {
+    fn open(path: PathBuf, repeat: u32) -> Result<Self> {
+        Ok(Self { recording: Recording::open(path).map_err(Error::Open)?, repeat: repeat.max(1) as usize })
+    }
+
+    fn len(&self) -> usize {
+        self.recording.len().saturating_mul(self.repeat)
+    }
+
+    /// When a frame was taken, since the first one.
+    fn since_start(&self, index: usize) -> Duration {
+        let (round, index) = (index / self.recording.len(), index % self.recording.len());
+        let last = self.recording.len() - 1;
+        let since_first = |index| self.recording.timestamp(index).since(self.recording.timestamp(0));
+        // The first frame comes as long after the last one as any after the one before.
+        let between = if last > 0 { since_first(last) / last as u32 } else { STANDING };
+        (since_first(last) + between).saturating_mul(round as u32) + since_first(index)
+    }
+
+    fn has_frame(&self, index: usize, eye: Eye) -> bool {
+        self.recording.has_frame(index % self.recording.len(), eye)
+    }
+
+    fn frame(&self, index: usize, eye: Eye) -> parallax_core::Result<Frame> {
+        let frame = self.recording.frame(index % self.recording.len(), eye)?;
+        if index < self.recording.len() {
+            return Ok(frame);
+        }
+        let timestamp = self.recording.timestamp(0).after(self.since_start(index));
+        Ok(Frame { timestamp, sequence: index as u64, ..frame })
+    }
+}
+
+/// Frames of the left (or only) camera, in order, each once or as often as it is repeated.
 #[derive(Debug)]
 pub(crate) struct Recorded {
-    pub(crate) recording: Recording,
+    reel: Reel,
     next: usize,
+    /// Whether the right pictures of a pair are handed out too.
+    pub(crate) both_eyes: bool,
 }
 
 impl Recorded {
-    pub(crate) fn open(path: PathBuf) -> Result<Self> {
-        Ok(Self { recording: Recording::open(path).map_err(Error::Open)?, next: 0 })
+    pub(crate) fn open(path: PathBuf, repeat: u32) -> Result<Self> {
+        Ok(Self { reel: Reel::open(path, repeat)?, next: 0, both_eyes: false })
+    }
+
+    pub(crate) fn recording(&self) -> &Recording {
+        &self.reel.recording
+    }
+
+    /// Number of frames, each counted as often as it comes.
+    pub(crate) fn len(&self) -> usize {
+        self.reel.len()
     }
 
     /// The next frame, or none at the end.
-    pub(crate) fn next_frame(&mut self) -> Option<Result<Frame>> {
+    pub(crate) fn next_shot(&mut self) -> Option<Result<Shot>> {
         let index = self.next;
-        if index >= self.recording.len() {
+        if index >= self.reel.len() {
             return None;
         }
         self.next += 1;
-        Some(self.recording.frame(index, Eye::Left).map_err(|source| Error::LostFrame { index, source }))
+        let read = |eye| self.reel.frame(index, eye).map_err(|source| Error::LostFrame { index, source });
+        let right = (self.both_eyes && self.reel.has_frame(index, Eye::Right)).then(|| read(Eye::Right));
+        Some(read(Eye::Left).and_then(|left| Ok(Shot { left, right: right.transpose()? })))
     }
 }
 
@@ -35,13 +91,14 @@ impl Recorded {
 pub(crate) struct PlayerOpener {
     pub(crate) uri: String,
     pub(crate) path: PathBuf,
+    pub(crate) repeat: u32,
 }
 
 impl Opener for PlayerOpener {
     fn open(&mut self) -> Result<Opened> {
-        let Recorded { recording, .. } = Recorded::open(self.path.clone())?;
-        let last = recording.len() - 1;
-        let secs = recording.timestamp(last).since(recording.timestamp(0)).as_secs_f64();
+        let reel = Reel::open(self.path.clone(), self.repeat)?;
+        let last = reel.recording.len() - 1;
+        let secs = reel.since_start(last).as_secs_f64();
         let description = Description {
             uri: self.uri.clone(),
             name: self.path.display().to_string(),
@@ -51,14 +108,14 @@ impl Opener for PlayerOpener {
             stamps: Stamp::Recorded,
             controls: Vec::new(),
         };
-        Ok(Opened { device: Box::new(Player { recording, next: 0, start: None }), description })
+        Ok(Opened { device: Box::new(Player { reel, next: 0, start: None }), description })
     }
 }
 
 /// A recording whose first frame was at `start`.
 #[derive(Debug)]
 struct Player {
-    recording: Recording,
+    reel: Reel,
     next: usize,
     start: Option<Timestamp>,
 }
@@ -66,13 +123,13 @@ struct Player {
 impl Player {
     /// When a frame is due.
     fn due(&self, index: usize, start: Timestamp) -> Timestamp {
-        start.after(self.recording.timestamp(index).since(self.recording.timestamp(0)))
+        start.after(self.reel.since_start(index))
     }
 }
 
 impl Device for Player {
     fn look(&mut self, shot: &mut Shot, patience: Duration) -> Result<Look, Fault> {
-        if self.next >= self.recording.len() {
+        if self.next >= self.reel.len() {
             return Ok(Look::End);
         }
         let start = *self.start.get_or_insert_with(crate::now);
@@ -84,14 +141,37 @@ impl Device for Player {
         std::thread::sleep(wait);
         // Who was late goes on with the newest frame that is due.
         let now = crate::now();
-        while self.next + 1 < self.recording.len() && self.due(self.next + 1, start) <= now {
+        while self.next + 1 < self.reel.len() && self.due(self.next + 1, start) <= now {
             self.next += 1;
         }
         let index = self.next;
         self.next += 1;
-        let Ok(frame) = self.recording.frame(index, Eye::Left) else { return Ok(Look::Corrupt) };
+        let Ok(frame) = self.reel.frame(index, Eye::Left) else { return Ok(Look::Corrupt) };
         shot.left = Frame { timestamp: self.due(index, start), sequence: index as u64, ..frame };
         shot.right = None;
         Ok(Look::Fresh)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_recording_goes_on_in_time_and_number() {
+        let folder = tempfile::tempdir().unwrap();
+        for index in 0..3u8 {
+            let picture = image::RgbImage::from_pixel(4, 2, image::Rgb([index; 3]));
+            picture.save(folder.path().join(format!("{index}.png"))).unwrap();
+        }
+        let mut recorded = Recorded::open(folder.path().to_path_buf(), 3).unwrap();
+        assert_eq!(recorded.len(), 9);
+        let frames: Vec<Frame> = std::iter::from_fn(|| recorded.next_frame()).map(Result::unwrap).collect();
+        for (index, frame) in frames.iter().enumerate() {
+            // A folder without times has ten frames a second.
+            assert_eq!((frame.timestamp.nanos(), frame.sequence), (index as u64 * 100_000_000, index as u64));
+            assert_eq!(frame.data[0], index as u8 % 3);
+        }
+        assert_eq!(frames.len(), 9);
     }
 }

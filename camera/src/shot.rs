@@ -15,6 +15,24 @@ pub struct Shot {
     pub right: Option<Frame>,
 }
 
+impl Shot {
+    /// Takes over another shot into the memory that this one has.
+    pub fn copy_from(&mut self, other: &Self) {
+        copy(&mut self.left, &other.left);
+        match (&mut self.right, &other.right) {
+            (Some(right), Some(other)) => copy(right, other),
+            (right, other) => right.clone_from(other),
+        }
+    }
+}
+
+fn copy(to: &mut Frame, from: &Frame) {
+    let mut data = std::mem::take(&mut to.data);
+    data.clone_from(&from.data);
+    let Frame { timestamp, sequence, width, height, format, ycbcr, data: _ } = *from;
+    *to = Frame { timestamp, sequence, width, height, format, ycbcr, data };
+}
+
 /// Format and size of a camera's pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Layout {

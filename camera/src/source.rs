@@ -17,6 +17,16 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Source {
     kind: Kind,
+    tap: Option<Tap>,
+}
+
+/// Who sees every shot that is handed out.
+struct Tap(Box<dyn FnMut(&Shot) + Send>);
+
+impl std::fmt::Debug for Tap {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Tap")
+    }
 }
 
 #[derive(Debug)]
@@ -58,11 +68,12 @@ impl Source {
     pub fn open(uri: &str) -> Result<Self> {
         let request = uri::parse(uri)?;
         if let Target::File(path, Pace::Fastest) = request.target {
-            return Ok(Self { kind: Kind::Recorded(Box::new(Recorded::open(path)?)) });
+            let repeat = request.options.repeat.unwrap_or(1);
+            return Ok(Self { kind: Kind::Recorded(Box::new(Recorded::open(path, repeat)?)), tap: None });
         }
         let options = request.options.clone();
         let live = Live::open(uri, opener(request)?, &options)?;
-        Ok(Self { kind: Kind::Live(Box::new(live)) })
+        Ok(Self { kind: Kind::Live(Box::new(live)), tap: None })
     }
 
     /// Waits for the next frame, `patience` at most, and writes it into `shot`. Of a live source it is the newest one,
@@ -74,16 +85,26 @@ impl Source {
     /// # Errors
     /// [`crate::Error::LostFrame`] and [`crate::Error::LostCamera`]; after either the next call goes on.
     pub fn next_into(&mut self, shot: &mut Shot, patience: Duration) -> Result<Arrival> {
-        match &mut self.kind {
-            Kind::Live(live) => live.next_into(shot, patience),
-            Kind::Recorded(recorded) => match recorded.next_frame() {
-                Some(frame) => {
-                    (shot.left, shot.right) = (frame?, None);
-                    Ok(Arrival::Fresh { dropped: 0, away: None })
+        let arrival = match &mut self.kind {
+            Kind::Live(live) => live.next_into(shot, patience)?,
+            Kind::Recorded(recorded) => match recorded.next_shot() {
+                Some(next) => {
+                    *shot = next?;
+                    Arrival::Fresh { dropped: 0, away: None }
                 }
-                None => Ok(Arrival::End),
+                None => Arrival::End,
             },
+        };
+        if let (Some(tap), Arrival::Fresh { .. }) = (&mut self.tap, arrival) {
+            (tap.0)(shot);
         }
+        Ok(arrival)
+    }
+
+    /// Shows every shot to someone else too before it is handed out, in the caller's thread; it must not take long.
+    #[must_use]
+    pub fn with_tap(self, tap: impl FnMut(&Shot) + Send + 'static) -> Self {
+        Self { tap: Some(Tap(Box::new(tap))), ..self }
     }
 
     /// The next frame, however long it takes, or none at the end. After an error the following call goes on with the
@@ -103,7 +124,7 @@ impl Source {
     /// Number of frames, lost ones included; none for a live source.
     pub fn frames(&self) -> Option<usize> {
         match &self.kind {
-            Kind::Recorded(recorded) => Some(recorded.recording.len()),
+            Kind::Recorded(recorded) => Some(recorded.len()),
             Kind::Live(_) => None,
         }
     }
@@ -111,23 +132,37 @@ impl Source {
     /// Width and height of every frame in pixels.
     pub fn size(&self) -> (u32, u32) {
         match &self.kind {
-            Kind::Recorded(recorded) => recorded.recording.size(),
+            Kind::Recorded(recorded) => recorded.recording().size(),
             Kind::Live(live) => (live.layout().width, live.layout().height),
         }
     }
 
-    /// The camera, where the source says which.
+    /// The left (or only) camera, where the source says which.
     pub fn camera(&self) -> Option<&Camera> {
+        self.camera_of(Eye::Left)
+    }
+
+    /// The camera of one eye, where the source says which.
+    pub fn camera_of(&self, eye: Eye) -> Option<&Camera> {
         match &self.kind {
-            Kind::Recorded(recorded) => recorded.recording.camera(Eye::Left),
+            Kind::Recorded(recorded) => recorded.recording().camera(eye),
             Kind::Live(_) => None,
         }
+    }
+
+    /// Hands out the right pictures of a stereo recording too, which takes twice the time; live stereo sources always do.
+    #[must_use]
+    pub fn with_both_eyes(mut self) -> Self {
+        if let Kind::Recorded(recorded) = &mut self.kind {
+            recorded.both_eyes = true;
+        }
+        self
     }
 
     /// What of the source was lost before it was opened, such as the end of a recording that was cut off.
     pub fn damage(&self) -> Option<&str> {
         match &self.kind {
-            Kind::Recorded(recorded) => recorded.recording.damage(),
+            Kind::Recorded(recorded) => recorded.recording().damage(),
             Kind::Live(_) => None,
         }
     }
@@ -162,7 +197,7 @@ fn opener(request: Request) -> Result<Box<dyn Opener>> {
     let Request { uri, target, options } = request;
     let side_by_side = options.side_by_side;
     let opener: Box<dyn Opener> = match target {
-        Target::File(path, _) => Box::new(PlayerOpener { uri, path }),
+        Target::File(path, _) => Box::new(PlayerOpener { uri, path, repeat: options.repeat.unwrap_or(1) }),
         Target::Device(device) => Box::new(DeviceOpener { uri, device, options }),
         Target::Command(command) => Box::new(CommandOpener { uri, command, options }),
         Target::Http(url) => Box::new(HttpOpener { uri, address: Address::parse(&url)? }),

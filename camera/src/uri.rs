@@ -63,6 +63,8 @@ pub(crate) struct Options {
     pub(crate) stall: Option<Duration>,
     /// How old a picture may be.
     pub(crate) max_age: Option<Duration>,
+    /// How often a recording is played.
+    pub(crate) repeat: Option<u32>,
     /// How far apart in time the pictures of a pair may be.
     pub(crate) tolerance: Option<Duration>,
     pub(crate) exposure: Option<Setting>,
@@ -92,7 +94,7 @@ const LIVE: [Kind; 4] = [
     ("http:", "network stream", &["split", "stall", "max_age"]),
     ("stereo:", "stereo pair", &["tolerance", "stall", "max_age"]),
 ];
-const FILE: Kind = ("", "recording", &["pace"]);
+const FILE: Kind = ("", "recording", &["pace", "repeat"]);
 
 const GRAMMAR: &str = "sources are PATH, file:PATH, v4l2:DEVICE, cmd:COMMAND, http://HOST/PATH and stereo:LEFT|RIGHT; \
     options follow `?` (for http and stereo `#`), such as `v4l2:/dev/video0?size=640x480&fps=30`";
@@ -199,6 +201,7 @@ impl Options {
             "split" => self.side_by_side = (value == "side-by-side").then_some(true)?,
             "stall" => self.stall = Some(duration_from(value)?),
             "max_age" => self.max_age = Some(duration_from(value)?),
+            "repeat" => self.repeat = Some(value.parse().ok().filter(|repeat| *repeat > 0)?),
             "tolerance" => self.tolerance = Some(duration_from(value)?),
             "exposure" => self.exposure = Some(setting_from(value)?),
             "focus" => self.focus = Some(setting_from(value)?),
@@ -218,6 +221,7 @@ fn hint_of_value(key: &str) -> &'static str {
         "fps" => "a rate is a positive number of frames per second, such as 30",
         "split" => "the only split is side-by-side",
         "pace" => "a pace is recorded or fastest",
+        "repeat" => "a recording is played a whole number of times, such as repeat=10",
         "exposure" | "focus" | "white_balance" => "a setting is auto or a whole number in the device's own units",
         _ => "a duration is a positive number with ms or s, such as 500ms or 2s",
     }
@@ -286,6 +290,7 @@ mod tests {
         ] {
             assert_eq!(target(uri), Target::File(path.into(), Pace::Fastest), "{uri}");
         }
+        assert_eq!(parse("drive.mcap?pace=recorded&repeat=20").unwrap().options.repeat, Some(20));
         assert_eq!(target("file:drive?pace=recorded"), Target::File("drive".into(), Pace::Recorded));
     }
 
@@ -344,6 +349,7 @@ mod tests {
             ("stereo:/dev/video0", "two sources"),
             ("stereo:/dev/video0|drive.mcap", "two live sources"),
             ("drive?pace=slow", "slow"),
+            ("drive?repeat=0", "repeat"),
         ] {
             let error = parse(uri).unwrap_err();
             assert!(error.to_string().contains(said) && error.to_string().contains(uri), "{error}");

@@ -8,6 +8,7 @@
 //! ```
 //! A bundle is a folder, or the same files in one `.tar`.
 
+use crate::camera::CameraIdentity;
 use crate::files::{read_text, sha256_of_bytes};
 use crate::labels::Classes;
 use crate::model_input::{ModelInput, malformed_input};
@@ -41,8 +42,9 @@ pub struct BundleManifest {
     pub golden: Golden,
     /// Where the models come from.
     pub training: Training,
-    /// SHA-256 of the camera file that the training pictures came from, where known.
-    pub camera_sha256: Option<String>,
+    /// Cameras that the training pictures came from, labelled or not; empty where unknown.
+    #[serde(default)]
+    pub cameras: Vec<CameraIdentity>,
     /// The classes, in network order.
     pub classes: Classes,
 }
@@ -359,7 +361,7 @@ mod tests {
             models: vec![model],
             golden,
             training,
-            camera_sha256: None,
+            cameras: Vec::new(),
             classes: Classes::dense(&[("a", [0; 3]), ("b", [255; 3])]),
         };
         (manifest, files)

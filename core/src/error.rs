@@ -101,6 +101,16 @@ pub enum Error {
         /// How to put it right.
         hint: &'static str,
     },
+    /// Pictures come from another camera than the one that was expected.
+    #[error("expected camera {expected}, found camera {found}: {}", path.display())]
+    OtherCamera {
+        /// Identities of the cameras that would have been right.
+        expected: String,
+        /// Identity of the camera found.
+        found: String,
+        /// Where it was found.
+        path: PathBuf,
+    },
     /// Two things that must have the same size do not.
     #[error("{what}: expected {expected:?}, found {found:?}")]
     SizeMismatch {
@@ -130,6 +140,10 @@ impl Error {
             | Self::Recording { hint, .. }
             | Self::Labels { hint, .. }
             | Self::Bundle { hint, .. } => Some(hint),
+            Self::OtherCamera { .. } => Some(
+                "a network knows the camera it learned from: take pictures of that one, train with this one, or give \
+                 --any-camera to go on all the same (`parallax-calib show` prints a camera file's identity)",
+            ),
             Self::FramePicture { .. } => {
                 Some("the picture was damaged on its way: check the cable, or ask for a lower rate")
             }

@@ -33,6 +33,18 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
     })
 }
 
+/// Renames a file that is on the disk already, so that its new name outlives a power loss too.
+///
+/// # Errors
+/// It cannot be renamed.
+pub fn rename_durably(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).map_err(Error::io("rename", from))?;
+    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Some file systems cannot sync a folder; the name is there all the same.
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
 /// Writes `bytes` as a whole or not at all.
 ///
 /// # Errors

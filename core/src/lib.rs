@@ -13,6 +13,7 @@
 //! | [`model_output`] | the one path from a network's logits to a mask |
 //! | [`bundle`] | a model with everything needed to run it elsewhere |
 //! | [`optical_flow`] | corners followed from picture to picture, and how much of their motion is parallax |
+//! | [`footage`] | what footage is good for: blur, exposure, the camera's motion between two frames |
 //! | [`score`] | confusion matrix, mean IoU, pixel accuracy |
 //! | [`picture`] | overlays, colour maps and sheets for people to look at |
 //! | [`program`] | how the programs start, stop on Ctrl-C and report an error |
@@ -25,6 +26,7 @@ pub mod camera;
 pub mod depth;
 mod error;
 pub mod files;
+pub mod footage;
 pub mod frame;
 pub mod labels;
 pub mod model_input;

@@ -14,6 +14,7 @@ use parallax_kernels::team::Team;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 
+use crate::cores::{self, Placement};
 use crate::int8::{self, Fused, Left};
 use crate::{EdgeError, Result};
 
@@ -26,6 +27,8 @@ pub struct EngineConfig {
     pub isa: Isa,
     /// Threads that share each int8 operator of a frame.
     pub threads: usize,
+    /// Where those run.
+    pub placement: Placement,
 }
 
 /// How int8 (QDQ) files are computed.
@@ -39,7 +42,7 @@ pub enum Int8Files {
 
 impl Default for EngineConfig {
     fn default() -> Self {
-        Self { int8: Int8Files::InIntegers, isa: Isa::best(), threads: 1 }
+        Self { int8: Int8Files::InIntegers, isa: Isa::best(), threads: 1, placement: Placement::Anywhere }
     }
 }
 
@@ -52,6 +55,7 @@ pub struct Engine {
     place: Place,
     left: Arc<[Left]>,
     logits: Logits,
+    placement: Placement,
 }
 
 /// What a model gives.
@@ -83,7 +87,7 @@ impl Engine {
     /// The same, run as `config` says.
     ///
     /// # Errors
-    /// As [`Self::load`]; or the system does not start the threads.
+    /// As [`Self::load`]; or the system does not start the threads, or has too few cores to pin them to.
     pub fn load_with(bundle: &Bundle, role: Option<&str>, config: EngineConfig) -> Result<Self> {
         let model = find_model(bundle, role)?;
         let place = Place { file: model.file.clone(), bundle: bundle.path().to_path_buf() };
@@ -92,7 +96,8 @@ impl Engine {
         place.check_shapes(&typed, &logits, &manifest.input, manifest.classes.len())?;
         let load = |error: TractError| place.engine_error("load", &error);
         let plan = typed.into_optimized().map_err(load)?.into_runnable().map_err(load)?;
-        Ok(Self { plan, input: manifest.input, classes: manifest.classes.clone(), place, left: left.into(), logits })
+        let (input, classes) = (manifest.input, manifest.classes.clone());
+        Ok(Self { plan, input, classes, place, left: left.into(), logits, placement: config.placement })
     }
 
     /// The contract between a picture and the model's numbers.
@@ -103,6 +108,12 @@ impl Engine {
     /// The classes, in the order of the model's output.
     pub fn classes(&self) -> &Classes {
         &self.classes
+    }
+
+    /// Puts the calling thread where the engine's threads are meant to be: to be called once by a thread that is going to
+    /// run frames, and by one thread only if they are pinned.
+    pub fn place_caller(&self) {
+        cores::place_caller(self.placement);
     }
 
     pub(crate) fn plan(&self) -> &Arc<TypedRunnableModel> {
@@ -187,8 +198,7 @@ pub(crate) fn typed_model(bundle: &Bundle, model: &BundledModel, config: EngineC
         let model = onnx.model_for_proto_model(&proto).and_then(InferenceModelExt::into_typed).map_err(load)?;
         return Ok(TypedFile { model, left: Vec::new(), logits: Logits::Float });
     }
-    let team = Team::new(config.threads).map_err(|source| EdgeError::NoThreads { threads: config.threads, source })?;
-    let team = Arc::new(team);
+    let team = Arc::new(cores::team(config.threads, config.placement)?);
     let mut fused = int8::load(&proto, config.isa, &team).map_err(load)?;
     let integers = fused.give_integers().map_err(load)?;
     let logits = integers.map_or(Logits::Float, |shape| Logits::Integers(shape, team));

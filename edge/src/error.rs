@@ -109,6 +109,14 @@ pub enum EdgeError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Threads cannot have a core each.
+    #[error("expected a core for each of {threads} threads, got {cores}")]
+    TooFewCores {
+        /// Threads asked for.
+        threads: usize,
+        /// Cores that the program may use.
+        cores: usize,
+    },
     /// The labelled set has other classes than the bundle.
     #[error("the labelled set has other classes than the bundle: {what}: {}", path.display())]
     OtherClasses {
@@ -125,11 +133,69 @@ pub enum EdgeError {
         /// The labelled set.
         path: PathBuf,
     },
+    /// The region to look at is not inside the pictures.
+    #[error("the region {region} reaches out of pictures of {}x{}", picture.0, picture.1)]
+    RegionOutside {
+        /// The region.
+        region: crate::framing::Region,
+        /// Width and height of the pictures.
+        picture: (u32, u32),
+    },
+    /// The camera file to undistort with is for other pictures.
+    #[error("the camera file is for pictures of {}x{}, these have {}x{}", camera.0, camera.1, picture.0, picture.1)]
+    OtherCamera {
+        /// Width and height in the camera file.
+        camera: (u32, u32),
+        /// Width and height of the pictures.
+        picture: (u32, u32),
+    },
+    /// The temperature cannot be read.
+    #[error("cannot read the temperature: {source}: {}", path.display())]
+    Sensor {
+        /// What the system said, or what was found.
+        source: std::io::Error,
+        /// The file.
+        path: PathBuf,
+    },
+    /// A configuration file, or the options together, ask for what cannot be.
+    #[error("{what}{}", path.as_ref().map(|path| format!(": {}", path.display())).unwrap_or_default())]
+    Settings {
+        /// Expected and found.
+        what: String,
+        /// The file, where it came from one.
+        path: Option<PathBuf>,
+        /// The remedy.
+        hint: &'static str,
+    },
+    /// Live views cannot be served.
+    #[error("cannot serve {what}: {source}: {address}")]
+    Serve {
+        /// What was to be served.
+        what: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+        /// Where.
+        address: String,
+    },
     /// The output folder holds something already.
     #[error("the output folder is not empty: {}", path.display())]
     Occupied {
         /// The folder.
         path: PathBuf,
+    },
+    /// There is no room for more of a recording, and nothing to throw away for it.
+    #[error("recording stops: {what}: {}", path.display())]
+    NoRoom {
+        /// Which limit was met.
+        what: String,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A thread cannot be started, or ended before its time.
+    #[error("the recorder's thread {what}")]
+    NoRecorder {
+        /// What happened to it.
+        what: String,
     },
     /// No frame of a recording could be read.
     #[error("none of the {frames} frames could be read; the first: {first}")]
@@ -156,12 +222,26 @@ impl EdgeError {
             Self::NoFloatModel { .. } => "pack it with `parallax-train pack --float FILE`, or use --compare tract",
             Self::NoSuchModel { .. } => "`parallax-edge inspect BUNDLE` lists the models",
             Self::Engine { .. } => "export and pack the model again; `parallax-edge inspect BUNDLE` says what it holds",
+            Self::RegionOutside { .. } => "`--roi x,y,width,height` is in pixels of the camera's picture",
+            Self::OtherCamera { .. } => {
+                "calibrate at the size that the camera gives here, or ask for that size with ?size="
+            }
+            Self::Sensor { .. } => {
+                "`--thermal-sensor FILE` names a file with thousandths of a degree: /sys/class/thermal/thermal_zone*/temp"
+            }
+            Self::Settings { hint, .. } => hint,
+            Self::Serve { .. } => "another program may have that port: choose one with ADDRESS:PORT",
             Self::OtherClasses { .. } => "give the classes that the bundle was trained with through --classes FILE",
             Self::NothingToScore { .. } => {
                 "give other pictures, or --include-training to score those trained on as well"
             }
             Self::NoThreads { .. } => "ask for fewer threads",
+            Self::TooFewCores { .. } => "ask for fewer threads, or leave --pin out",
             Self::Occupied { .. } => "choose another --out, or remove what is there",
+            Self::NoRoom { .. } => {
+                "free space, choose another --out, or give --budget, which throws away what is worth least"
+            }
+            Self::NoRecorder { .. } => "the system is out of threads or memory: end other programs",
             Self::AllFramesLost { .. } => "check that --from names a recording or a folder of pictures",
         })
     }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use parallax_core::bundle::{Arithmetic, Bundle, BundledModel};
+use parallax_core::camera::CameraIdentity;
 use parallax_core::labels::LabelMap;
 use parallax_core::score::agreement;
 use serde::Serialize;
@@ -40,8 +41,8 @@ pub struct Inspection {
     pub input: parallax_core::model_input::ModelInput,
     /// The classes' names.
     pub classes: Vec<String>,
-    /// Hash of the camera file, where known.
-    pub camera_sha256: Option<String>,
+    /// Cameras that the training pictures came from; empty where unknown.
+    pub cameras: Vec<CameraIdentity>,
     /// Files whose hashes were verified.
     pub verified_files: usize,
     /// The models.
@@ -115,18 +116,15 @@ pub struct GoldenCheck {
     pub reproduced: bool,
 }
 
-/// Inspects an opened bundle (opening it has verified the hashes) and runs its golden frame.
+/// Inspects an opened bundle (opening it has verified the hashes) and runs its golden frame, as `config` says.
 ///
 /// # Errors
 /// A model that cannot be loaded or run, or a golden picture that cannot be decoded.
-pub fn inspect(bundle: &Bundle) -> Result<Inspection> {
+pub fn inspect(bundle: &Bundle, config: EngineConfig) -> Result<Inspection> {
     let manifest = bundle.manifest();
     let training = &manifest.training;
-    let models = manifest
-        .models
-        .iter()
-        .map(|model| inspect_model(bundle, model, EngineConfig::default()))
-        .collect::<Result<Vec<_>>>()?;
+    let models =
+        manifest.models.iter().map(|model| inspect_model(bundle, model, config)).collect::<Result<Vec<_>>>()?;
     Ok(Inspection {
         name: manifest.name.clone(),
         packed_by: manifest.packed_by.clone(),
@@ -138,9 +136,9 @@ pub fn inspect(bundle: &Bundle) -> Result<Inspection> {
         },
         input: manifest.input,
         classes: manifest.classes.names().map(str::to_owned).collect(),
-        camera_sha256: manifest.camera_sha256.clone(),
+        cameras: manifest.cameras.clone(),
         verified_files: models.len() + 2,
-        golden: check_golden(bundle, &Engine::load(bundle, None)?)?,
+        golden: check_golden(bundle, &Engine::load_with(bundle, None, config)?)?,
         models,
     })
 }
@@ -296,8 +294,9 @@ impl std::fmt::Display for Inspection {
             input.width, input.height, input.mean, input.std
         )?;
         writeln!(formatter, "classes   {}: {}", self.classes.len(), self.classes.join(", "))?;
-        let camera = self.camera_sha256.as_deref().unwrap_or("unknown");
-        writeln!(formatter, "camera    {camera}")?;
+        let cameras: Vec<_> = self.cameras.iter().map(CameraIdentity::short).collect();
+        let cameras = if cameras.is_empty() { "unknown".to_owned() } else { cameras.join(", ") };
+        writeln!(formatter, "camera    {cameras}")?;
         for model in &self.models {
             writeln!(formatter, "model     {} ({}, {:.2} MB)", model.file, model.role, model.bytes as f64 / 1e6)?;
             let operators = model.operators.iter().map(|(name, count)| format!("{count} {name}"));

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
         Ok(Outcome::DoneWithLostInput) => ExitCode::from(3),
         Err(error) => {
             program::report(error.as_ref(), commands::hint);
-            ExitCode::FAILURE
+            if commands::is_bad_argument(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<Outcome> {
     match command {
         Command::Run(args) => commands::run::run(&args),
+        Command::Record(args) => commands::record::run(&args),
         Command::Devices(args) => commands::devices::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Evaluate(args) => commands::evaluate::run(&args),

@@ -64,6 +64,7 @@ pub struct LeftRow {
 /// A model that cannot be loaded or run, or a golden frame that cannot be decoded.
 pub fn operators(bundle: &Bundle, role: Option<&str>, config: EngineConfig) -> Result<Operators> {
     let engine = Engine::load_with(bundle, role, config)?;
+    engine.place_caller();
     let run_error = |error: TractError| engine.run_error(&error);
     let input = Worker::new(&engine)?.prepared(&bundle.golden_frame()?)?;
     let model = engine.plan().model();

@@ -113,9 +113,61 @@ impl std::fmt::Display for StagePercentiles {
     }
 }
 
+/// Times of the last frames of a run, in memory that is taken once: it stays flat for days.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// The five stages and the age, in milliseconds.
+    rows: Vec<[f32; 6]>,
+    next: usize,
+    len: usize,
+}
+
+impl Measured {
+    /// Room for the last `frames` frames.
+    pub(crate) fn new(frames: usize) -> Self {
+        // Not zeros: those would only be promised by the system, and the process would grow while they are used.
+        Self { rows: vec![[f32::NAN; 6]; frames.max(1)], next: 0, len: 0 }
+    }
+
+    /// Keeps a frame, in place of the oldest one when there is no room.
+    pub(crate) fn push(&mut self, stages: StagesMs, age_ms: f64) {
+        let StagesMs { decode, prepare, infer, postprocess, write } = stages;
+        self.rows[self.next] = [decode, prepare, infer, postprocess, write, age_ms].map(|value| value as f32);
+        self.next = (self.next + 1) % self.rows.len();
+        self.len = (self.len + 1).min(self.rows.len());
+    }
+
+    /// The percentiles of the stages and of the age.
+    pub(crate) fn percentiles(&self) -> (StagePercentiles, Percentiles) {
+        // Back to the microseconds that the numbers were rounded to.
+        let exact = |value: f32| (f64::from(value) * 1e3).round() / 1e3;
+        let rows = || self.rows[..self.len].iter().map(|row| row.map(exact));
+        let stages: Vec<StagesMs> = rows()
+            .map(|[decode, prepare, infer, postprocess, write, _]| StagesMs {
+                decode,
+                prepare,
+                infer,
+                postprocess,
+                write,
+            })
+            .collect();
+        (StagePercentiles::of(&stages), Percentiles::of(rows().map(|row| row[5]).collect()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_last_frames_are_measured() {
+        let mut measured = Measured::new(10);
+        for frame in 0..25 {
+            measured.push(StagesMs { infer: f64::from(frame) + 0.123, ..StagesMs::default() }, f64::from(2 * frame));
+        }
+        let (stages, age) = measured.percentiles();
+        assert_eq!((stages.infer.p50_ms, stages.infer.p99_ms, age.p99_ms), (19.123, 24.123, 48.0));
+    }
 
     #[test]
     fn percentiles_are_values_that_occurred() {

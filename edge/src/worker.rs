@@ -46,6 +46,11 @@ impl Worker {
         })
     }
 
+    /// What it runs.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// The classes of its masks.
     pub fn classes(&self) -> &Classes {
         self.engine.classes()

@@ -11,9 +11,9 @@ use std::sync::atomic::AtomicBool;
 use parallax_camera::Source;
 use parallax_core::bundle::Bundle;
 use parallax_core::labels::{IGNORE, LabelMap, LabelledSetWriter};
-use parallax_edge::drive::{DriveConfig, Overlays, drive};
+use parallax_edge::drive::{DriveConfig, Models, Outputs, Overlays, drive};
 use parallax_edge::inspection::inspect;
-use parallax_edge::{EdgeError, Engine};
+use parallax_edge::{EdgeError, Engine, EngineConfig};
 
 use common::{HEIGHT, WIDTH, classes, model, picture, write_bundle};
 
@@ -137,9 +137,9 @@ fn a_run_that_is_stopped_keeps_what_is_done_and_says_so() {
     let source = Source::open(text(&frames_in(folder.path(), 6))).unwrap();
     let engine = Engine::load(&bundle, None).unwrap();
     let out = folder.path().join("out");
-    let config = DriveConfig { out: out.clone(), limit: None, threads: 1, overlays: Overlays::Skip };
+    let config = DriveConfig { out: Some(out.clone()), threads: 1, overlays: Overlays::Skip, ..DriveConfig::default() };
     let stop = AtomicBool::new(false);
-    let summary = drive(&engine, source, &config, &stop, |line| {
+    let summary = drive(&Models::one(engine), source, &config, &Outputs::none(1), &stop, |line| {
         if line.frame == 1 {
             stop.store(true, std::sync::atomic::Ordering::SeqCst);
         }
@@ -161,8 +161,9 @@ fn a_recording_without_one_readable_frame_is_an_error_and_leaves_nothing() {
     }
     let engine = Engine::load(&bundle, None).unwrap();
     let out = folder.path().join("out");
-    let config = DriveConfig { out: out.clone(), limit: None, threads: 2, overlays: Overlays::Write };
-    let error = drive(&engine, source, &config, &AtomicBool::new(false), |_| {}).unwrap_err();
+    let config = DriveConfig { out: Some(out.clone()), threads: 2, ..DriveConfig::default() };
+    let (models, outputs) = (Models::one(engine), Outputs::none(2));
+    let error = drive(&models, source, &config, &outputs, &AtomicBool::new(false), |_| {}).unwrap_err();
     assert!(matches!(error, EdgeError::AllFramesLost { frames: 2, .. }), "{error}");
     assert!(!out.exists());
 }
@@ -171,7 +172,7 @@ fn a_recording_without_one_readable_frame_is_an_error_and_leaves_nothing() {
 fn the_golden_frame_comes_out_as_stored_and_a_wrong_one_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = bundle_in(folder.path());
-    let inspection = inspect(&Bundle::open(&bundle).unwrap()).unwrap();
+    let inspection = inspect(&Bundle::open(&bundle).unwrap(), EngineConfig::default()).unwrap();
     assert_eq!(inspection.golden.agreement, 1.0);
     let found = &inspection.models[0];
     // 2 × 3 weights for each of 16 × 8 pixels.

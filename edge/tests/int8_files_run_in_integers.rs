@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "common/quantized.rs"]
+mod quantized;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -10,54 +12,10 @@ use std::process::{Command, Output};
 use parallax_core::bundle::{Arithmetic, Bundle};
 use parallax_edge::inspection::inspect;
 use parallax_edge::{Engine, EngineConfig, Int8Files, Worker};
-use prost::Message as _;
 use serde_json::Value;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, ModelProto, NodeProto, TensorProto};
 
-use common::{HEIGHT, WIDTH, model, picture, write_bundle};
-
-fn constant(name: &str, dims: &[i64], data_type: DataType, raw_data: Vec<u8>) -> TensorProto {
-    let (name, dims, data_type) = (name.to_owned(), dims.to_vec(), data_type as i32);
-    TensorProto { name, dims, data_type, raw_data, ..Default::default() }
-}
-
-fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: operator.to_owned(),
-        name: format!("{output}_node"),
-        input: inputs.iter().map(|name| (*name).to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..Default::default()
-    }
-}
-
-/// The model that says red where red is, in QDQ form. Weights that have a zero point are not symmetric: our kernels leave
-/// those to tract.
-fn quantized(weight_zero_point: i8) -> Vec<u8> {
-    let mut proto = ModelProto::decode(model("Conv", WIDTH, HEIGHT).as_slice()).unwrap();
-    let graph = proto.graph.as_mut().unwrap();
-    let step = (1.0_f32 / 127.0).to_le_bytes();
-    let mut weights = node("DequantizeLinear", &["weights", "weight_scale", "weight_zero"], "weights_dq");
-    weights.attribute = vec![AttributeProto { name: "axis".to_owned(), r#type: 2, ..Default::default() }];
-    graph.node = vec![
-        node("QuantizeLinear", &["image", "scale", "zero"], "image_q"),
-        node("DequantizeLinear", &["image_q", "scale", "zero"], "image_dq"),
-        weights,
-        node("Conv", &["image_dq", "weights_dq"], "classified"),
-        node("QuantizeLinear", &["classified", "scale", "zero"], "logits_q"),
-        node("DequantizeLinear", &["logits_q", "scale", "zero"], "logits"),
-    ];
-    let integers = [-127, 0, 0, 127, 0, 0].map(|weight: i8| weight.saturating_add(weight_zero_point) as u8);
-    graph.initializer = vec![
-        constant("scale", &[], DataType::Float, step.to_vec()),
-        constant("zero", &[], DataType::Uint8, vec![128]),
-        constant("weights", &[2, 3, 1, 1], DataType::Int8, integers.to_vec()),
-        constant("weight_scale", &[2], DataType::Float, step.repeat(2)),
-        constant("weight_zero", &[2], DataType::Int8, vec![weight_zero_point as u8; 2]),
-    ];
-    proto.encode_to_vec()
-}
+use common::{HEIGHT, WIDTH, picture, write_bundle};
+use quantized::quantized;
 
 fn bundle_in(folder: &Path, weight_zero_point: i8) -> PathBuf {
     let path = folder.join("bundle");
@@ -75,7 +33,7 @@ fn program(arguments: &[&str]) -> Output {
 fn the_mask_is_that_of_the_float_engine() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = Bundle::open(&bundle_in(folder.path(), 0)).unwrap();
-    let inspection = inspect(&bundle).unwrap();
+    let inspection = inspect(&bundle, EngineConfig::default()).unwrap();
     assert!(inspection.golden.reproduced);
     assert_eq!(inspection.models[0].convolutions.run_in_int8, 1);
     assert!(inspection.models[0].runs_on.contains("all 1 convolutions in int8"), "{}", inspection.models[0].runs_on);

@@ -4,9 +4,12 @@
 //! |---|---|---|
 //! | `portable` | everywhere | 1 product × 16 channels, left to the compiler |
 //! | `avx2` | x86-64 | `vpmaddwd`: 2 products × 8 channels, operands widened to 16 bits |
-//! | `avx512-vnni` | x86-64 | `vpdpbusd`: 4 products × 16 channels |
+//! | `avx-vnni` | x86-64 | `vpdpbusd` on 256 bits: 4 products × 8 channels |
+//! | `avx512vl-vnni` | x86-64 | the same in the encoding of AVX-512, for processors that slow down for 512 bits |
+//! | `avx512-vnni` | x86-64 | `vpdpbusd` on 512 bits: 4 products × 16 channels |
 //! | `neon` | aarch64 | `smull`, `smlal`, `sadalp`: 4 products × 4 channels |
 //! | `neon-dotprod` | aarch64 from ARMv8.2 on, mostly | `sdot`: 4 products × 4 channels |
+//! | `neon-i8mm` | aarch64 from ARMv8.6 on, mostly | `usmmla`: 8 products × 2 channels × 2 pixels |
 //!
 //! `vpmaddubsw`, the obvious instruction for AVX2, adds two products u8·s8 in 16 bits and saturates: 2 · 255 · 127 does
 //! not fit. Widening first costs half of the speed and is exact for every weight.
@@ -22,11 +25,17 @@ pub(crate) enum Kind {
     #[cfg(target_arch = "x86_64")]
     Avx2,
     #[cfg(target_arch = "x86_64")]
+    AvxVnni,
+    #[cfg(target_arch = "x86_64")]
+    Avx512VlVnni,
+    #[cfg(target_arch = "x86_64")]
     Avx512Vnni,
     #[cfg(target_arch = "aarch64")]
     Neon,
     #[cfg(target_arch = "aarch64")]
     NeonDotprod,
+    #[cfg(target_arch = "aarch64")]
+    NeonI8mm,
 }
 
 impl Isa {
@@ -42,13 +51,17 @@ impl Isa {
         let mut available = vec![Self::PORTABLE];
         #[cfg(target_arch = "x86_64")]
         {
-            // Every processor with AVX2 has fused multiply-adds but for one that was never common.
-            if std::arch::is_x86_feature_detected!("avx2") && std::arch::is_x86_feature_detected!("fma") {
+            // Every processor with AVX2 has fused multiply-adds but for one that was never common. Everything else here
+            // has both, so that the list is an order.
+            if has("avx2") && has("fma") {
                 available.push(Self(Kind::Avx2));
-            }
-            // The 128-bit stores need VL, the byte masks BW. Requiring AVX2 as well keeps the list an order.
-            if ["avx512f", "avx512bw", "avx512vl", "avx512vnni"].into_iter().all(has) && available.len() == 2 {
-                available.push(Self(Kind::Avx512Vnni));
+                if has("avxvnni") {
+                    available.push(Self(Kind::AvxVnni));
+                }
+                // The 128-bit stores need VL, the byte masks BW.
+                if ["avx512f", "avx512bw", "avx512vl", "avx512vnni"].into_iter().all(has) {
+                    available.extend([Self(Kind::Avx512VlVnni), Self(Kind::Avx512Vnni)]);
+                }
             }
         }
         #[cfg(target_arch = "aarch64")]
@@ -57,6 +70,9 @@ impl Isa {
             available.push(Self(Kind::Neon));
             if std::arch::is_aarch64_feature_detected!("dotprod") {
                 available.push(Self(Kind::NeonDotprod));
+            }
+            if std::arch::is_aarch64_feature_detected!("i8mm") {
+                available.push(Self(Kind::NeonI8mm));
             }
         }
         available
@@ -79,11 +95,17 @@ impl Isa {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni => "avx-vnni",
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512VlVnni => "avx512vl-vnni",
+            #[cfg(target_arch = "x86_64")]
             Kind::Avx512Vnni => "avx512-vnni",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "neon",
             #[cfg(target_arch = "aarch64")]
             Kind::NeonDotprod => "neon-dotprod",
+            #[cfg(target_arch = "aarch64")]
+            Kind::NeonI8mm => "neon-i8mm",
         }
     }
 }
@@ -91,6 +113,9 @@ impl Isa {
 #[cfg(target_arch = "x86_64")]
 fn has(feature: &str) -> bool {
     match feature {
+        "avx2" => std::arch::is_x86_feature_detected!("avx2"),
+        "fma" => std::arch::is_x86_feature_detected!("fma"),
+        "avxvnni" => std::arch::is_x86_feature_detected!("avxvnni"),
         "avx512f" => std::arch::is_x86_feature_detected!("avx512f"),
         "avx512bw" => std::arch::is_x86_feature_detected!("avx512bw"),
         "avx512vl" => std::arch::is_x86_feature_detected!("avx512vl"),
@@ -115,15 +140,19 @@ macro_rules! compiled_for {
         }
         match $isa.0 {
             $crate::isa::Kind::Portable => $function($($argument),*),
-            // SAFETY: an `Isa` of this kind comes from detection only.
+            // SAFETY: an `Isa` of these kinds comes from detection only, and every one of them has AVX2 and FMA.
             #[cfg(target_arch = "x86_64")]
-            $crate::isa::Kind::Avx2 => unsafe { with_avx2($($argument),*) },
-            // SAFETY: as above.
+            $crate::isa::Kind::Avx2 | $crate::isa::Kind::AvxVnni | $crate::isa::Kind::Avx512VlVnni => unsafe {
+                with_avx2($($argument),*);
+            },
+            // SAFETY: an `Isa` of this kind comes from detection only.
             #[cfg(target_arch = "x86_64")]
             $crate::isa::Kind::Avx512Vnni => unsafe { with_avx512($($argument),*) },
             // Plain Rust is compiled for NEON already.
             #[cfg(target_arch = "aarch64")]
-            $crate::isa::Kind::Neon | $crate::isa::Kind::NeonDotprod => $function($($argument),*),
+            $crate::isa::Kind::Neon | $crate::isa::Kind::NeonDotprod | $crate::isa::Kind::NeonI8mm => {
+                $function($($argument),*);
+            }
         }
     }};
 }

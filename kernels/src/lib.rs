@@ -15,12 +15,16 @@
 //! | [`convolution`] | u8 × s8 → i32 → u8 with packed weights |
 //! | [`depthwise`] | the same with one filter per channel |
 //! | [`addition`] | of two tensors with scales of their own |
+//! | [`multiplication`] | of two tensors with scales of their own |
 //! | [`assembly`] | concatenation and nearest upsampling: pictures put into parts of another |
-//! | [`pooling`] | the maximum of a window |
+//! | [`interpolation`] | the picture at another size, bilinear |
+//! | [`border`] | a picture with a border around it |
+//! | [`pooling`] | the maximum or the mean of a window |
 //! | [`table`] | any function of one u8: activations, change of scale |
 //! | [`boundary`] | from and to float |
 //! | [`argmax`] | logits to classes |
 //! | [`team`] | a fixed set of threads that shares one operator's rows |
+//! | [`peak`] | how fast the processor could be |
 //!
 //! Everything is a function of its operands alone: every variant, and every number of threads, gives the same bits.
 //! The semantics are in `docs/int8.md`. Weights are packed once, at load; a call allocates nothing, its caller gives
@@ -32,11 +36,15 @@
 pub mod addition;
 pub mod argmax;
 pub mod assembly;
+pub mod border;
 pub mod boundary;
 pub mod convolution;
 pub mod depthwise;
 mod error;
+pub mod interpolation;
 pub mod isa;
+pub mod multiplication;
+pub mod peak;
 pub mod pooling;
 pub mod requantization;
 pub mod shape;

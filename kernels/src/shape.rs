@@ -107,13 +107,15 @@ pub enum Padding {
     ZeroPoint,
     /// The picture mirrored at its first and last row and column, which are not repeated.
     Reflect,
+    /// The picture's first and last row and column.
+    Edge,
 }
 
 impl Padding {
     /// # Errors
     /// A reflection as wide as the picture.
     pub(crate) fn check(self, window: &Window, input: PictureShape) -> Result<()> {
-        if self == Self::ZeroPoint {
+        if self != Self::Reflect {
             return Ok(());
         }
         for (axis, picture) in [input.height, input.width].into_iter().enumerate() {
@@ -133,6 +135,8 @@ impl Padding {
             (Self::ZeroPoint, _) => None,
             (Self::Reflect, None) => Some(before - position),
             (Self::Reflect, Some(beyond)) => Some(2 * (size - 1) - beyond),
+            (Self::Edge, None) => Some(0),
+            (Self::Edge, Some(_)) => Some(size - 1),
         }
     }
 }
@@ -152,6 +156,8 @@ mod tests {
     fn a_reflection_does_not_repeat_the_border() {
         let sources: Vec<_> = (0..7).map(|at| Padding::Reflect.source(at, 2, 3)).collect();
         assert_eq!(sources, [2, 1, 0, 1, 2, 1, 0].map(Some));
+        let sources: Vec<_> = (0..7).map(|at| Padding::Edge.source(at, 2, 3)).collect();
+        assert_eq!(sources, [0, 0, 0, 1, 2, 2, 2].map(Some));
         assert_eq!(Padding::ZeroPoint.source(1, 2, 3), None);
         assert_eq!(Padding::ZeroPoint.source(5, 2, 3), None);
     }

@@ -47,6 +47,16 @@ impl Team {
     /// # Errors
     /// The system does not start a thread.
     pub fn new(threads: usize) -> std::io::Result<Self> {
+        Self::with_start(threads, |_thread| ())
+    }
+
+    /// The same; every other thread first calls `start` with its number, from 1 on: to choose its processor core, say. The
+    /// caller is thread 0 and calls nothing.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_start(threads: usize, start: impl Fn(usize) + Send + Sync + 'static) -> std::io::Result<Self> {
+        let start = Arc::new(start);
         let shared = Arc::new(Shared {
             call: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
@@ -57,9 +67,12 @@ impl Team {
         });
         let mut team = Self { shared, turn: Mutex::new(()), others: Vec::new() };
         for index in 1..threads.max(1) {
-            let shared = Arc::clone(&team.shared);
+            let (shared, start) = (Arc::clone(&team.shared), Arc::clone(&start));
             let name = format!("kernels-{index}");
-            let other = std::thread::Builder::new().name(name).spawn(move || shared.serve(index))?;
+            let other = std::thread::Builder::new().name(name).spawn(move || {
+                start(index);
+                shared.serve(index);
+            })?;
             team.others.push(other);
         }
         Ok(team)

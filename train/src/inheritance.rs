@@ -13,6 +13,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use parallax_core::camera::CameraIdentity;
 use parallax_core::model_input::ModelInput;
 use parallax_models::{Backbone, Network};
 
@@ -70,6 +71,17 @@ pub fn settings(init: &Path) -> Result<Option<(Network, ModelInput)>, Error> {
     }
     let description = RunFolder::open(init)?.description()?;
     Ok(Some((description.network.parse()?, description.input)))
+}
+
+/// The cameras whose pictures have taught a run; none for a weights file and for no `--init`.
+///
+/// # Errors
+/// When `init` is neither a run folder nor a file.
+pub fn cameras(init: Option<&Path>) -> Result<Vec<CameraIdentity>, Error> {
+    match init {
+        Some(path) if !path.is_file() => Ok(RunFolder::open(path)?.description()?.cameras()),
+        _ => Ok(Vec::new()),
+    }
 }
 
 fn run(path: &Path, network: Network) -> Result<(RunFolder, RunDescription), Error> {

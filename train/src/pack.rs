@@ -10,6 +10,7 @@ use std::path::Path;
 
 use image::{GrayImage, ImageFormat, RgbImage};
 use parallax_core::bundle::{self, Arithmetic, BundleManifest, BundledModel, Golden, Training};
+use parallax_core::camera::CameraIdentity;
 use parallax_core::files::sha256_of_bytes;
 use parallax_core::labels::{Classes, LabelMap};
 use parallax_core::model_input::ModelInput;
@@ -125,8 +126,8 @@ pub struct PackRequest<'a> {
     pub classes: Classes,
     /// Where the models come from.
     pub training: Training,
-    /// SHA-256 of the camera file, where known.
-    pub camera_sha256: Option<String>,
+    /// Cameras that the training pictures came from.
+    pub cameras: Vec<CameraIdentity>,
     /// The golden frame.
     pub golden: &'a RgbImage,
 }
@@ -159,7 +160,7 @@ pub fn pack(out: &Path, request: &PackRequest<'_>) -> Result<BundleManifest, Pac
         models: models.collect(),
         golden,
         training: request.training.clone(),
-        camera_sha256: request.camera_sha256.clone(),
+        cameras: request.cameras.clone(),
         classes: request.classes.clone(),
     };
     let mut files = BTreeMap::from([(GOLDEN_FRAME.to_owned(), frame), (GOLDEN_MASK.to_owned(), mask)]);
@@ -231,7 +232,7 @@ mod tests {
                 labelled: vec!["000".to_owned()],
                 labelled_sha256: Vec::new(),
             },
-            camera_sha256: None,
+            cameras: Vec::new(),
             golden,
         }
     }

@@ -17,6 +17,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use parallax_core::camera::Intrinsics;
 use parallax_train::geometry::{Pinholes, Poses};
 use parallax_train::loss::host;
+use parallax_train::loss::photometric::OutOfView;
 use parallax_train::loss::reprojection::{Source, Term, reprojection_loss};
 use parallax_train::training::adam;
 
@@ -157,8 +158,9 @@ fn on_tensors(step: &Step<'_>) -> Loss {
         Term {
             weight: 1.0,
             sources: vec![source(&step.frames.earlier, &step.earlier), source(&step.frames.later, &step.later)],
+            out_of_view: OutOfView::Border,
         },
-        Term { weight: 1.0, sources: vec![source(&step.frames.other, &step.other)] },
+        Term { weight: 1.0, sources: vec![source(&step.frames.other, &step.other)], out_of_view: OutOfView::Border },
     ];
     let cameras = Pinholes::new(&[INTRINSICS; BATCH], &device);
     let target = image(&step.frames.target, &device);
@@ -182,8 +184,13 @@ fn in_loops(step: &Step<'_>) -> Loss {
             host::Term {
                 weight: 1.0,
                 sources: vec![source(&step.frames.earlier, &step.earlier), source(&step.frames.later, &step.later)],
+                out_of_view: OutOfView::Border,
             },
-            host::Term { weight: 1.0, sources: vec![source(&step.frames.other, &step.other)] },
+            host::Term {
+                weight: 1.0,
+                sources: vec![source(&step.frames.other, &step.other)],
+                out_of_view: OutOfView::Border,
+            },
         ],
         ranges: None,
     };

@@ -18,7 +18,7 @@ use parallax_train::data::{
 use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::pretraining::task::predict;
 use parallax_train::pretraining::{DepthModel, PretrainConfig, config_of, pretrain, resume};
-use parallax_train::training::{LoopConfig, RunFolder, Schedule};
+use parallax_train::training::{LoopChanges, LoopConfig, RunFolder, Schedule};
 
 fn cpu() -> ChosenDevice {
     ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".into(), reason: "test".into() }
@@ -160,7 +160,7 @@ fn a_run_with_learned_cameras_speed_and_crops_resumes_bit_for_bit() {
     pretrain(constant(6), &whole, &cpu()).unwrap();
     pretrain(constant(3), &parts, &cpu()).unwrap();
     assert!(learned(&whole) != learned(&parts));
-    let resumed = resume(&parts, Some(6), &cpu()).unwrap();
+    let resumed = resume(&parts, &LoopChanges::steps(6), &cpu()).unwrap();
     assert!(learned(&whole) == learned(&parts), "what was learned differs");
     assert_eq!(resumed.cameras.len(), 1);
     assert_eq!((resumed.cameras[0].width, resumed.cameras[0].height), (64, 32));

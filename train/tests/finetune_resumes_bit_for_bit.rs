@@ -10,6 +10,7 @@ mod few_shot;
 
 use few_shot::{changed, config, cpu, labelled_set, tensors};
 use parallax_train::finetune::{Transfer, finetune, resume};
+use parallax_train::training::LoopChanges;
 
 #[test]
 fn a_resumed_run_ends_with_the_same_bits_as_one_in_one_sitting() {
@@ -21,7 +22,7 @@ fn a_resumed_run_ends_with_the_same_bits_as_one_in_one_sitting() {
 
         let resumed = folder.path().join(format!("resumed_{transfer}"));
         finetune(&config(labels.clone(), None, transfer, 3), &resumed, &cpu()).unwrap();
-        resume(&resumed, Some(5), &cpu()).unwrap();
+        resume(&resumed, &LoopChanges::steps(5), &cpu()).unwrap();
 
         let (straight, resumed) = (tensors(&straight), tensors(&resumed));
         assert_eq!(straight.len(), resumed.len());

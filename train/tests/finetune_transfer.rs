@@ -12,6 +12,7 @@ use image::{GrayImage, Luma, RgbImage};
 use parallax_core::labels::LabelledSet;
 use parallax_train::finetune::evaluation::Pictures;
 use parallax_train::finetune::{FinetuneConfig, FinetunedRun, Transfer, evaluate, finetune, resume};
+use parallax_train::training::LoopChanges;
 
 use few_shot::{SIZE, changed, config, cpu, depth_run, labelled_set, tensors};
 
@@ -70,7 +71,7 @@ fn resuming_is_refused_when_the_labelled_pictures_have_changed() {
     let out = folder.path().join("run");
     finetune(&config(labels.clone(), None, Transfer::Whole, 1), &out, &cpu()).unwrap();
     GrayImage::from_pixel(SIZE.0, SIZE.1, Luma([3])).save(labels.join("labels/001.png")).unwrap();
-    let Err(error) = resume(&out, Some(2), &cpu()) else { panic!("it was resumed") };
+    let Err(error) = resume(&out, &LoopChanges::steps(2), &cpu()) else { panic!("it was resumed") };
     assert!(error.to_string().contains("labelled pictures are not those"), "{error}");
 }
 

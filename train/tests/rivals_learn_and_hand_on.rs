@@ -16,7 +16,7 @@ use parallax_train::data::{IntrinsicsSource, Supervision, TermsConfig};
 use parallax_train::finetune::{Transfer, finetune};
 use parallax_train::pretraining::PretrainConfig;
 use parallax_train::rivals::{Method, Rival, RivalConfig, pretrain, resume};
-use parallax_train::training::{LoopConfig, RunFolder, Schedule, log};
+use parallax_train::training::{LoopChanges, LoopConfig, RunFolder, Schedule, log};
 use parallax_train::{Error, pretraining};
 
 use few_shot::{SIZE, changed, cpu, labelled_set, tensors};
@@ -141,7 +141,7 @@ fn three_steps_and_three_more_are_six_steps() {
         pretrain(config(rival, &data, 6, None), &whole, &cpu()).unwrap();
         pretrain(config(rival, &data, 3, None), &parts, &cpu()).unwrap();
         assert!(weights(&whole) != weights(&parts));
-        assert_eq!(resume(&parts, Some(6), &cpu()).unwrap().step, 6);
+        assert_eq!(resume(&parts, &LoopChanges::steps(6), &cpu()).unwrap().step, 6);
         assert!(weights(&whole) == weights(&parts), "{rival:?}: the weights differ");
         let files = weights(&whole).len();
         assert_eq!(files, if rival == Rival::Contrastive { 2 } else { 1 }, "momentum network and queue are saved too");

@@ -16,7 +16,7 @@ use parallax_train::data::motion::{between, in_units};
 use parallax_train::geometry::{Pinholes, Poses, RigidMotion, back_project, project, sample};
 use parallax_train::loss::depth::{FARTHEST, disparity_of_depth};
 use parallax_train::loss::host::{Frames, HostLoss, Ranges, Source, Term, host_loss};
-use parallax_train::loss::photometric::{photometric_error, smallest};
+use parallax_train::loss::photometric::{OutOfView, photometric_error, smallest};
 use parallax_train::loss::ssim::Reference;
 use parallax_world::{DriveConfig, LidarConfig, RenderConfig, World, WorldConfig, robot_camera};
 
@@ -99,7 +99,8 @@ impl Scene {
     fn photometric(&self, belief: &Belief) -> HostLoss {
         let sources = self.sources.iter().zip(&belief.motions);
         let sources = sources.map(|(image, motion)| Source { image, motions: vec![*motion] });
-        self.loss(belief, vec![Term { weight: 1.0, sources: sources.collect() }], None)
+        let term = Term { weight: 1.0, sources: sources.collect(), out_of_view: OutOfView::Border };
+        self.loss(belief, vec![term], None)
     }
 
     fn loss(&self, belief: &Belief, terms: Vec<Term<'_>>, ranges: Option<Ranges<'_>>) -> HostLoss {

@@ -10,7 +10,7 @@ use burn::tensor::Device;
 use parallax_train::data::Supervision;
 use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::pretraining::{PretrainConfig, pretrain, resume};
-use parallax_train::training::{LoopConfig, Schedule, checkpoint::read_state};
+use parallax_train::training::{LoopChanges, LoopConfig, Schedule, checkpoint::read_state};
 
 fn cpu() -> ChosenDevice {
     ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".into(), reason: "test".into() }
@@ -64,7 +64,7 @@ fn three_steps_and_three_more_are_six_steps() {
     pretrain(config(&data, 6), &whole, &cpu()).unwrap();
     pretrain(config(&data, 3), &parts, &cpu()).unwrap();
     assert!(weights(&whole) != weights(&parts));
-    let trained = resume(&parts, Some(6), &cpu()).unwrap();
+    let trained = resume(&parts, &LoopChanges::steps(6), &cpu()).unwrap();
     assert_eq!(trained.trained.step, 6);
     assert!(weights(&whole) == weights(&parts), "the weights differ");
 }
@@ -94,6 +94,6 @@ fn a_run_whose_recording_has_changed_is_not_resumed() {
     pretrain(config(&data, 1), &run, &cpu()).unwrap();
     std::fs::remove_file(data.join("frames/000003.png")).unwrap();
     std::fs::remove_file(data.join("frames_right/000003.png")).unwrap();
-    let Err(error) = resume(&run, Some(2), &cpu()) else { panic!("it was resumed") };
+    let Err(error) = resume(&run, &LoopChanges::steps(2), &cpu()) else { panic!("it was resumed") };
     assert!(error.to_string().contains("run was started with"), "{error}");
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! OUT/drive.mcap           left (and right) pictures, exact depth, poses, range measurements
 //! OUT/camera.yaml          the left or only camera; camera_right.yaml with the baseline in its P
-//! OUT/labelled/            images/, labels/, classes.toml
+//! OUT/labelled/            images/, labels/, classes.toml, camera.yaml
 //! OUT/world.toml           every setting these came from
 //! ```
 //!
@@ -187,7 +187,9 @@ pub fn write(config: &DatasetConfig, out: &Path, existing: Existing, mut watch: 
         driven_m = write_recording(config, &folder.partial().join("drive.mcap"), &header, out, &mut watch)?;
     }
     if config.labels > 0 {
-        write_labelled(config, &folder.partial().join("labelled"), &camera, out, &mut watch)?;
+        let labelled = folder.partial().join("labelled");
+        write_labelled(config, &labelled, &camera, out, &mut watch)?;
+        ros_yaml::write(&labelled.join("camera.yaml"), &camera)?;
     }
     let finished = folder.finish()?;
     if replaces {

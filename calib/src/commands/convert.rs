@@ -1,7 +1,8 @@
 //! `parallax-calib convert`: camera files from other forms.
 
 use super::show::{describe, json_of};
-use crate::cli::{ConvertArgs, PairName};
+use crate::cli::{ConvertArgs, FormatName, PairName, Unit};
+use parallax_calib::formats::{self, Format, Unsaid};
 use parallax_calib::{CameraPair, Pair};
 use parallax_core::camera::Intrinsics;
 use parallax_core::recording;
@@ -12,15 +13,24 @@ pub(crate) fn run(args: &ConvertArgs) -> anyhow::Result<()> {
     if let Some(size) = args.resize {
         cameras = cameras.resized(size.width, size.height);
     }
-    let written = cameras.write(&args.out)?;
+    let format = match args.format {
+        FormatName::Ros => Format::Ros,
+        FormatName::Kalibr => Format::Kalibr,
+        FormatName::Opencv => Format::OpenCv,
+        FormatName::Foxglove => Format::Foxglove,
+    };
+    let written = formats::write(&args.out, &cameras, format)?;
     let mut stdout = std::io::stdout().lock();
     if args.json {
         let right = cameras.right.as_ref().map(json_of);
         let object = serde_json::json!({ "wrote": written, "left": json_of(&cameras.left), "right": right });
         writeln!(stdout, "{object}")?;
     } else {
-        for (path, camera) in written.iter().zip([Some(&cameras.left), cameras.right.as_ref()].into_iter().flatten()) {
-            writeln!(stdout, "{}\nwrote {}", describe(camera), path.display())?;
+        for camera in [Some(&cameras.left), cameras.right.as_ref()].into_iter().flatten() {
+            writeln!(stdout, "{}", describe(camera))?;
+        }
+        for path in &written {
+            writeln!(stdout, "wrote {}", path.display())?;
         }
     }
     Ok(())
@@ -35,8 +45,13 @@ fn read(args: &ConvertArgs) -> anyhow::Result<CameraPair> {
         PairName::Color => Pair::Color,
         PairName::Gray => Pair::Gray,
     };
+    let metres_per_unit = args.unit.map(|unit| match unit {
+        Unit::Mm => 1e-3,
+        Unit::Cm => 1e-2,
+        Unit::M => 1.0,
+    });
     match (&args.input, &args.numbers) {
-        (Some(input), _) => Ok(parallax_calib::from_file(input, size, pair)?),
+        (Some(input), _) => Ok(formats::read(input, &Unsaid { size, pair, metres_per_unit })?),
         (None, Some(numbers)) => {
             let intrinsics = Intrinsics { fx: numbers.fx, fy: numbers.fy, cx: numbers.cx, cy: numbers.cy };
             let size = size.ok_or_else(|| anyhow::anyhow!("expected the pictures' size: add --size or --images"))?;

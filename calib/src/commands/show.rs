@@ -1,7 +1,7 @@
 //! `parallax-calib show`: what a camera file says, after checking it.
 
 use crate::cli::ShowArgs;
-use parallax_core::camera::{Camera, Distortion, ros_yaml};
+use parallax_core::camera::{Camera, CameraIdentity, Distortion, ros_yaml};
 use std::io::Write;
 
 pub(crate) fn run(args: &ShowArgs) -> anyhow::Result<()> {
@@ -30,7 +30,8 @@ pub(crate) fn describe(camera: &Camera) -> String {
         Some(baseline_m) => format!(", {baseline_m:.4} m to the right of the left camera"),
         None => String::new(),
     };
-    format!("{name} {width}x{height}: {numbers}, {lens}{place}")
+    let identity = CameraIdentity::of(camera);
+    format!("{name} {width}x{height}: {numbers}, {lens}{place}, identity {}", identity.short())
 }
 
 /// One object for programs.
@@ -47,6 +48,7 @@ pub(crate) fn json_of(camera: &Camera) -> serde_json::Value {
         "distortion_model": camera.distortion.ros_name(),
         "distortion_coefficients": camera.distortion.coefficients(),
         "baseline_m": camera.baseline_m(),
+        "identity": CameraIdentity::of(camera),
     })
 }
 

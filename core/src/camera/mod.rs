@@ -8,10 +8,16 @@
 //! `sensor_msgs/CameraInfo` (rectification `R`, projection `P`, stereo baseline in the right camera's `P`).
 
 mod distortion;
+mod identity;
+mod numbers;
+mod rectified_depth;
 pub mod rectify;
 pub mod ros_yaml;
 
 pub use distortion::Distortion;
+pub use identity::CameraIdentity;
+pub use numbers::CameraNumbers;
+pub use rectified_depth::rectified_depth;
 
 use crate::{Error, Result};
 use nalgebra::{Matrix3, Matrix3x4, Point2, Point3, Vector3};

@@ -57,6 +57,87 @@ impl RectifyMap {
     }
 }
 
+/// A [`RectifyMap`] for many pictures: places and weights as integers, made once; no memory per picture.
+///
+/// Weights are multiples of 1/256, so that a value may differ by a step or two from [`RectifyMap::rectify`].
+#[derive(Clone, Debug)]
+pub struct Rectifier {
+    width: u32,
+    height: u32,
+    places: Vec<Place>,
+}
+
+/// Where a rectified pixel is read.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    /// Number of the upper left one of the four raw pixels; [`NOWHERE`] if the raw picture shows nothing.
+    pixel: u32,
+    /// Weight of the right and of the lower pixels, in 1/256.
+    weights: [u16; 2],
+}
+
+const NOWHERE: u32 = u32::MAX;
+
+impl Rectifier {
+    /// From `camera` to [`Camera::rectified`].
+    pub fn new(camera: &Camera) -> Self {
+        let map = RectifyMap::new(camera);
+        let (width, height) = (camera.width, camera.height);
+        // The upper left pixel has a right and a lower neighbour, so that all four are read without a question.
+        let place = |at: f32, size: u32| {
+            let at = at.clamp(0.0, (size - 1) as f32);
+            let first = (at as u32).min(size.saturating_sub(2));
+            (first, ((at - first as f32) * 256.0).round() as u16)
+        };
+        let places = map.raw_from_rectified.iter().map(|&[u, v]| {
+            let inside = (-0.5..width as f32 - 0.5).contains(&u) && (-0.5..height as f32 - 0.5).contains(&v);
+            let ((x, right), (y, below)) = (place(u, width), place(v, height));
+            Place { pixel: if inside { y * width + x } else { NOWHERE }, weights: [right, below] }
+        });
+        Self { width, height, places: places.collect() }
+    }
+
+    /// Width and height of the pictures it is for.
+    pub const fn size(&self) -> (u32, u32) {
+        (self.width, self.height)
+    }
+
+    /// Writes the rectified picture into `rectified`, which takes the camera's size; black where the raw picture shows
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::SizeMismatch`] when the picture is not of the camera's size.
+    pub fn rectify_into(&self, raw: &RgbImage, rectified: &mut RgbImage) -> Result<()> {
+        if raw.dimensions() != self.size() {
+            return Err(Error::SizeMismatch {
+                what: "picture to rectify and its camera",
+                expected: self.size(),
+                found: raw.dimensions(),
+            });
+        }
+        if rectified.dimensions() != self.size() {
+            *rectified = RgbImage::new(self.width, self.height);
+        }
+        let raw = raw.as_raw();
+        // A picture of one column or row has no neighbours; their weights are 0.
+        let right = if self.width > 1 { 3 } else { 0 };
+        let below = if self.height > 1 { self.width as usize * 3 } else { 0 };
+        for (pixel, Place { pixel: from, weights: [a, b] }) in rectified.chunks_exact_mut(3).zip(&self.places) {
+            if *from == NOWHERE {
+                pixel.fill(0);
+                continue;
+            }
+            let (at, a, b) = (*from as usize * 3, u32::from(*a), u32::from(*b));
+            let [above, under] = [&raw[at..at + right + 3], &raw[at + below..at + below + right + 3]];
+            for channel in 0..3 {
+                let mix = |row: &[u8]| u32::from(row[channel]) * (256 - a) + u32::from(row[channel + right]) * a;
+                pixel[channel] = ((mix(above) * (256 - b) + mix(under) * b + (1 << 15)) >> 16) as u8;
+            }
+        }
+        Ok(())
+    }
+}
+
 fn read_bilinear(picture: &RgbImage, u: f32, v: f32) -> Option<Rgb<u8>> {
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     if !(-0.5..width - 0.5).contains(&u) || !(-0.5..height - 0.5).contains(&v) {
@@ -111,5 +192,21 @@ mod tests {
     #[test]
     fn a_picture_of_another_size_is_refused() {
         assert!(RectifyMap::new(&camera()).rectify(&RgbImage::new(10, 10)).is_err());
+        assert!(Rectifier::new(&camera()).rectify_into(&RgbImage::new(10, 10), &mut RgbImage::default()).is_err());
+    }
+
+    #[test]
+    fn integers_rectify_like_floats() {
+        let picture = RgbImage::from_fn(64, 48, |x, y| Rgb([(x * 4) as u8, (y * 5) as u8, ((x * 7) ^ (y * 13)) as u8]));
+        let bent = Camera { distortion: Distortion::PlumbBob([-0.3, 0.1, 2e-3, 1e-3, 0.0]), ..camera() };
+        let wide = Camera { distortion: Distortion::PlumbBob([0.6, 0.0, 0.0, 0.0, 0.0]), ..camera() };
+        for camera in [camera(), bent, wide] {
+            let expected = RectifyMap::new(&camera).rectify(&picture).unwrap();
+            let mut found = RgbImage::default();
+            Rectifier::new(&camera).rectify_into(&picture, &mut found).unwrap();
+            // Two weights wrong by 1/512 of a difference of 255, and the rounding.
+            let far = expected.iter().zip(found.iter()).filter(|(a, b)| a.abs_diff(**b) > 2).count();
+            assert_eq!(far, 0);
+        }
     }
 }

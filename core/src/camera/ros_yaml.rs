@@ -16,9 +16,8 @@
 //!
 //! Reference: ROS `camera_calibration_parsers` and `sensor_msgs/CameraInfo`.
 
-use super::{Camera, Distortion, Intrinsics};
+use super::{Camera, CameraNumbers};
 use crate::{Error, Result};
-use nalgebra::{Matrix3, Matrix3x4};
 use serde::Deserialize;
 use std::fmt::Write;
 use std::path::Path;
@@ -67,7 +66,7 @@ pub fn from_text(text: &str, path: &Path) -> Result<Camera> {
         hint: "a camera file has image_width, image_height, camera_matrix, distortion_model and distortion_coefficients; \
                `parallax-calib convert --help` makes one",
     })?;
-    let calibration = Calibration {
+    let numbers = CameraNumbers {
         name: file.camera_name,
         width: file.image_width,
         height: file.image_height,
@@ -77,84 +76,7 @@ pub fn from_text(text: &str, path: &Path) -> Result<Camera> {
         r: file.rectification_matrix.map(|matrix| matrix.data).unwrap_or_default(),
         p: file.projection_matrix.map(|matrix| matrix.data).unwrap_or_default(),
     };
-    calibration.into_camera().map_err(|what| Error::Camera { what, path: Some(path.to_path_buf()) })
-}
-
-/// The numbers as ROS and Foxglove both carry them, row by row and unchecked.
-pub(crate) struct Calibration {
-    pub(crate) name: String,
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-    pub(crate) k: Vec<f64>,
-    pub(crate) model: String,
-    pub(crate) d: Vec<f64>,
-    /// Empty: the identity.
-    pub(crate) r: Vec<f64>,
-    /// Empty: `[K | 0]`.
-    pub(crate) p: Vec<f64>,
-}
-
-impl Calibration {
-    /// Checks every number and count; says what was expected and found when one is wrong.
-    pub(crate) fn into_camera(self) -> Result<Camera, String> {
-        let k = Matrix3::from_row_slice(&counted::<9>("camera_matrix", &self.k)?);
-        let intrinsics = Intrinsics::from_matrix(&k);
-        if k.iter().all(|value| value.is_finite()) && k != intrinsics.matrix() {
-            return Err(format!("camera_matrix must be [fx, 0, cx, 0, fy, cy, 0, 0, 1], got {:?}", self.k));
-        }
-        let mut camera = Camera::pinhole(&self.name, self.width, self.height, intrinsics);
-        camera.distortion = distortion(&self.model, &self.d)?;
-        if !self.r.is_empty() {
-            camera.rectification = Matrix3::from_row_slice(&counted::<9>("rectification_matrix", &self.r)?);
-        }
-        // Drivers write an all-zero P for "not calibrated as a pair".
-        if self.p.iter().any(|&value| value != 0.0) {
-            camera.projection = Matrix3x4::from_row_slice(&counted::<12>("projection_matrix", &self.p)?);
-        }
-        match camera.validate() {
-            Ok(()) => check_rectified(&camera).map_or(Ok(camera), Err),
-            Err(Error::Camera { what, .. }) => Err(what),
-            Err(other) => Err(other.to_string()),
-        }
-    }
-}
-
-/// What is wrong with R and P, if anything is.
-fn check_rectified(camera: &Camera) -> Option<String> {
-    let r = camera.rectification;
-    let error = (r * r.transpose() - Matrix3::identity()).amax();
-    // 1e-3: files print R with as few as four digits.
-    if error > 1e-3 || r.determinant() < 0.0 {
-        return Some(format!("rectification_matrix must be a rotation, it is {error:.1e} off"));
-    }
-    let (fx, fy) = (camera.projection[(0, 0)], camera.projection[(1, 1)]);
-    (fx <= 0.0 || fy <= 0.0)
-        .then(|| format!("projection_matrix must have positive focal lengths, got fx = {fx}, fy = {fy}"))
-}
-
-fn distortion(model: &str, d: &[f64]) -> Result<Distortion, String> {
-    if d.is_empty() {
-        return Ok(Distortion::None);
-    }
-    match model {
-        // Some writers leave out k3.
-        "plumb_bob" if d.len() == 4 => distortion(model, &[d[0], d[1], d[2], d[3], 0.0]),
-        "plumb_bob" | "rational_polynomial" if d.iter().all(|&value| value == 0.0) => Ok(Distortion::None),
-        "plumb_bob" => counted("distortion_coefficients of plumb_bob", d).map(Distortion::PlumbBob),
-        "rational_polynomial" => {
-            counted("distortion_coefficients of rational_polynomial", d).map(Distortion::RationalPolynomial)
-        }
-        // Foxglove's name for the same lens.
-        "equidistant" | "kannala_brandt" | "fisheye" => {
-            counted("distortion_coefficients of equidistant", d).map(Distortion::Equidistant)
-        }
-        "" | "none" if d.iter().all(|&value| value == 0.0) => Ok(Distortion::None),
-        other => Err(format!("distortion_model must be plumb_bob, rational_polynomial or equidistant, got {other:?}")),
-    }
-}
-
-fn counted<const N: usize>(what: &str, values: &[f64]) -> Result<[f64; N], String> {
-    values.try_into().map_err(|_| format!("{what} must have {N} numbers, got {}", values.len()))
+    numbers.into_camera().map_err(|what| Error::Camera { what, path: Some(path.to_path_buf()) })
 }
 
 /// The values of a matrix given transposed: nalgebra stores by column.
@@ -194,6 +116,7 @@ struct Matrix {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Distortion, Intrinsics};
     use super::*;
     use proptest::prelude::*;
 
@@ -237,7 +160,7 @@ projection_matrix:
     fn a_file_without_rectification_is_a_camera_of_its_own() {
         let text = FROM_ROS.split("rectification_matrix").next().unwrap();
         let camera = parse(text).unwrap();
-        assert_eq!(camera.rectification, Matrix3::identity());
+        assert_eq!(camera.rectification, nalgebra::Matrix3::identity());
         assert_eq!(camera.projection[(0, 0)], camera.intrinsics.fx);
         assert_eq!(camera.baseline_m(), None);
     }

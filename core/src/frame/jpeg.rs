@@ -8,6 +8,7 @@
 //! Reference: ITU-T T.81 (1992), annex B (markers) and annex K, tables K.3 to K.6.
 
 use image::RgbImage;
+use std::borrow::Cow;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -92,20 +93,30 @@ pub(super) fn decode_into(data: &[u8], picture: &mut RgbImage) -> Result<(), Str
     if (header.width, header.height) != picture.dimensions() {
         return Err(format!("it is {}x{}", header.width, header.height));
     }
-    let with_tables;
-    let data = if header.has_tables {
-        data
-    } else {
-        with_tables = [&data[..header.scan], &standard_tables(), &data[header.scan..]].concat();
-        &with_tables
-    };
+    let data = tables_added(data, &header);
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(data), options);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*data), options);
     decoder.decode_into(picture).map_err(|error| error.to_string())
+}
+
+/// The picture with the Huffman tables that cameras leave out, so that any decoder reads it; without padding.
+///
+/// # Errors
+/// What is wrong with its headers or its end, for people.
+pub(crate) fn with_tables(data: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    let end = end_marker(data).ok_or("it ends before its end marker")? + 2;
+    Ok(tables_added(&data[..end], &jpeg_header(data)?))
+}
+
+fn tables_added<'a>(data: &'a [u8], header: &JpegHeader) -> Cow<'a, [u8]> {
+    if header.has_tables {
+        return Cow::Borrowed(data);
+    }
+    Cow::Owned([&data[..header.scan], &standard_tables(), &data[header.scan..]].concat())
 }
 
 /// One table: its class and number, how many codes of each length from 1 to 16 there are, and what they mean.

@@ -7,6 +7,7 @@ mod jpeg;
 mod ycbcr;
 
 pub use bayer::BayerOrder;
+pub(crate) use jpeg::with_tables as jpeg_with_tables;
 pub use jpeg::{JpegHeader, jpeg_header, jpeg_is_whole};
 pub use ycbcr::{Matrix, Range, Ycbcr};
 

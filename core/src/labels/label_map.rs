@@ -5,7 +5,7 @@ use crate::{Error, Result};
 use std::path::Path;
 
 /// The class of every pixel as a dense index, or [`IGNORE`](super::IGNORE).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelMap {
     /// Width in pixels.
     pub width: u32,

@@ -180,11 +180,28 @@ fn times_in_names(images: &[PathBuf]) -> Option<Vec<Timestamp>> {
 
 /// The only MCAP file of a folder without images, such as `parallax-world` leaves behind; none where there are images or
 /// no MCAP files.
+/// The recordings at `path`: the files of a folder with nothing but MCAP files, such as a recorder writes, in the order
+/// of their names; otherwise `path` itself.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn recordings_in(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() || find_layout(path)?.is_some() {
+        return Ok(vec![path.to_path_buf()]);
+    }
+    let files = mcap_files(path)?;
+    Ok(if files.is_empty() { vec![path.to_path_buf()] } else { files })
+}
+
+fn mcap_files(root: &Path) -> Result<Vec<PathBuf>> {
+    list(root, |path| path.extension().is_some_and(|extension| extension == "mcap"))
+}
+
 pub(super) fn only_mcap(root: &Path) -> Result<Option<PathBuf>> {
     if find_layout(root)?.is_some() {
         return Ok(None);
     }
-    let mut files = list(root, |path| path.extension().is_some_and(|extension| extension == "mcap"))?;
+    let mut files = mcap_files(root)?;
     if files.len() > 1 {
         let names: Vec<_> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
         return Err(Error::Recording {

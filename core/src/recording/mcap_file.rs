@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 /// Opcode (1 byte) and length (8 bytes) before each record.
-const RECORD_HEAD: u64 = 9;
+pub(super) const RECORD_HEAD: u64 = 9;
 /// Decompressed chunks kept: enough for every loader thread of a training run to find a chunk's neighbours again.
 const CACHED_CHUNKS: usize = 16;
 /// No chunk may unpack to more, so that a damaged length cannot ask for all memory.
@@ -188,7 +188,7 @@ impl Reader {
 }
 
 /// Unpacks a chunk record (with its head) to the records inside, heads included, so that index offsets hold.
-fn decompress(record: &[u8]) -> Result<Bytes, mcap::McapError> {
+pub(super) fn decompress(record: &[u8]) -> Result<Bytes, mcap::McapError> {
     let options = LinearReaderOptions::default()
         .with_skip_start_magic(true)
         .with_skip_end_magic(true)
@@ -215,7 +215,7 @@ fn decompress(record: &[u8]) -> Result<Bytes, mcap::McapError> {
 }
 
 /// Opcode and body of the record at `offset` of a decompressed chunk.
-fn record_at(chunk: &Bytes, offset: u64) -> Option<(u8, Bytes)> {
+pub(super) fn record_at(chunk: &Bytes, offset: u64) -> Option<(u8, Bytes)> {
     let start = usize::try_from(offset).ok()?;
     let head = chunk.get(start..start.checked_add(RECORD_HEAD as usize)?)?;
     let (opcode, length) = split_head(head);

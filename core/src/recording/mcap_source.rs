@@ -3,9 +3,13 @@
 //! Our own recordings are known by their topics. Of others' recordings any Foxglove `CompressedImage` or `RawImage`
 //! (protobuf) will do; the words `left` and `right` in the topics tell the eyes apart.
 
-use super::mcap_file::{Channel, McapFile, Message};
-use super::{CAMERA_FRAMES, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME, calibration_topic, image_topic};
-use crate::camera::Camera;
+use super::durable::SNIPPETS_TOPIC;
+use super::mcap_file::{Channel, McapFile, Message, MessagePlace};
+use super::{
+    CAMERA_FRAMES, CAMERA_IDENTITY, CAMERA_NAME, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME,
+    calibration_topic, image_topic,
+};
+use crate::camera::{Camera, CameraIdentity};
 use crate::depth::DepthMap;
 use crate::frame::{Frame, Timestamp};
 use crate::recording::messages;
@@ -30,6 +34,8 @@ pub(super) struct McapSource {
     poses: Option<usize>,
     times: Vec<u64>,
     tolerance_nanos: u64,
+    /// When the snippets of a recorder begin; empty where none chose the frames.
+    snippets: Vec<u64>,
 }
 
 /// A channel matched to the left frames.
@@ -58,10 +64,39 @@ impl McapSource {
             depth: named(DEPTH_TOPIC, RAW_IMAGE).map(matched),
             lidar: named(LIDAR_TOPIC, RAW_IMAGE).map(matched),
             poses: named(POSE_TOPIC, "foxglove.FrameTransform"),
+            snippets: file
+                .channels
+                .iter()
+                .filter(|channel| channel.topic == SNIPPETS_TOPIC)
+                .flat_map(|channel| channel.messages.iter().map(|message| message.time))
+                .collect(),
             times,
             tolerance_nanos,
             file,
         })
+    }
+
+    pub(super) fn stretch(&self, index: usize) -> usize {
+        self.snippets.partition_point(|start| *start <= self.times[index]).saturating_sub(1)
+    }
+
+    pub(super) fn is_chosen(&self) -> bool {
+        !self.snippets.is_empty()
+    }
+
+    pub(super) fn json_messages(&self, topic: &str) -> Result<Vec<(Timestamp, serde_json::Value)>> {
+        let channel = self.file.channels.iter().find(|channel| channel.topic == topic && channel.encoding == "json");
+        let places = channel.map(|channel| channel.messages.as_slice()).unwrap_or_default();
+        let read = |place: &MessagePlace| {
+            let value = serde_json::from_slice(&self.file.message(*place)?.data);
+            let value = value.map_err(|error| Error::Recording {
+                what: format!("{topic} holds a message that is no JSON: {error}"),
+                path: self.file.path().to_path_buf(),
+                hint: "the file was written with another schema or is damaged",
+            })?;
+            Ok((Timestamp::from_nanos(place.time), value))
+        };
+        places.iter().map(read).collect()
     }
 
     pub(super) fn damage(&self) -> Option<&str> {
@@ -119,10 +154,17 @@ impl McapSource {
         if message.k.first().is_none_or(|&fx| fx == 0.0) {
             return Ok(None);
         }
-        let name = channel.metadata.get("camera_name").cloned().unwrap_or_else(|| message.frame_id.clone());
-        messages::camera_from_calibration(message, name)
-            .map(Some)
-            .map_err(|what| Error::Camera { what, path: Some(self.file.path().to_path_buf()) })
+        let name = channel.metadata.get(CAMERA_NAME).cloned().unwrap_or_else(|| message.frame_id.clone());
+        let wrong = |what| Error::Camera { what, path: Some(self.file.path().to_path_buf()) };
+        let camera = messages::camera_from_calibration(message, name).map_err(wrong)?;
+        let (stated, found) = (channel.metadata.get(CAMERA_IDENTITY), CameraIdentity::of(&camera));
+        if stated.is_some_and(|stated| stated != found.as_str()) {
+            let topic = &channel.topic;
+            return Err(wrong(format!(
+                "the calibration on {topic} is not the one that was recorded: its hash differs"
+            )));
+        }
+        Ok(Some(camera))
     }
 
     /// The frame, or none when this eye has none at that time.

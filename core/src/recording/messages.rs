@@ -2,8 +2,7 @@
 //!
 //! Reference: Foxglove SDK message schemas, <https://docs.foxglove.dev/docs/visualization/message-schemas>.
 
-use crate::camera::ros_yaml::Calibration;
-use crate::camera::{Camera, Distortion};
+use crate::camera::{Camera, CameraNumbers, Distortion};
 use crate::depth::{DepthMap, DepthUnit};
 use crate::frame::{Frame, PixelFormat, Timestamp};
 use foxglove::messages as fox;
@@ -25,12 +24,17 @@ pub(super) fn stamp(timestamp: Timestamp) -> fox::Timestamp {
     fox::Timestamp::new(seconds, (nanos % 1_000_000_000) as u32)
 }
 
-/// Encodes a frame; gray frames stay gray.
+/// Encodes a frame; gray frames stay gray, and a JPEG stays the JPEG it is.
 pub(super) fn compressed_image(
     frame: &Frame,
     encoding: Encoding,
     frame_id: &str,
 ) -> Result<fox::CompressedImage, String> {
+    if frame.format == PixelFormat::Jpeg {
+        // As the camera sent it: encoding it again would cost time and lose detail.
+        let data = crate::frame::jpeg_with_tables(&frame.data)?.into_owned();
+        return Ok(message(frame, frame_id, data, "jpeg"));
+    }
     let converted;
     let (pixels, color) = match frame.format {
         PixelFormat::Gray8 => (frame.data.as_slice(), image::ExtendedColorType::L8),
@@ -56,12 +60,16 @@ pub(super) fn compressed_image(
         }
     };
     result.map_err(|error| error.to_string())?;
-    Ok(fox::CompressedImage {
+    Ok(message(frame, frame_id, data, format))
+}
+
+fn message(frame: &Frame, frame_id: &str, data: Vec<u8>, format: &str) -> fox::CompressedImage {
+    fox::CompressedImage {
         timestamp: Some(stamp(frame.timestamp)),
         frame_id: frame_id.to_owned(),
         data: data.into(),
         format: format.to_owned(),
-    })
+    }
 }
 
 /// A decoded picture as a frame: gray pictures stay gray, everything else becomes RGB.
@@ -156,7 +164,7 @@ pub(super) fn calibration(camera: &Camera, timestamp: Timestamp, frame_id: &str)
 }
 
 pub(super) fn camera_from_calibration(message: fox::CameraCalibration, name: String) -> Result<Camera, String> {
-    Calibration {
+    CameraNumbers {
         name,
         width: message.width,
         height: message.height,

@@ -15,6 +15,8 @@
 //! # Ok::<(), parallax_core::Error>(())
 //! ```
 
+mod channels;
+mod durable;
 mod folder;
 mod mcap_file;
 mod mcap_source;
@@ -22,12 +24,15 @@ mod messages;
 mod natural_order;
 mod pose_file;
 mod poses;
+mod torn;
 mod writer;
 
-pub use folder::images_in;
+pub use durable::{DurableHeader, DurableWriter, NOTES_TOPIC};
+pub use folder::{images_in, recordings_in};
 pub use messages::Encoding;
 pub use pose_file::PoseFile;
 pub use poses::write_kitti_poses;
+pub use torn::{is_out_of_space, make_whole};
 pub use writer::{RecordingHeader, RecordingWriter};
 
 use crate::camera::{Camera, ros_yaml};
@@ -47,6 +52,9 @@ const LIDAR_TOPIC: &str = "/lidar/depth";
 const POSE_TOPIC: &str = "/tf";
 /// Names of the cameras' frames in messages.
 const CAMERA_FRAMES: [&str; 2] = ["camera_left", "camera_right"];
+/// Metadata of a calibration's channel: the camera's name, and the hash of the calibration in it.
+const CAMERA_NAME: &str = "camera_name";
+const CAMERA_IDENTITY: &str = "calibration_sha256";
 /// Name of the world frame in messages.
 const WORLD_FRAME: &str = "world";
 /// Frames that are decoded at most to learn a recording's picture size when the first ones are damaged.
@@ -345,6 +353,35 @@ impl Recording {
         match &self.source {
             Source::Mcap(source) => source.pose(index).ok().flatten(),
             Source::Folder(source) => source.pose(index),
+        }
+    }
+
+    /// Which unbroken stretch of frames a frame belongs to, from 0 on: a recorder that chooses frames says where it left some
+    /// out that partners in training must not be taken across. All frames of any other recording are one stretch.
+    ///
+    /// # Panics
+    /// `index` is not below [`Recording::len`].
+    pub fn stretch(&self, index: usize) -> usize {
+        self.check_index(index);
+        match &self.source {
+            Source::Mcap(source) => source.stretch(index),
+            Source::Folder(_) => 0,
+        }
+    }
+
+    /// Whether a recorder chose the frames: their times are not those of a camera that runs through.
+    pub fn is_chosen(&self) -> bool {
+        matches!(&self.source, Source::Mcap(source) if source.is_chosen())
+    }
+
+    /// The JSON messages of a topic with their times, in order; none in a folder. Reads the whole file.
+    ///
+    /// # Errors
+    /// A message cannot be read or is no JSON.
+    pub fn json_messages(&self, topic: &str) -> Result<Vec<(Timestamp, serde_json::Value)>> {
+        match &self.source {
+            Source::Mcap(source) => source.json_messages(topic),
+            Source::Folder(_) => Ok(Vec::new()),
         }
     }
 

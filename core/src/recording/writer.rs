@@ -1,16 +1,14 @@
 //! Writing a recording: an MCAP file that Foxglove opens as it is.
 
+use super::channels::{Channels, write_error};
 use super::messages::{self, Encoding};
-use super::{CAMERA_FRAMES, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME, calibration_topic, image_topic};
+use super::{CAMERA_FRAMES, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME, image_topic};
 use crate::camera::Camera;
 use crate::depth::DepthMap;
 use crate::frame::{Frame, Timestamp};
 use crate::{Error, Result};
 use foxglove::Encode;
-use foxglove::messages::CameraCalibration;
-use mcap::records::MessageHeader;
 use nalgebra::Isometry3;
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -35,14 +33,8 @@ pub struct RecordingWriter {
     path: PathBuf,
     partial: PathBuf,
     header: RecordingHeader,
-    mcap: mcap::Writer<BufWriter<File>>,
-    topics: BTreeMap<&'static str, Topic>,
+    channels: Channels<BufWriter<File>>,
     calibrated: bool,
-}
-
-struct Topic {
-    channel_id: u16,
-    last: Option<Timestamp>,
 }
 
 impl RecordingWriter {
@@ -70,10 +62,9 @@ impl RecordingWriter {
             .map_err(write_error(&partial))?;
         Ok(Self {
             path: path.to_path_buf(),
+            channels: Channels::new(mcap, &partial),
             partial,
             header: header.clone(),
-            mcap,
-            topics: BTreeMap::new(),
             calibrated: false,
         })
     }
@@ -124,8 +115,8 @@ impl RecordingWriter {
     ///
     /// # Errors
     /// Nothing was written, or the file cannot be written; no file has the final name then.
-    pub fn finish(mut self) -> Result<PathBuf> {
-        if !self.topics.contains_key(image_topic(Eye::Left)) {
+    pub fn finish(self) -> Result<PathBuf> {
+        if !self.channels.has(image_topic(Eye::Left)) {
             let _ = std::fs::remove_file(&self.partial);
             return Err(Error::Recording {
                 what: "a recording needs at least one left frame, got none".into(),
@@ -133,8 +124,9 @@ impl RecordingWriter {
                 hint: "write frames before finishing the recording",
             });
         }
-        self.mcap.finish().map_err(write_error(&self.partial))?;
-        let file = self.mcap.into_inner().into_inner().map_err(std::io::IntoInnerError::into_error);
+        let mut mcap = self.channels.into_mcap();
+        mcap.finish().map_err(write_error(&self.partial))?;
+        let file = mcap.into_inner().into_inner().map_err(std::io::IntoInnerError::into_error);
         file.and_then(|file| file.sync_all()).map_err(Error::io("write", &self.partial))?;
         std::fs::rename(&self.partial, &self.path).map_err(Error::io("rename", &self.partial))?;
         Ok(self.path)
@@ -160,20 +152,6 @@ impl RecordingWriter {
         self.write(topic, timestamp, 0, &message)
     }
 
-    /// The cameras come first in the file, so that whoever plays it from any point has them.
-    fn write_cameras(&mut self, timestamp: Timestamp) -> Result<()> {
-        self.calibrated = true;
-        for eye in [Eye::Left, Eye::Right] {
-            if let Ok(camera) = self.camera(eye).cloned() {
-                let message = messages::calibration(&camera, timestamp, CAMERA_FRAMES[eye.index()]);
-                let metadata = BTreeMap::from([("camera_name".to_owned(), camera.name.clone())]);
-                self.add_topic::<CameraCalibration>(calibration_topic(eye), &metadata)?;
-                self.write(calibration_topic(eye), timestamp, 0, &message)?;
-            }
-        }
-        Ok(())
-    }
-
     fn write<M: Encode + prost::Message>(
         &mut self,
         topic: &'static str,
@@ -182,44 +160,13 @@ impl RecordingWriter {
         message: &M,
     ) -> Result<()> {
         if !self.calibrated {
-            self.write_cameras(timestamp)?;
+            self.calibrated = true;
+            for eye in [Eye::Left, Eye::Right] {
+                if let Ok(camera) = self.camera(eye).cloned() {
+                    self.channels.write_camera(eye, &camera, timestamp)?;
+                }
+            }
         }
-        if !self.topics.contains_key(topic) {
-            self.add_topic::<M>(topic, &BTreeMap::new())?;
-        }
-        let Some(state) = self.topics.get_mut(topic) else { return Ok(()) };
-        if let Some(last) = state.last.replace(timestamp).filter(|last| *last >= timestamp) {
-            return Err(Error::Recording {
-                what: format!("time must advance on {topic}, got {} after {} ns", timestamp.nanos(), last.nanos()),
-                path: self.path.clone(),
-                hint: "give every frame a later time stamp than the one before",
-            });
-        }
-        let time = timestamp.nanos();
-        let header = MessageHeader { channel_id: state.channel_id, sequence, log_time: time, publish_time: time };
-        self.mcap.write_to_known_channel(&header, &message.encode_to_vec()).map_err(write_error(&self.partial))
-    }
-
-    fn add_topic<M: Encode>(&mut self, topic: &'static str, metadata: &BTreeMap<String, String>) -> Result<()> {
-        let failed = write_error(&self.partial);
-        let mut add = || {
-            let schema_id = match M::get_schema() {
-                Some(schema) => self.mcap.add_schema(&schema.name, &schema.encoding, &schema.data)?,
-                None => 0,
-            };
-            self.mcap.add_channel(schema_id, topic, &M::get_message_encoding(), metadata)
-        };
-        let channel_id = add().map_err(failed)?;
-        self.topics.insert(topic, Topic { channel_id, last: None });
-        Ok(())
-    }
-}
-
-/// Keeps what the system said, so that a full disk is recognised as one.
-fn write_error(partial: &Path) -> impl FnOnce(mcap::McapError) -> Error {
-    let path = partial.to_path_buf();
-    move |error| match error {
-        mcap::McapError::Io(source) => Error::Io { action: "write recording", path, source },
-        other => Error::Io { action: "write recording", path, source: std::io::Error::other(other) },
+        self.channels.write(topic, timestamp, sequence, message)
     }
 }

@@ -1,17 +1,14 @@
 //! `parallax-edge bench`: how fast a bundle runs on this machine.
 
 use parallax_core::bundle::Bundle;
-use parallax_edge::EngineConfig;
 use parallax_edge::bench::{BenchConfig, Compare, bench};
 
-use super::{Outcome, print};
+use super::{Outcome, engine_config, print};
 use crate::cli::{BenchArgs, CompareArg};
 
 /// Runs the command.
 pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
     let bundle = Bundle::open(&args.bundle)?;
-    let default = EngineConfig::default();
-    let engine = EngineConfig { isa: args.isa.unwrap_or(default.isa), threads: usize::from(args.split), ..default };
     let compare = args.compare.iter().map(|with| match with {
         CompareArg::Float => Compare::Float,
         CompareArg::Tract => Compare::Tract,
@@ -20,7 +17,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
         role: args.model.clone(),
         runs: args.runs as usize,
         threads: usize::from(args.threads),
-        engine,
+        engine: engine_config(&args.engine),
         compare: compare.collect(),
     };
     print(&bench(&bundle, &config)?, args.json)?;

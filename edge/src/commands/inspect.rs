@@ -1,11 +1,10 @@
 //! `parallax-edge inspect`: what a bundle holds and what runs it.
 
 use parallax_core::bundle::Bundle;
-use parallax_edge::EngineConfig;
 use parallax_edge::inspection::inspect;
 use parallax_edge::operators::operators;
 
-use super::{Outcome, print};
+use super::{Outcome, engine_config, print};
 use crate::cli::InspectArgs;
 
 /// Runs the command; a golden frame that does not come out as stored is a failure.
@@ -13,7 +12,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
     if args.kernels {
         return list_kernels(args);
     }
-    let inspection = inspect(&Bundle::open(&args.bundle)?)?;
+    let inspection = inspect(&Bundle::open(&args.bundle)?, engine_config(&args.engine))?;
     print(&inspection, args.json)?;
     if inspection.golden.reproduced {
         return Ok(Outcome::Done);
@@ -25,9 +24,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
 }
 
 fn list_kernels(args: &InspectArgs) -> anyhow::Result<Outcome> {
-    let mut config = EngineConfig::default();
-    config.isa = args.isa.unwrap_or(config.isa);
-    let operators = operators(&Bundle::open(&args.bundle)?, args.model.as_deref(), config)?;
+    let operators = operators(&Bundle::open(&args.bundle)?, args.model.as_deref(), engine_config(&args.engine))?;
     print(&operators, args.json)?;
     if operators.has_float_convolution() {
         tracing::warn!("convolutions that the file quantises run in float: they are listed last, with the reason");

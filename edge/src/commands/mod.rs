@@ -4,12 +4,18 @@ pub(crate) mod bench;
 pub(crate) mod devices;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
+mod printer;
+pub(crate) mod record;
 pub(crate) mod run;
+mod views;
 
 use std::error::Error;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use parallax_edge::{EngineConfig, Placement};
 use serde::Serialize;
+
+use crate::cli::EngineArgs;
 
 /// How a command that did not fail has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,11 +28,27 @@ pub(crate) enum Outcome {
     DoneWithLostInput,
 }
 
+/// How a model is run, as the command line says.
+fn engine_config(args: &EngineArgs) -> EngineConfig {
+    let default = EngineConfig::default();
+    EngineConfig {
+        isa: args.isa.unwrap_or(default.isa),
+        threads: usize::from(args.split.unwrap_or(1)),
+        placement: if args.pin { Placement::Pinned } else { Placement::Anywhere },
+        ..default
+    }
+}
+
 /// The remedy for an error of this program.
 pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
     let ours = error.downcast_ref::<parallax_edge::EdgeError>().and_then(parallax_edge::EdgeError::hint);
     let ours = ours.or_else(|| error.downcast_ref::<parallax_camera::Error>().and_then(parallax_camera::Error::hint));
     ours.map(str::to_owned)
+}
+
+/// Whether what was asked for cannot be, by flags or by a configuration file.
+pub(crate) fn is_bad_argument(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(parallax_edge::EdgeError::Settings { .. }))
 }
 
 /// A source of frames on the command line: what cannot be understood is a bad argument.

@@ -2,56 +2,156 @@
 
 use parallax_camera::Source;
 use parallax_core::bundle::Bundle;
+use parallax_core::files::write_bytes;
 use parallax_core::program::stop_on_signal;
-use parallax_edge::Engine;
-use parallax_edge::drive::{DriveConfig, DriveSummary, FrameLine, Overlays, drive};
+use parallax_edge::drive::{DriveSummary, FrameLine, Models, Outputs, drive};
+use parallax_edge::publish::Publisher;
+use parallax_edge::publish::handover::Full;
+use parallax_edge::publish::mask_log::{MaskLog, MaskLogReport};
+use parallax_edge::publish::service::Service;
+use parallax_edge::record::{RecordSummary, Recorder, SourceFacts};
+use parallax_edge::settings::{self, Run, Settings};
+use parallax_edge::{EdgeError, Engine};
 
+use super::printer::Printer;
+use super::views::Views;
 use super::{Outcome, progress_bar};
 use crate::cli::RunArgs;
 
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
-    let bundle = Bundle::open(&args.bundle)?;
-    let engine = Engine::load(&bundle, args.model.as_deref())?;
-    let source = Source::open(&args.from)?;
-    let config = DriveConfig {
-        out: args.out.clone(),
-        limit: args.limit,
-        threads: usize::from(args.threads),
-        overlays: if args.no_overlays { Overlays::Skip } else { Overlays::Write },
+    let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
+    let run = asked_for(args).over(file).check()?;
+    check_outputs(&run, args.json)?;
+    let bundle = Bundle::open(&run.bundle)?;
+    let mut models = Models::one(Engine::load_with(&bundle, run.model.as_deref(), run.engine)?);
+    for role in run.other_models() {
+        models = models.with(role, Engine::load_with(&bundle, Some(role), run.engine)?);
+    }
+    let mut source = Source::open(&run.from)?;
+    let recorder = match &run.record {
+        Some(config) => {
+            let (recorder, mut tap) = Recorder::start(config.clone(), SourceFacts::of(&source, &run.from))?;
+            source = source.with_tap(move |shot| tap.offer(shot));
+            Some(recorder)
+        }
+        None => None,
     };
-    let bar = progress_bar(args.limit.into_iter().chain(source.frames()).min());
-    let summary = drive(&engine, source, &config, stop_on_signal(), |line| {
-        bar.suspend(|| show(line, args.json));
+    let full = if source.frames().is_some() { Full::Wait } else { Full::DropOldest };
+    let classes = &bundle.manifest().classes;
+    let log = run.log.clone().map(|config| MaskLog::start(config, classes.clone(), full)).transpose()?;
+    let views = Views::start(&run, &bundle, full, log.as_ref())?;
+    let printer = args.json.then(|| Printer::start(full)).transpose()?;
+
+    let outlets = log.iter().map(|log| log.outlet().clone()).chain(views.outlet()).collect();
+    let threads = run.drive.threads;
+    let outputs = Outputs { publisher: Publisher::new(outlets, threads), service: Service::of_unit(threads) };
+    let bar = progress_bar(run.drive.limit.into_iter().chain(source.frames()).min());
+    let driven = drive(&models, source, &run.drive, &outputs, stop_on_signal(), |line| {
+        views.observe(line);
+        if line.error.is_some() || line.away_ms.is_some() {
+            bar.suspend(|| tell(line, &outputs.service));
+        }
+        if let Some(printer) = &printer {
+            printer.put(line);
+        }
         bar.inc(1);
-    })?;
+    });
     bar.finish_and_clear();
-    finish(&summary, args.json);
-    Ok(if summary.lost > 0 || summary.damage.is_some() { Outcome::DoneWithLostInput } else { Outcome::Done })
+    outputs.publisher.close();
+    let logged = log.map(MaskLog::finish);
+    views.finish();
+    let unread = printer.map_or(0, Printer::finish);
+    let recorded = recorder.map(Recorder::finish).transpose();
+    let summary = driven?;
+    if let Some(out) = &summary.out {
+        let text = toml::to_string(&run.effective)?;
+        write_bytes(&out.join("run.toml"), text.as_bytes())?;
+    }
+    finish(&describe(&run, &summary, logged.as_ref(), unread), args.json);
+    let log_failed = logged.is_some_and(|report| report.error.is_some());
+    let recording_ended = recorded?.is_some_and(tell_recorded);
+    let lost = summary.lost > 0 || summary.damage.is_some() || log_failed || recording_ended;
+    Ok(if lost { Outcome::DoneWithLostInput } else { Outcome::Done })
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
-fn show(line: &FrameLine, json: bool) {
+/// What was recorded beside it; whether that ended early.
+fn tell_recorded((recorded, missed): (RecordSummary, u64)) -> bool {
+    let RecordSummary { progress, out, stopped, .. } = recorded;
+    let seen = progress.seen + missed;
+    tracing::info!("recorded {} of {seen} frames ({missed} missed) into {}", progress.kept, out.display());
+    stopped.is_some()
+}
+
+/// The flags, as settings.
+fn asked_for(args: &RunArgs) -> Settings {
+    Settings {
+        schema: None,
+        from: args.from.clone(),
+        bundle: args.bundle.clone(),
+        model: args.model.clone(),
+        out: args.out.clone(),
+        overlays: args.no_overlays.then_some(false),
+        limit: args.limit,
+        threads: args.threads,
+        rate: args.rate,
+        roi: args.roi.clone(),
+        undistort: args.undistort.clone(),
+        smooth: args.smooth,
+        thermal: settings::Thermal {
+            sensor: args.thermal_sensor.clone(),
+            hysteresis: None,
+            rules: args.thermal.clone(),
+        },
+        engine: settings::EngineSettings {
+            split: args.engine.split,
+            pin: args.engine.pin.then_some(true),
+            isa: args.engine.isa.map(|isa| isa.name().to_owned()),
+        },
+        record: settings::Record {
+            folder: args.record.clone(),
+            all: args.record_all.then_some(true),
+            budget_mb: args.record_budget.map(|bytes| bytes as f64 / 1e6),
+            keep_free_mb: args.keep_free.map(|bytes| bytes as f64 / 1e6),
+        },
+        log: settings::Log { folder: args.log.clone(), ..settings::Log::default() },
+        http: settings::Http { bind: args.http, token_file: args.token_file.clone() },
+        foxglove: settings::Foxglove { bind: args.foxglove },
+    }
+}
+
+/// A run that nobody sees is a mistake.
+fn check_outputs(run: &Run, json: bool) -> Result<(), EdgeError> {
+    let seen = run.drive.out.is_some() || run.log.is_some() || run.http.is_some() || run.foxglove.is_some() || json;
+    if seen {
+        return Ok(());
+    }
+    Err(EdgeError::Settings {
+        what: "expected somewhere for the masks to go".to_owned(),
+        path: None,
+        hint: "give --out DIR, --log DIR, --http, --foxglove or --json, or the same in --config",
+    })
+}
+
+/// News of the camera, for people and for the service manager.
+fn tell(line: &FrameLine, service: &Service) {
     if let Some(error) = &line.error {
         tracing::warn!("frame {}: {error}", line.frame);
+        service.status(error);
     }
     if let Some(away_ms) = line.away_ms {
         tracing::info!("the camera is back after {:.1} s", away_ms / 1e3);
-    }
-    if json && let Ok(text) = serde_json::to_string(line) {
-        println!("{text}");
+        service.status("masks are made");
     }
 }
 
 /// The summary: on stdout for people, on stderr when stdout carries JSON lines.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "results belong on stdout, all else on stderr")]
-fn finish(summary: &DriveSummary, json: bool) {
-    let text = describe(summary);
+fn finish(text: &str, json: bool) {
     if json { eprintln!("{text}") } else { println!("{text}") }
 }
 
-fn describe(summary: &DriveSummary) -> String {
-    let out = summary.out.display();
+fn describe(run: &Run, summary: &DriveSummary, logged: Option<&MaskLogReport>, unread: u64) -> String {
     let mut lines = vec![summary.stages.to_string()];
     lines.push(format!(
         "{} masks, {:.1} per second on {} thread(s)",
@@ -69,10 +169,10 @@ fn describe(summary: &DriveSummary) -> String {
             age.p50_ms, age.p95_ms, age.p99_ms
         ));
         if counters.losses > 0 {
-            lines.push(format!("the camera was lost {} time(s); frames.jsonl says why", counters.losses));
+            lines.push(format!("the camera was lost {} time(s); the frame lines say why", counters.losses));
         }
     } else if summary.lost > 0 {
-        lines.push(format!("{} frames could not be read; frames.jsonl says why", summary.lost));
+        lines.push(format!("{} frames could not be read; the frame lines say why", summary.lost));
     }
     if let Some(damage) = &summary.damage {
         lines.push(format!("the recording is damaged: {damage}"));
@@ -80,6 +180,24 @@ fn describe(summary: &DriveSummary) -> String {
     if summary.interrupted {
         lines.push("stopped before the end".to_owned());
     }
-    lines.push(format!("wrote {out}: masks/, frames.jsonl, summary.json (and overlays/ unless --no-overlays)"));
+    if unread > 0 {
+        lines.push(format!("{unread} lines were not printed, because nobody read them in time"));
+    }
+    if let (Some(MaskLogReport { files, masks, missed, error }), Some(config)) = (logged, &run.log) {
+        let folder = config.folder.display();
+        lines.push(format!("logged {masks} masks in {files} file(s), {missed} missed: {folder}"));
+        lines.extend(error.as_ref().map(|error| format!("the log is not whole: {error}")));
+    }
+    if let Some(out) = &summary.out {
+        let (out, overlays) = (out.display(), summary_overlays(run));
+        lines.push(format!("wrote {out}: masks/,{overlays} frames.jsonl, summary.json, run.toml"));
+    }
     lines.join("\n")
+}
+
+fn summary_overlays(run: &Run) -> &'static str {
+    match run.drive.overlays {
+        parallax_edge::drive::Overlays::Write => " overlays/,",
+        parallax_edge::drive::Overlays::Skip => "",
+    }
 }

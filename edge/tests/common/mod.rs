@@ -117,7 +117,7 @@ pub(crate) fn write_bundle(path: &Path, model: Vec<u8>, change: impl FnOnce(&mut
         models: vec![main],
         golden,
         training,
-        camera_sha256: None,
+        cameras: Vec::new(),
         classes: classes(),
     };
     change(&mut manifest);

@@ -11,7 +11,7 @@ use super::{Isa, Job};
 use crate::isa::Kind;
 
 /// Pixels computed together: 6 · 2 sums, 2 vectors of weights and one pair of values fill the 16 registers.
-const PIXELS: usize = 6;
+pub(super) const PIXELS: usize = 6;
 
 pub(super) fn run(isa: Isa, job: Job<'_, i16>) {
     assert_eq!(isa.0, Kind::Avx2);
@@ -62,6 +62,15 @@ unsafe fn tile(job: &mut Job<'_, i16>, group: &Group, first: usize) {
             at += 2;
         }
     }
+    store(job, group, first, sums);
+}
+
+/// Requantizes and stores the sums of the pixels that exist: 16 channels in two vectors of eight.
+#[inline]
+#[target_feature(enable = "avx2")]
+#[expect(clippy::large_types_passed_by_value, reason = "inlined: the sums are in registers")]
+pub(super) fn store<Element>(job: &mut Job<'_, Element>, group: &Group, first: usize, sums: [[__m256i; 2]; PIXELS]) {
+    let count = PIXELS.min(job.pixels.len() - first);
     let used = LANES.min(job.channels - group.first);
     let multipliers = job.packed.multipliers(group, 0).as_ptr();
     // SAFETY: two times eight multipliers of sixteen.

@@ -12,13 +12,17 @@
 //! |---|---|
 //! | `packing` | weights in the order in which a variant reads them |
 //! | `strip` | a few padded rows of the input, in scratch memory that stays in the cache |
-//! | `portable`, `avx2`, `vnni`, `neon` | a strip times the packed weights |
+//! | `portable`, `avx2`, `avx_vnni`, `vnni`, `neon`, `i8mm` | a strip times the packed weights |
 //!
 //! A strip of output rows is one task: strips are computed in any order, by any thread, and share nothing but input and
 //! weights.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx_vnni;
+#[cfg(target_arch = "aarch64")]
+mod i8mm;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod packing;
@@ -178,6 +182,11 @@ impl Convolution {
                 avx2::run(self.isa, self.job(strip, rows, output));
             }
             #[cfg(target_arch = "x86_64")]
+            Kind::AvxVnni | Kind::Avx512VlVnni => {
+                let strip = self.strips.bytes(input, first, rows, zero_point, scratch);
+                avx_vnni::run(self.isa, self.job(strip, rows, output));
+            }
+            #[cfg(target_arch = "x86_64")]
             Kind::Avx512Vnni => {
                 let strip = self.strips.bytes(input, first, rows, zero_point, scratch);
                 vnni::run(self.isa, self.job(strip, rows, output));
@@ -186,6 +195,11 @@ impl Convolution {
             Kind::Neon | Kind::NeonDotprod => {
                 let strip = self.strips.bytes(input, first, rows, zero_point, scratch);
                 neon::run(self.isa, self.job(strip, rows, output));
+            }
+            #[cfg(target_arch = "aarch64")]
+            Kind::NeonI8mm => {
+                let strip = self.strips.bytes(input, first, rows, zero_point, scratch);
+                i8mm::run(self.isa, self.job(strip, rows, output));
             }
         }
     }
@@ -227,11 +241,15 @@ fn reading(isa: Isa) -> Reading {
         #[cfg(target_arch = "x86_64")]
         Kind::Avx2 => Reading { step_len: 2, element_bytes: 2, ..plain },
         #[cfg(target_arch = "x86_64")]
+        Kind::AvxVnni | Kind::Avx512VlVnni => Reading { step_len: 4, ..plain },
+        #[cfg(target_arch = "x86_64")]
         Kind::Avx512Vnni => Reading { step_len: 4, vectors: 4, ..plain },
         #[cfg(target_arch = "aarch64")]
         Kind::Neon => Reading { step_len: 4, values: Values::LessHalf, order: Order::Pairs, ..plain },
         #[cfg(target_arch = "aarch64")]
         Kind::NeonDotprod => Reading { step_len: 4, values: Values::LessHalf, ..plain },
+        #[cfg(target_arch = "aarch64")]
+        Kind::NeonI8mm => Reading { step_len: 8, ..plain },
     }
 }
 

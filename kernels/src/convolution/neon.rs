@@ -21,7 +21,7 @@ use super::{Isa, Job};
 use crate::isa::Kind;
 
 /// Vectors of four channels in a group.
-const QUADS: usize = LANES / 4;
+pub(super) const QUADS: usize = LANES / 4;
 
 /// Pixels computed together with `sdot`: 6 · 4 sums, 4 vectors of weights and one of values, of 32 registers.
 const DOT_PIXELS: usize = 6;
@@ -30,7 +30,7 @@ const DOT_PIXELS: usize = 6;
 const PAIR_PIXELS: usize = 4;
 
 /// Sums of 16 channels for some pixels.
-type Sums<const PIXELS: usize> = [[int32x4_t; QUADS]; PIXELS];
+pub(super) type Sums<const PIXELS: usize> = [[int32x4_t; QUADS]; PIXELS];
 
 pub(super) fn run(isa: Isa, mut job: Job<'_, u8>) {
     for group in job.packed.groups() {
@@ -48,7 +48,7 @@ pub(super) fn run(isa: Isa, mut job: Job<'_, u8>) {
                         pair_tile(&mut job, group, first);
                     }
                 }
-                Kind::Portable => unreachable!("not a NEON variant"),
+                Kind::Portable | Kind::NeonI8mm => unreachable!("not a variant of this module"),
             }
         }
     }
@@ -59,7 +59,7 @@ pub(super) fn run(isa: Isa, mut job: Job<'_, u8>) {
 /// # Safety
 /// `Job::check` has passed.
 #[inline]
-unsafe fn begins<const PIXELS: usize>(job: &Job<'_, u8>, first: usize) -> [*const u8; PIXELS] {
+pub(super) unsafe fn begins<const PIXELS: usize>(job: &Job<'_, u8>, first: usize) -> [*const u8; PIXELS] {
     let count = PIXELS.min(job.pixels.len() - first);
     let mut begins = [job.strip.as_ptr(); PIXELS];
     for index in 0..PIXELS {
@@ -156,7 +156,7 @@ unsafe fn pair_tile(job: &mut Job<'_, u8>, group: &Group, first: usize) {
 /// Requantizes and stores the sums of the pixels that exist.
 #[inline]
 #[target_feature(enable = "neon")]
-fn store<const PIXELS: usize>(job: &mut Job<'_, u8>, group: &Group, first: usize, sums: Sums<PIXELS>) {
+pub(super) fn store<const PIXELS: usize>(job: &mut Job<'_, u8>, group: &Group, first: usize, sums: Sums<PIXELS>) {
     let used = LANES.min(job.channels - group.first);
     let multipliers = job.packed.multipliers(group, 0).as_ptr();
     let (low, high) = (vdupq_n_f32(job.limits.0), vdupq_n_f32(job.limits.1));

@@ -6,7 +6,7 @@
 //!     for every vector of 16 channels: [16 channels][taps per step] bytes
 //! ```
 //!
-//! A step is as many contiguous taps as one instruction multiplies: 4 for VNNI, 2 for AVX2, 1 for plain Rust. Runs are
+//! A step is as many contiguous taps as one instruction multiplies: 8 for i8mm, 4 for VNNI, 2 for AVX2, 1 for plain Rust. Runs are
 //! filled up with zero weights to whole steps, channels to whole vectors.
 
 use super::ConvolutionConfig;
@@ -167,7 +167,9 @@ mod tests {
 
     #[test]
     fn every_tap_of_every_channel_has_a_place_of_its_own_in_a_step() {
-        for (order, step_len) in [(Order::Whole, 1), (Order::Whole, 2), (Order::Whole, 4), (Order::Pairs, 4)] {
+        for (order, step_len) in
+            [(Order::Whole, 1), (Order::Whole, 2), (Order::Whole, 4), (Order::Whole, 8), (Order::Pairs, 4)]
+        {
             let mut places: Vec<_> = (0..LANES * step_len).map(|place| place_in_step(order, step_len, place)).collect();
             places.sort_unstable();
             let expected: Vec<_> = (0..LANES).flat_map(|lane| (0..step_len).map(move |tap| (lane, tap))).collect();

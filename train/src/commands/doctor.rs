@@ -53,12 +53,13 @@ pub(crate) struct DoctorArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
+    let data = super::recordings(&args.data)?;
     let (width, height) = match args.size {
         Some(size) => size,
-        None => own_size(&args.data[0])?,
+        None => own_size(&data[0])?,
     };
     let drive = DriveConfig { camera: args.camera.clone(), right_camera: args.right_camera.clone(), width, height };
-    let config = DoctorConfig { data: args.data.clone(), drive, frame_gap: args.frame_gap, pairs: args.pairs };
+    let config = DoctorConfig { data, drive, frame_gap: args.frame_gap, pairs: args.pairs };
     let bar = ProgressBar::new(1).with_style(ProgressStyle::with_template("looking {bar:30} {percent} %, {eta} left")?);
     let examined = examine(&config, &|done, all| {
         bar.set_length(all as u64);

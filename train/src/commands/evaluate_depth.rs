@@ -89,7 +89,7 @@ impl Opened {
         let description = folder.description()?;
         let config = config_of(&folder, &description)?;
         let footage = footage(&PretrainConfig {
-            data: args.data.clone(),
+            data: super::recordings(&args.data)?,
             camera: args.camera.clone(),
             right_camera: args.right_camera.clone(),
             memory: MEMORY,

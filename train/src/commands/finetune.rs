@@ -68,7 +68,8 @@ pub(crate) struct FinetuneArgs {
     /// Run folder to write.
     #[arg(long, value_name = "RUN")]
     pub(crate) out: PathBuf,
-    /// Go on with the run in --out as it was started; only --steps and --device are looked at.
+    /// Go on with the run in --out as it was started; only --steps, --patience, --save-every, --save-minutes, --picture-every,
+    /// --loaders and --device are looked at.
     #[arg(long)]
     pub(crate) resume: bool,
 }
@@ -76,7 +77,7 @@ pub(crate) struct FinetuneArgs {
 /// Runs the command.
 pub(crate) fn run(args: &FinetuneArgs) -> anyhow::Result<Outcome> {
     let trained = if args.resume {
-        resume(&args.out, args.training.steps, &device(args)?)?
+        resume(&args.out, &args.training.changes(), &device(args)?)?
     } else {
         let config = config_of(args)?;
         finetune(&config, &args.out, &device(args)?)?

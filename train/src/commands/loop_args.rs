@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use parallax_train::training::{Ended, LoopConfig, Schedule, Trained};
+use parallax_train::training::{Ended, LoopChanges, LoopConfig, Schedule, Trained};
 
 use super::BadArguments;
 
@@ -34,25 +34,25 @@ pub(crate) struct LoopArgs {
     /// Batches whose mean gradient makes one step: a batch that many times as large in the memory of one.
     #[arg(long, help_heading = HEADING, value_name = "N", default_value_t = 1)]
     pub(crate) accumulate: u64,
-    /// Steps between two saved checkpoints; 0: not by steps.
-    #[arg(long, help_heading = HEADING, value_name = "STEPS", default_value_t = LoopConfig::default().save_every)]
-    pub(crate) save_every: u64,
-    /// Minutes between two saved checkpoints, whichever comes first; 0: not by the clock.
-    #[arg(long, help_heading = HEADING, value_name = "MINUTES", default_value_t = LoopConfig::default().save_minutes)]
-    pub(crate) save_minutes: f64,
+    /// Steps between two saved checkpoints; 0: not by steps [default: 200].
+    #[arg(long, help_heading = HEADING, value_name = "STEPS")]
+    pub(crate) save_every: Option<u64>,
+    /// Minutes between two saved checkpoints, whichever comes first; 0: not by the clock [default: 10].
+    #[arg(long, help_heading = HEADING, value_name = "MINUTES")]
+    pub(crate) save_minutes: Option<f64>,
     /// Steps between two rounds of sample pictures; 0: only at the end [default: 500; finetune: 100].
     #[arg(long, help_heading = HEADING, value_name = "STEPS")]
     pub(crate) picture_every: Option<u64>,
     /// End after so many checks of the mean training loss without a better one, and keep the best checkpoint in RUN/best;
-    /// 0: train all steps.
-    #[arg(long, help_heading = HEADING, value_name = "CHECKS", default_value_t = 0)]
-    pub(crate) patience: u64,
+    /// 0: train all steps [default: 0].
+    #[arg(long, help_heading = HEADING, value_name = "CHECKS")]
+    pub(crate) patience: Option<u64>,
     /// Steps between two checks of --patience.
     #[arg(long, help_heading = HEADING, value_name = "STEPS", default_value_t = LoopConfig::default().check_every)]
     pub(crate) check_every: u64,
-    /// Threads that prepare batches.
-    #[arg(long, help_heading = HEADING, value_name = "N", default_value_t = 1)]
-    pub(crate) loaders: usize,
+    /// Threads that prepare batches [default: 1].
+    #[arg(long, help_heading = HEADING, value_name = "N")]
+    pub(crate) loaders: Option<usize>,
 }
 
 /// What a command takes where its flags are left out.
@@ -72,23 +72,33 @@ impl LoopArgs {
     /// # Errors
     /// Bad arguments, when a setting makes no sense.
     pub(crate) fn config(&self, defaults: LoopDefaults) -> anyhow::Result<LoopConfig> {
-        let config = LoopConfig {
-            steps: self.steps.unwrap_or(defaults.steps),
+        let started = LoopConfig {
+            steps: defaults.steps,
             learning_rate: self.lr.unwrap_or(defaults.learning_rate),
             schedule: self.schedule,
             warmup: self.warmup,
             milestone: self.milestone,
             decay: self.decay,
             accumulate: self.accumulate,
-            save_every: self.save_every,
-            save_minutes: self.save_minutes,
-            picture_every: self.picture_every.unwrap_or(defaults.picture_every),
-            loader_threads: self.loaders,
-            patience: self.patience,
+            picture_every: defaults.picture_every,
             check_every: self.check_every,
+            ..LoopConfig::default()
         };
+        let config = self.changes().applied_to(&started);
         config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
         Ok(config)
+    }
+
+    /// What `--resume` changes of a run.
+    pub(crate) fn changes(&self) -> LoopChanges {
+        LoopChanges {
+            steps: self.steps,
+            save_every: self.save_every,
+            save_minutes: self.save_minutes,
+            picture_every: self.picture_every,
+            patience: self.patience,
+            loader_threads: self.loaders,
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) mod pretrain_rival;
 pub(crate) mod quantize;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use parallax_train::pack::PackError;
@@ -47,6 +48,12 @@ impl BadArguments {
     pub(crate) fn error(message: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
         Self { message: message.into(), hint: hint.into() }.into()
     }
+}
+
+/// The recordings at these paths: a folder that a recorder wrote stands for all files in it.
+pub(crate) fn recordings(data: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
+    let found = data.iter().map(|path| parallax_core::recording::recordings_in(path)).collect::<Result<Vec<_>, _>>()?;
+    Ok(found.concat())
 }
 
 /// The exit code for an error: 2 for bad arguments, else 1.

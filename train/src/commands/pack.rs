@@ -55,7 +55,7 @@ pub(crate) fn run(args: &PackArgs) -> anyhow::Result<Outcome> {
         input: description.input,
         classes: classes_of(&folder)?,
         training: training_of(&description),
-        camera_sha256: text(&description, "camera_sha256"),
+        cameras: description.cameras(),
         golden: &golden,
     };
     let manifest = pack(&args.out, &request)?;

@@ -8,6 +8,7 @@ use parallax_train::data::{
     CropConfig, FrameSize, IntrinsicsSource, PoseSource, RangeChannel, SpeedSource, Supervision, TermsConfig, Weights,
 };
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
+use parallax_train::loss::photometric::OutOfView;
 use parallax_train::pretraining::{LearnedCamera, PretrainConfig, Pretrained, pretrain, resume};
 use parallax_train::training::{RunFolder, RunKind};
 
@@ -65,6 +66,9 @@ pub(crate) struct PretrainArgs {
     /// Metres per second, or a file of time stamps and speeds beside the recording: gives learned motion its scale.
     #[arg(long, value_name = "M_PER_S|FILE")]
     pub(crate) speed: Option<String>,
+    /// What a pixel learns from a source frame that does not show the place where it is looked for.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) out_of_view: OutOfView,
     /// Train on random windows of full-resolution frames (of frames at --size, if that is given); multiples of 32.
     #[arg(long, value_name = "N|WxH", value_parser = parse_crop)]
     pub(crate) crop: Option<(usize, usize)>,
@@ -98,7 +102,8 @@ pub(crate) struct PretrainArgs {
     /// The run folder to write.
     #[arg(long, value_name = "RUN")]
     pub(crate) out: PathBuf,
-    /// Go on with the run in --out as it was started; only --steps and --device are looked at.
+    /// Go on with the run in --out as it was started; only --steps, --patience, --save-every, --save-minutes, --picture-every,
+    /// --loaders and --device are looked at.
     #[arg(long)]
     pub(crate) resume: bool,
 }
@@ -109,7 +114,7 @@ pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
         match RunFolder::open(&args.out)?.description()?.kind {
             RunKind::Flow | RunKind::Inpainting | RunKind::Contrastive => pretrain_rival::go_on(args)?,
             RunKind::Depth | RunKind::Segmentation => {
-                show_depth(args, &resume(&args.out, args.training.steps, &device(args)?)?);
+                show_depth(args, &resume(&args.out, &args.training.changes(), &device(args)?)?);
             }
         }
         return Ok(Outcome::Done);
@@ -149,7 +154,7 @@ fn config(args: &PretrainArgs, from: Vec<Supervision>) -> anyhow::Result<Pretrai
     let learning_rate = default_learning_rate(&from, &poses);
     Ok(PretrainConfig {
         from,
-        data: args.data.clone(),
+        data: super::recordings(&args.data)?,
         camera: args.camera.clone(),
         right_camera: args.right_camera.clone(),
         network: args.network,
@@ -158,6 +163,7 @@ fn config(args: &PretrainArgs, from: Vec<Supervision>) -> anyhow::Result<Pretrai
             poses,
             range: args.range,
             speed: args.speed.clone().map(SpeedSource::from),
+            out_of_view: args.out_of_view,
         },
         crop,
         intrinsics: args.intrinsics,

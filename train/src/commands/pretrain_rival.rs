@@ -74,7 +74,7 @@ pub(crate) fn start(args: &PretrainArgs, rival: Rival) -> anyhow::Result<()> {
     };
     let (width, height) = args.size.unwrap_or(DEFAULT_SIZE);
     let config = RivalConfig {
-        data: args.data.clone(),
+        data: super::recordings(&args.data)?,
         network: args.network,
         width,
         height,
@@ -101,6 +101,7 @@ fn depth_only(args: &PretrainArgs) -> Option<&'static str> {
         (args.poses != "learn", "--poses"),
         (args.range.is_some(), "--range"),
         (args.speed.is_some(), "--speed"),
+        (!args.out_of_view.is_border(), "--out-of-view"),
         (args.crop.is_some(), "--crop"),
         (args.intrinsics == IntrinsicsSource::Learn, "--intrinsics"),
     ]
@@ -110,6 +111,6 @@ fn depth_only(args: &PretrainArgs) -> Option<&'static str> {
 
 /// Goes on with a rival's run.
 pub(crate) fn go_on(args: &PretrainArgs) -> anyhow::Result<()> {
-    show(&resume(&args.out, args.training.steps, &device(args)?)?, "pretrain", &args.out);
+    show(&resume(&args.out, &args.training.changes(), &device(args)?)?, "pretrain", &args.out);
     Ok(())
 }

@@ -5,6 +5,7 @@ use parallax_core::camera::Intrinsics;
 use super::crop::View;
 use super::supervision::Supervision;
 use crate::geometry::RigidMotion;
+use crate::loss::photometric::OutOfView;
 
 /// How a source frame is related to its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct TermBatch {
     pub weight: f32,
     /// Its source frames.
     pub sources: Vec<SourceBatch>,
+    /// What is learned from places outside a source's picture.
+    pub out_of_view: OutOfView,
 }
 
 /// The range term of the loss.

@@ -112,7 +112,8 @@ impl DepthBatches {
                 Supervision::Stereo => vec![source(Partner::OtherEye, known())],
                 Supervision::Range => return None,
             };
-            Some(TermBatch { supervision: *supervision, weight: terms.weights.of(*supervision), sources })
+            let weight = terms.weights.of(*supervision);
+            Some(TermBatch { supervision: *supervision, weight, sources, out_of_view: terms.out_of_view })
         };
         let (width, height) = self.size();
         DepthBatch {

@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use image::RgbImage;
 use nalgebra::{Isometry3, Rotation3, UnitQuaternion};
 use parallax_core::camera::rectify::RectifyMap;
-use parallax_core::camera::{Camera, Intrinsics};
+use parallax_core::camera::{Camera, CameraIdentity, Intrinsics, rectified_depth};
 use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, OpenOptions, Recording};
 
 use super::crop::FrameSize;
 use super::motion;
-use super::ranges::ranges_in_frame;
 use super::supervision::{IntrinsicsSource, PoseSource, RangeChannel};
 use crate::Error;
 use crate::training::DataSource;
@@ -314,8 +313,9 @@ impl Drive {
             RangeChannel::Lidar => self.recording.lidar(index)?,
             RangeChannel::Depth => self.recording.depth(index)?,
         };
-        let (width, height) = self.size;
-        Ok(measured.map(|map| ranges_in_frame(&map, self.left().map(|lens| &lens.camera), width, height)))
+        let (width, height) = (self.size.0 as u32, self.size.1 as u32);
+        let lens = self.left().map(|lens| &lens.camera);
+        Ok(measured.map(|map| rectified_depth(&map, lens, width, height).metres))
     }
 
     fn read(&self, index: usize, eye: Eye) -> Result<RgbImage, Error> {
@@ -331,7 +331,8 @@ impl Drive {
     }
 
     fn source(&self) -> Result<DataSource, Error> {
-        identify(self.recording.path(), self.recording.len())
+        let camera = self.left().map(|lens| CameraIdentity::of(&lens.camera));
+        Ok(DataSource { camera, ..identify(self.recording.path(), self.recording.len())? })
     }
 }
 
@@ -346,7 +347,7 @@ pub(crate) fn identify(path: &Path, count: usize) -> Result<DataSource, Error> {
         listing.sort();
         parallax_core::files::sha256_of_bytes(listing.join("\n").as_bytes())
     };
-    Ok(DataSource { path: path.to_path_buf(), count, sha256 })
+    Ok(DataSource { path: path.to_path_buf(), count, sha256, camera: None })
 }
 
 fn list(root: &Path, folder: &Path, listing: &mut Vec<String>) -> Result<(), Error> {

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`supervision`] | what teaches depth, and the settings of each way |
 //! | [`footage`] | the recordings of a run, checked, rectified, at training size, kept in memory while they fit |
-//! | [`ranges`], [`speed`], [`motion`] | what sensors say beside pictures: measured depth, wheel speed, known motions |
+//! | [`speed`], [`motion`] | what sensors say beside pictures: wheel speed, known motions |
 //! | [`order`] | which sample comes when: a function of seed and step alone |
 //! | [`crop`], [`augmentation`] | windows of frames; mirroring and colour jitter |
 //! | [`depth_batch`] | one batch of depth pre-training |
@@ -18,7 +18,6 @@ pub mod depth_batches;
 pub mod footage;
 pub mod motion;
 pub mod order;
-pub mod ranges;
 mod samples;
 pub mod speed;
 pub mod supervision;

@@ -81,7 +81,9 @@ impl Demands<'_> {
             let all_posed = !self.poses_are_given() || (posed(&sample) && neighbours.iter().all(posed));
             let all_driven = self.terms.speed.is_none()
                 || neighbours.iter().all(|neighbour| self.way_m(footage, sample, *neighbour).is_some());
-            neighbours.into_iter().all(there) && all_posed && all_driven
+            // A recorder that left frames out says where: what is on the other side is no neighbour.
+            let unbroken = |neighbour: &Sample| recording.stretch(neighbour.index) == recording.stretch(sample.index);
+            neighbours.iter().all(unbroken) && neighbours.into_iter().all(there) && all_posed && all_driven
         };
         let stereo = || there(sample.partner(Partner::OtherEye, self.gap));
         // Where something else teaches too, a frame without ranges learns from that.
@@ -104,7 +106,8 @@ impl Demands<'_> {
         if !self.ask(Supervision::Video) {
             return Ok(());
         }
-        if recording.len() < least {
+        // A recorder's last file may hold less than a snippet of this gap; that is no reason to refuse the others.
+        if recording.len() < least && !recording.is_chosen() {
             let what = format!("video needs at least {least} frames, found {}", recording.len());
             return data(footage, drive, what, "give a longer recording, or lower --frame-gap");
         }

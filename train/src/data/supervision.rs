@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::loss::photometric::OutOfView;
+
 /// What teaches depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -44,6 +46,9 @@ pub struct TermsConfig {
     /// What is known of the speed, for the scale of learned motion.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub speed: Option<SpeedSource>,
+    /// What is learned from places outside a source's picture.
+    #[serde(skip_serializing_if = "OutOfView::is_border")]
+    pub out_of_view: OutOfView,
 }
 
 /// Factor λ of each term (Lao et al., eq. 1).
@@ -230,6 +235,7 @@ mod tests {
             poses: PoseSource::File("track.txt".into()),
             speed: Some(SpeedSource::Constant(1.5)),
             range: Some(RangeChannel::Depth),
+            out_of_view: OutOfView::Masked,
             ..TermsConfig::default()
         };
         let text = toml::to_string(&config).unwrap();

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use parallax_core::camera::rectify::RectifyMap;
 use parallax_core::camera::{Camera, Intrinsics};
+use parallax_core::footage::Sight;
 use parallax_core::model_input::PictureResizer;
-use parallax_core::optical_flow::{GrayPicture, Pyramid};
 use parallax_core::recording::{Eye, OpenOptions, Recording};
 
 use crate::Error;
@@ -54,10 +54,8 @@ pub struct View {
     pub raw: RgbImage,
     /// Rectified, at training size.
     pub picture: RgbImage,
-    /// Its brightness.
-    pub gray: GrayPicture,
-    /// The same at halving sizes.
-    pub pyramid: Pyramid,
+    /// The same, as it is measured.
+    pub sight: Sight,
 }
 
 impl Drive {
@@ -115,9 +113,8 @@ impl Drive {
         } else {
             PictureResizer::default().resize(rectified, size.0, size.1)
         };
-        let gray = GrayPicture::from_rgb(&picture);
-        let pyramid = Pyramid::new(&gray);
-        Ok(View { raw, picture, gray, pyramid })
+        let sight = Sight::new(&picture);
+        Ok(View { raw, picture, sight })
     }
 }
 

@@ -3,17 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use parallax_core::footage::pair::is_same_picture;
+use parallax_core::footage::statistics::spread;
+use parallax_core::footage::{PairMeasure, blur, exposure};
 use parallax_core::recording::Eye;
 use rayon::prelude::*;
 
 use super::checks::{camera, motion, pictures, stereo as stereo_checks, timing};
 use super::drive::{Drive, DriveConfig, View};
-use super::frame::{FrameMeasure, blur, exposure};
+use super::frame::FrameMeasure;
 use super::frame_gap::{CANDIDATES, GapMeasure, propose};
-use super::pair::{PairMeasure, is_same_picture};
 use super::report::{Check, DriveReport, Report, SCHEMA, Verdict};
 use super::self_calibration::{LensEstimate, calibrate, combine};
-use super::statistics::spread;
 use super::stereo::{StereoGeometry, StereoMeasure};
 use super::windows::{MOST_WINDOWS, Window, window_starts};
 use crate::Error;
@@ -174,15 +175,25 @@ struct Look {
     repeated: Option<bool>,
 }
 
+/// Whether a frame has a partner `gap` frames later, with no frames left out by a recorder between them.
+fn is_pair(drive: &Drive, start: usize, gap: usize) -> bool {
+    let recording = &drive.recording;
+    start + gap < recording.len() && recording.stretch(start) == recording.stretch(start + gap)
+}
+
 fn look(drive: &Drive, start: usize, gap: usize) -> Readable<Look> {
     let first = view(drive, start, Eye::Left)?;
-    let frame = FrameMeasure { index: start, blur: blur(&first.gray), exposure: exposure(&first.raw) };
+    let frame = FrameMeasure { index: start, blur: blur(&first.sight.gray), exposure: exposure(&first.raw) };
     let frames = drive.recording.len();
-    let second = (start + gap < frames).then(|| view(drive, start + gap, Eye::Left)).transpose()?;
-    let pair = second.as_ref().map(|second| PairMeasure::new([start, start + gap], &first, second, drive.intrinsics()));
+    let second = is_pair(drive, start, gap).then(|| view(drive, start + gap, Eye::Left)).transpose()?;
+    let pair = second
+        .as_ref()
+        .map(|second| PairMeasure::new([start, start + gap], &first.sight, &second.sight, drive.intrinsics()));
     let repeated = match &second {
-        Some(second) if gap == 1 => Some(is_same_picture(&first.gray, &second.gray)),
-        _ if start + 1 < frames => Some(is_same_picture(&first.gray, &view(drive, start + 1, Eye::Left)?.gray)),
+        Some(second) if gap == 1 => Some(is_same_picture(&first.sight.gray, &second.sight.gray)),
+        _ if start + 1 < frames => {
+            Some(is_same_picture(&first.sight.gray, &view(drive, start + 1, Eye::Left)?.sight.gray))
+        }
         _ => None,
     };
     Ok(Look { frame, pair, repeated })
@@ -265,12 +276,14 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
 fn measure_gaps(drive: &Drive, tick: &(dyn Fn() + Sync)) -> Vec<(GapMeasure, Vec<PairMeasure>)> {
     let frames = drive.recording.len();
     let measure = |gap: &usize| {
-        let starts = spread(frames.saturating_sub(*gap), GAP_PAIRS);
+        let starts: Vec<usize> =
+            (0..frames.saturating_sub(*gap)).filter(|start| is_pair(drive, *start, *gap)).collect();
+        let starts: Vec<usize> = spread(starts.len(), GAP_PAIRS).into_iter().map(|at| starts[at]).collect();
         let pairs: Vec<PairMeasure> = starts
             .par_iter()
             .filter_map(|start| {
                 let (first, second) = (drive.view(*start, Eye::Left).ok()?, drive.view(start + gap, Eye::Left).ok()?);
-                Some(PairMeasure::new([*start, start + gap], &first, &second, drive.intrinsics()))
+                Some(PairMeasure::new([*start, start + gap], &first.sight, &second.sight, drive.intrinsics()))
             })
             .collect();
         tick();

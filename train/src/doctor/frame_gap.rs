@@ -6,20 +6,13 @@
 //! | overlap | – | most corners are in both frames | gone, hidden, too different to match |
 //!
 //! Depth is told from parallax as δz / z ≈ δp / p. A photometric loss places a pixel to about δp = 0.25 px, so that
-//! [`TARGET_PX`] of parallax, at the median corner, makes depth good to a tenth per pair.
+//! [`TARGET_PARALLAX_PX`] of parallax, at the median corner, makes depth good to a tenth per pair.
 
-use super::pair::{CameraMotion, PairMeasure};
-use super::statistics::{median, quantile};
+use parallax_core::footage::statistics::{median, quantile};
+use parallax_core::footage::{CameraMotion, LEAST_FOLLOWED, MOST_FLOW, PairMeasure, TARGET_PARALLAX_PX};
 
-/// Parallax of the median corner that is aimed at.
-pub const TARGET_PX: f64 = 2.5;
 /// Gaps that are tried.
 pub const CANDIDATES: [usize; 8] = [1, 2, 3, 4, 6, 9, 13, 20];
-/// Part of the corners that must still be found in the partner.
-pub const LEAST_FOLLOWED: f64 = 0.5;
-/// Motion of the fastest tenth of the corners, as a part of the width, beyond which a photometric loss starts too far
-/// off to find its way and too much leaves the picture.
-pub const MOST_FLOW: f64 = 0.1;
 
 /// What one gap gives.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
@@ -59,7 +52,7 @@ impl GapMeasure {
 #[must_use]
 pub fn propose(measures: &[GapMeasure], width: usize) -> Option<usize> {
     let usable = || measures.iter().filter(|measure| measure.is_followed(width));
-    let reaching = usable().find(|measure| measure.parallax_px >= TARGET_PX);
+    let reaching = usable().find(|measure| measure.parallax_px >= TARGET_PARALLAX_PX);
     let most = || usable().max_by(|a, b| a.parallax_px.total_cmp(&b.parallax_px));
     reaching.or_else(most).or(measures.first()).map(|measure| measure.gap)
 }

@@ -9,13 +9,13 @@
 //! |---|---|
 //! | [`drive`] | one recording at training size; which pairs are looked at |
 //! | [`frame`] | one frame: blur, exposure |
-//! | [`two_views`] | the motion of the camera between two frames, and what does not follow it |
-//! | [`pair`] | two frames: flow, parallax, whether the camera stood or only turned |
 //! | [`stereo`] | the two eyes: rows, order, moment |
 //! | [`windows`], [`self_calibration`] | tracks through several frames; the focal length and distortion they ask for |
 //! | [`frame_gap`] | how many frames apart partners should be |
 //! | [`checks`] | from measurements to pass, warn or fail, with the remedy |
 //! | [`report`], [`sheet`] | what comes out: lines, JSON, pictures |
+//!
+//! How a frame and a pair are measured is in [`parallax_core::footage`], which a recorder uses too.
 //!
 //! Everything is measured in pixels at training size, because that is where the loss looks. What each check means and
 //! where its thresholds come from: `docs/doctor.md`.
@@ -25,13 +25,10 @@ pub mod drive;
 pub mod examination;
 pub mod frame;
 pub mod frame_gap;
-pub mod pair;
 pub mod report;
 pub mod self_calibration;
 pub mod sheet;
-pub mod statistics;
 pub mod stereo;
-pub mod two_views;
 pub mod windows;
 
 pub use drive::{Drive, DriveConfig};

@@ -13,11 +13,11 @@
 
 use nalgebra::{Matrix4, Vector4};
 use parallax_core::camera::Intrinsics;
+use parallax_core::footage::pair::cell_px;
+use parallax_core::footage::statistics::{median, share};
 use parallax_core::optical_flow::{Track, corners, track_both_ways};
 
 use super::drive::View;
-use super::pair::cell_px;
-use super::statistics::{median, share};
 
 /// Matches below this count are too few for four numbers and outliers.
 const FEWEST_MATCHES: usize = 100;
@@ -55,10 +55,12 @@ impl StereoMeasure {
     /// Follows the corners of the left frame into the right one, and into the next left one.
     #[must_use]
     pub fn new(frame: usize, left: &View, right: &View, next: Option<&View>, k: &Intrinsics) -> Self {
-        let points = corners(&left.pyramid, cell_px(&left.pyramid));
-        let tracks = track_both_ways(&left.pyramid, &right.pyramid, &points);
+        let points = corners(&left.sight.pyramid, cell_px(&left.sight.pyramid));
+        let tracks = track_both_ways(&left.sight.pyramid, &right.sight.pyramid, &points);
         let mut falls = vec![None; points.len()];
-        for track in next.map(|next| track_both_ways(&left.pyramid, &next.pyramid, &points)).unwrap_or_default() {
+        for track in
+            next.map(|next| track_both_ways(&left.sight.pyramid, &next.sight.pyramid, &points)).unwrap_or_default()
+        {
             falls[track.index] = Some(f64::from(track.flow()[1]));
         }
         let as_match = |track: &Track| Match {

@@ -3,11 +3,12 @@
 //! A window starts where the camera turns, because only turns tell the focal length (see
 //! [`self_calibration`](super::self_calibration)), and goes on until too few of its corners are left.
 
+use parallax_core::footage::pair::cell_px;
+use parallax_core::footage::{CameraMotion, PairMeasure};
 use parallax_core::optical_flow::{corners, track_both_ways, track_both_ways_near};
 use parallax_core::recording::Eye;
 
 use super::drive::Drive;
-use super::pair::{CameraMotion, PairMeasure, cell_px};
 use crate::Error;
 
 /// Windows looked at in a recording; each costs as much as thirty pairs.
@@ -53,13 +54,13 @@ impl Window {
     /// # Errors
     /// When a frame cannot be read.
     pub fn follow(drive: &Drive, start: usize, step: usize) -> Result<Option<Self>, Error> {
-        let mut seen = drive.view(start, Eye::Left)?.pyramid;
+        let mut seen = drive.view(start, Eye::Left)?.sight.pyramid;
         let mut views = vec![corners(&seen, cell_px(&seen))];
         // Tracks are followed from an anchor as long as most of its corners are recognised: each new anchor adds drift.
         let (mut anchor, mut anchored) = (seen.clone(), 0);
         let mut last = start;
         while views.len() <= MOST_STEPS && last + step < drive.recording.len() {
-            let next = drive.view(last + step, Eye::Left)?.pyramid;
+            let next = drive.view(last + step, Eye::Left)?.sight.pyramid;
             let newest = views.len() - 1;
             let mut tracks = track_both_ways_near(&anchor, &next, &views[anchored], &views[newest]);
             if (tracks.len() as f64) < ANCHORED_SHARE * views[newest].len() as f64 {

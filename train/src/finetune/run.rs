@@ -12,6 +12,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use parallax_core::camera::{CameraIdentity, ros_yaml};
 use parallax_core::files::{sha256_of_bytes, sha256_of_file};
 use parallax_core::labels::{Classes, LabelMap, LabelledSet};
 use parallax_core::model_input::ModelInput;
@@ -24,7 +25,7 @@ use super::task::{Preview, SegmentationTask};
 use super::transfer::{Transfer, starting_network};
 use crate::Error;
 use crate::device::ChosenDevice;
-use crate::training::{DataSource, LoopConfig, RunDescription, RunFolder, RunKind, Start, Trained, train};
+use crate::training::{DataSource, LoopChanges, LoopConfig, RunDescription, RunFolder, RunKind, Start, Trained, train};
 
 /// Unseen pictures drawn while training.
 const UNSEEN_PREVIEWS: usize = 3;
@@ -99,20 +100,20 @@ pub fn finetune(
         task.classes.write(&classes_path(&folder))?;
         let truths: Vec<LabelMap> = task.batches.samples().iter().map(|sample| sample.truth.clone()).collect();
         location_prior(&truths, task.classes.len()).write(&prior_path(&folder), &task.classes)?;
-        folder.write_description(&description)?;
+        folder.write_description(&description.inheriting(init)?)?;
         train(&task, model, &config.training, &folder, &on, Start::Fresh)
     };
     folder.or_discard(started())
 }
 
-/// Goes on with the run in `out` as it was started, or to another number of steps.
+/// Goes on with the run in `out` as it was started, with `changes` made to its loop.
 ///
 /// # Errors
 /// When the folder holds no such run, its labelled pictures have changed, or training fails.
-pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<Trained<SegmentationNetwork>, Error> {
+pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<Trained<SegmentationNetwork>, Error> {
     let run = FinetunedRun::open(out)?;
     let mut config = run.config.clone();
-    config.training.steps = steps.unwrap_or(config.training.steps);
+    config.training = changes.applied_to(&config.training);
     let (task, description) = task(&config, device)?;
     if description.data != run.folder.description()?.data {
         return Err(Error::Run {
@@ -130,7 +131,7 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<T
         let (classes, seed) = (task.classes.len(), config.seed);
         (starting_network(config.network, classes, config.transfer, init, seed, &on)?, Start::Fresh)
     };
-    run.folder.write_description(&description)?;
+    run.folder.update_description(description)?;
     train(&task, model, &config.training, &run.folder, &on, start)
 }
 
@@ -198,8 +199,15 @@ fn describe(
         path: config.labels.clone(),
         count: set.len(),
         sha256: sha256_of_bytes(identity.as_bytes()),
+        camera: camera_of(&config.labels)?,
     }];
     RunDescription::new(RunKind::Segmentation, config.network, config.seed, device, &stored, config.input, data)
+}
+
+/// The camera that took a labelled set's pictures, where a `camera.yaml` lies in the set.
+fn camera_of(labels: &Path) -> Result<Option<CameraIdentity>, Error> {
+    let file = labels.join("camera.yaml");
+    Ok(if file.is_file() { Some(CameraIdentity::of(&ros_yaml::read(&file)?)) } else { None })
 }
 
 /// A few pictures spread over the unseen ones, and one that is learned.

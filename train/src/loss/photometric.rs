@@ -12,8 +12,29 @@
 //! Reference: Godard et al., ICCV 2019, eq. 3 to 6.
 
 use burn::tensor::{Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 
 use super::ssim::Reference;
+use crate::geometry::Pixels;
+
+/// What a pixel learns from a source whose picture does not hold the place where the pixel is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutOfView {
+    /// It is compared with the nearest border pixel, as published.
+    #[default]
+    Border,
+    /// Nothing: that source takes no part in the minimum there.
+    Masked,
+}
+
+impl OutOfView {
+    /// Whether the published choice holds.
+    #[must_use]
+    pub fn is_border(&self) -> bool {
+        *self == Self::Border
+    }
+}
 
 /// Weight of the structural part.
 pub(super) const STRUCTURE: f32 = 0.85;
@@ -24,6 +45,13 @@ pub(super) const DIFFERENCE: f32 = 0.15;
 /// Height of the noise that decides between a warped and an unwarped frame that fit equally well. Without it a flat sky,
 /// where everything fits, would be decided by rounding.
 pub(super) const TIE_BREAK: f32 = 1e-5;
+
+/// A picture reaches half a pixel beyond the centres of its outermost pixels. Between the eyes of a pair rows stay where they
+/// are: were the centres the limit, rounding would decide about the first and last row.
+pub(super) const HALF_PIXEL: f32 = 0.5;
+
+/// An error that no two pictures have: their greatest is 1.
+const NEVER_LEAST: f32 = 2.0;
 
 /// Photometric error per pixel.
 ///
@@ -50,6 +78,22 @@ pub fn unwarped_error(target: &Reference, sources: &[Tensor<4>]) -> Tensor<4> {
     let noise = tie_breaking_noise(batch * height * width);
     let noise = Tensor::from_data(TensorData::new(noise, [batch, 1, height, width]), &target.image().device());
     smallest(sources.iter().map(|source| photometric_error(target, source.clone()))) + noise
+}
+
+/// The error of a warped source where its picture holds the pixel's place, and one that is never the least where it does not.
+///
+/// # Shapes
+/// - `error` and `pixels`: `[batch, 1, height, width]`; the source's picture is as large
+#[must_use]
+pub fn masked_out_of_view(error: Tensor<4>, pixels: &Pixels) -> Tensor<4> {
+    let [_, _, height, width] = error.dims();
+    // Constants: whether a place is held has no derivative.
+    let outside = |place: &Tensor<4>, size: usize| {
+        let place = place.clone().detach();
+        place.clone().lower_elem(-HALF_PIXEL).bool_or(place.greater_elem(size as f32 - HALF_PIXEL))
+    };
+    let outside = outside(&pixels.u, width).bool_or(outside(&pixels.v, height));
+    error.mask_fill(outside, NEVER_LEAST)
 }
 
 /// The smallest of several maps, per pixel.

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 
 use super::depth::depth_from_disparity;
-use super::photometric::{photometric_error, smallest, unwarped_error};
+use super::photometric::{OutOfView, masked_out_of_view, photometric_error, smallest, unwarped_error};
 use super::smoothness::{self, smoothness};
 use super::ssim::Reference;
 use crate::geometry::{Pinholes, Poses, back_project, project, sample, upsample};
@@ -24,6 +24,8 @@ pub struct Term {
     pub weight: f32,
     /// Its source frames; at least one.
     pub sources: Vec<Source>,
+    /// What is learned from places outside a source's picture.
+    pub out_of_view: OutOfView,
 }
 
 /// Photometric and smoothness parts of the loss, each `[1]`; their sum is the loss.
@@ -90,7 +92,11 @@ fn term_error(
     let points = back_project(depth.clone(), cameras);
     let warped = term.sources.iter().map(|source| {
         let pixels = project(source.pose.apply(&points), cameras);
-        photometric_error(target, sample(source.image.clone(), pixels))
+        let error = photometric_error(target, sample(source.image.clone(), pixels.clone()));
+        match term.out_of_view {
+            OutOfView::Border => error,
+            OutOfView::Masked => masked_out_of_view(error, &pixels),
+        }
     });
     smallest(warped).min_pair(unwarped.clone()).mean()
 }

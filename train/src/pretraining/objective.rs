@@ -75,7 +75,7 @@ fn on_device(batch: &DepthBatch, outputs: &Outputs, device: &Device) -> (Tensor<
             let sources = term.sources.iter().zip(poses);
             let sources =
                 sources.map(|(source, pose)| reprojection::Source { image: image(&source.image), pose: pose.clone() });
-            reprojection::Term { weight: term.weight, sources: sources.collect() }
+            reprojection::Term { weight: term.weight, sources: sources.collect(), out_of_view: term.out_of_view }
         })
         .collect();
     let pyramid: Vec<Tensor<4>> = batch
@@ -108,7 +108,7 @@ fn on_host(batch: &DepthBatch, outputs: &Outputs) -> (Tensor<1>, Parts) {
     let terms = batch.terms.iter().zip(motions).map(|(term, motions)| {
         let sources = term.sources.iter().zip(motions);
         let sources = sources.map(|(source, motions)| host::Source { image: &source.image, motions });
-        host::Term { weight: term.weight, sources: sources.collect() }
+        host::Term { weight: term.weight, sources: sources.collect(), out_of_view: term.out_of_view }
     });
     let learned = outputs.cameras.as_ref().map(Pinholes::intrinsics);
     let frames = host::Frames {

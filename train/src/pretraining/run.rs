@@ -14,7 +14,7 @@ use crate::data::{
 };
 use crate::device::{ChosenDevice, DeviceKind};
 use crate::inheritance::Beginning;
-use crate::training::{RunDescription, RunFolder, RunKind, Start, Trained, train};
+use crate::training::{LoopChanges, RunDescription, RunFolder, RunKind, Start, Trained, train};
 
 /// Disparity maps that a depth network gives.
 const SCALES: usize = 4;
@@ -32,16 +32,16 @@ pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Re
     let folder = RunFolder::create(out)?;
     let config = PretrainConfig { metres_per_unit: task.batches.metres_per_unit, ..config };
     let trained = folder
-        .write_description(&describe(&config, &task, device)?)
+        .write_description(&describe(&config, &task, device)?.inheriting(config.init.as_deref())?)
         .and_then(|()| train(&task, model, &config.steps, &folder, &on, Start::Fresh));
     finish(folder.or_discard(trained)?, config, &task, &folder, device)
 }
 
-/// Goes on with a run; `steps` changes how many it is to have.
+/// Goes on with a run; `changes` are made to its loop.
 ///
 /// # Errors
 /// When the folder holds no such run, its data have changed, or training fails.
-pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<Pretrained, Error> {
+pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<Pretrained, Error> {
     let folder = RunFolder::open(out)?;
     let description = folder.description()?;
     let mut config = config_of(&folder, &description)?;
@@ -53,7 +53,7 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<P
             hint: "put the recordings back as they were, or start a new run with --init set to this one",
         });
     }
-    config.steps.steps = steps.unwrap_or(config.steps.steps);
+    config.steps = changes.applied_to(&config.steps);
     config.check()?;
     let on = device.device.clone().autodiff();
     // A run that was killed before its first checkpoint starts again; otherwise the model is dropped for the checkpoint's.
@@ -62,7 +62,7 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<P
     } else {
         (starting_model(&config, &task, &on)?, Start::Fresh)
     };
-    folder.write_description(&describe(&config, &task, device)?)?;
+    folder.update_description(describe(&config, &task, device)?)?;
     let trained = train(&task, model, &config.steps, &folder, &on, start)?;
     finish(trained, config, &task, &folder, device)
 }
@@ -91,7 +91,7 @@ fn finish(
     };
     if !cameras.is_empty() {
         let config = PretrainConfig { learned_cameras: cameras.clone(), ..config };
-        folder.write_description(&describe(&config, task, device)?)?;
+        folder.update_description(describe(&config, task, device)?)?;
     }
     for (number, learned) in cameras.iter().enumerate().filter(|(_, learned)| learned.determined) {
         let name = if number == 0 { "camera.yaml".into() } else { format!("camera_{number}.yaml") };

@@ -13,6 +13,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::RgbImage;
+use parallax_core::camera::CameraIdentity;
 use parallax_core::files::read_rgb;
 use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, Recording, images_in};
@@ -83,7 +84,12 @@ impl Pictures {
     pub fn pairs(&self, gap: usize) -> Vec<[usize; 2]> {
         let numbers: BTreeMap<Place, usize> =
             self.places.iter().enumerate().map(|(number, place)| (*place, number)).collect();
-        let later = |place: &Place| numbers.get(&Place { index: place.index + gap, ..*place });
+        let unbroken = |place: &Place| match &self.sources[place.source] {
+            Source::Recording(recording) => recording.stretch(place.index) == recording.stretch(place.index + gap),
+            Source::Files { .. } => true,
+        };
+        let later =
+            |place: &Place| numbers.get(&Place { index: place.index + gap, ..*place }).filter(|_| unbroken(place));
         self.places.iter().enumerate().filter_map(|(number, place)| Some([number, *later(place)?])).collect()
     }
 
@@ -167,7 +173,10 @@ impl Source {
 
     fn identify(&self) -> Result<DataSource, Error> {
         match self {
-            Self::Recording(recording) => identify(recording.path(), recording.len()),
+            Self::Recording(recording) => {
+                let camera = recording.camera(Eye::Left).map(CameraIdentity::of);
+                Ok(DataSource { camera, ..identify(recording.path(), recording.len())? })
+            }
             Self::Files { folder, files } => identify(folder, files.len()),
         }
     }

@@ -13,7 +13,7 @@ use super::{Method, RivalConfig};
 use crate::Error;
 use crate::device::ChosenDevice;
 use crate::inheritance::Beginning;
-use crate::training::{DataSource, RunDescription, RunFolder, RunKind, Start, Task, Trained, train};
+use crate::training::{DataSource, LoopChanges, RunDescription, RunFolder, RunKind, Start, Task, Trained, train};
 
 /// What a rival adds to a task: its first weights.
 pub(super) trait RivalTask: Task {
@@ -47,11 +47,11 @@ pub fn pretrain(config: RivalConfig, out: &Path, device: &ChosenDevice) -> Resul
     }
 }
 
-/// Goes on with a run; `steps` changes how many it is to have.
+/// Goes on with a run; `changes` are made to its loop.
 ///
 /// # Errors
 /// When the folder holds no such run, its data have changed, or training fails.
-pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<Trained<()>, Error> {
+pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<Trained<()>, Error> {
     let folder = RunFolder::open(out)?;
     let description = folder.description()?;
     let mut config = config_of(&folder, &description)?;
@@ -63,7 +63,8 @@ pub fn resume(out: &Path, steps: Option<u64>, device: &ChosenDevice) -> Result<T
             hint: "put the pictures back as they were, or start a new run with --init set to this one",
         });
     }
-    config.steps.steps = steps.unwrap_or(config.steps.steps);
+    config.steps = changes.applied_to(&config.steps);
+    config.check()?;
     match config.method.clone() {
         Method::Flow(settings) => {
             go_on(&FlowTask::new(&config, &settings, pictures, device)?, &config, sources, &folder, device)
@@ -87,7 +88,7 @@ fn start<T: RivalTask>(
     let on = device.device.clone().autodiff();
     let beginning = Beginning::of(config.init.as_deref(), kind(config), config.network, &on)?;
     let model = task.begin(beginning, &on)?;
-    let description = describe(config, sources, device)?;
+    let description = describe(config, sources, device)?.inheriting(config.init.as_deref())?;
     let folder = RunFolder::create(out)?;
     let trained = folder
         .write_description(&description)
@@ -103,7 +104,7 @@ fn go_on<T: RivalTask>(
     device: &ChosenDevice,
 ) -> Result<Trained<()>, Error> {
     let on = device.device.clone().autodiff();
-    folder.write_description(&describe(config, sources, device)?)?;
+    folder.update_description(describe(config, sources, device)?)?;
     // The model is dropped for the checkpoint's; made only to know its shape.
     train(task, task.fresh(&on), &config.steps, folder, &on, Start::Resume).map(without_model)
 }

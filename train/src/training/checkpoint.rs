@@ -67,6 +67,12 @@ pub fn read_state(folder: &RunFolder) -> Result<State, Error> {
         .map_err(|error| broken(format!("cannot read state.json: {error}"), "start the run anew in another --out"))
 }
 
+/// The step of the checkpoint that is kept as the best.
+pub(super) fn best_step(folder: &RunFolder) -> Option<u64> {
+    let best = RunFolder::open(&folder.best_path()).ok()?;
+    Some(read_state(&best).ok()?.step)
+}
+
 /// Reads a checkpoint's weights and moments.
 pub(super) fn restore<T: Task>(
     folder: &RunFolder,

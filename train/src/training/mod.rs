@@ -13,6 +13,7 @@
 //! A task says what a batch is and what its loss is; everything else (order, optimizer, log, pictures, saving,
 //! resuming, Ctrl-C, the guard against losses that are not numbers) is here, once.
 
+mod changes;
 pub mod checkpoint;
 mod config;
 mod early_stop;
@@ -27,6 +28,7 @@ mod steps;
 mod task;
 mod tensorboard;
 
+pub use changes::LoopChanges;
 pub use config::LoopConfig;
 pub use early_stop::Best;
 pub use run_folder::{DataSource, RunDescription, RunFolder, RunKind};

@@ -12,8 +12,10 @@
 //!
 //! A run killed at any moment has its last whole checkpoint: the module `saving` says how.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use parallax_core::camera::CameraIdentity;
 use parallax_core::model_input::ModelInput;
 use parallax_models::Network;
 use serde::{Deserialize, Serialize};
@@ -85,6 +87,9 @@ pub struct DataSource {
     pub count: usize,
     /// SHA-256 of what identifies its content.
     pub sha256: String,
+    /// The calibration of its left or only camera, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub camera: Option<CameraIdentity>,
 }
 
 /// `run.toml`.
@@ -107,6 +112,9 @@ pub struct RunDescription {
     pub config: toml::Table,
     /// The contract between a picture and the network's numbers.
     pub input: ModelInput,
+    /// Cameras whose pictures have taught what `--init` gave.
+    #[serde(default)]
+    pub inherited_cameras: Vec<CameraIdentity>,
     /// What it was taught with.
     pub data: Vec<DataSource>,
 }
@@ -138,8 +146,25 @@ impl RunDescription {
             device: device.name.clone(),
             config,
             input,
+            inherited_cameras: Vec::new(),
             data,
         })
+    }
+
+    /// This description, knowing the cameras that taught what `init` gives.
+    ///
+    /// # Errors
+    /// When `init` is neither a run folder nor a weights file.
+    pub fn inheriting(self, init: Option<&Path>) -> Result<Self, Error> {
+        Ok(Self { inherited_cameras: crate::inheritance::cameras(init)?, ..self })
+    }
+
+    /// Cameras whose pictures have shaped the weights, before this run or in it, each once.
+    #[must_use]
+    pub fn cameras(&self) -> Vec<CameraIdentity> {
+        let own = self.data.iter().filter_map(|source| source.camera.clone());
+        let all: BTreeSet<_> = own.chain(self.inherited_cameras.iter().cloned()).collect();
+        all.into_iter().collect()
     }
 }
 
@@ -253,6 +278,15 @@ impl RunFolder {
         let text = toml::to_string_pretty(description)
             .map_err(|error| self.unreadable(format!("cannot write run.toml: {error}")))?;
         Ok(parallax_core::files::write_bytes(&self.description_path(), text.as_bytes())?)
+    }
+
+    /// Replaces `run.toml`; what an earlier run handed on is kept, which may be gone by now.
+    ///
+    /// # Errors
+    /// When the old one cannot be read or the new one not written.
+    pub fn update_description(&self, description: RunDescription) -> Result<(), Error> {
+        let inherited_cameras = self.description()?.inherited_cameras;
+        self.write_description(&RunDescription { inherited_cameras, ..description })
     }
 
     /// Reads `run.toml`.

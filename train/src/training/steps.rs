@@ -131,14 +131,24 @@ impl<'a, T: Task> Run<'a, T> {
             }
         };
         let log = Log::open(&folder.log_path(), step)?;
-        let run = Self {
+        let mut early_stop = EarlyStop::after(config, log.lines());
+        match early_stop.best() {
+            // A kill may have come between the checkpoint and its copy.
+            Some(best) if best.step == step => folder.keep_as_best()?,
+            // Patience that came with the resumption: the log's best step was not kept, so the watch begins here.
+            Some(best) if checkpoint::best_step(folder) != Some(best.step) => {
+                early_stop = EarlyStop::after(config, &[]);
+            }
+            _ => {}
+        }
+        Ok(Self {
             task,
             config,
             folder,
             device,
             model: Some(model),
             optimizer,
-            early_stop: EarlyStop::after(config, log.lines()),
+            early_stop,
             log,
             events: EventFile::create(folder.path(), step)?,
             progress: progress_bar(config.steps, step),
@@ -149,12 +159,7 @@ impl<'a, T: Task> Run<'a, T> {
             earlier_seconds,
             began: Instant::now(),
             _lock: lock,
-        };
-        if run.saved_step.is_some() && run.early_stop.best().is_some_and(|best| best.step == step) {
-            // A kill may have come between the checkpoint and its copy.
-            folder.keep_as_best()?;
-        }
-        Ok(run)
+        })
     }
 
     fn take_step(&mut self, loader: &mut Loader<T::Batch>, stop: &AtomicBool) -> Result<(), Error> {

@@ -66,8 +66,12 @@ impl Task for Line {
         Ok(parallax_core::files::write_bytes(&folder.join("model.safetensors"), &bytes)?)
     }
 
-    fn load(&self, _: &Path, _: &Device) -> Result<Linear, Error> {
-        unreachable!("nothing is resumed here")
+    fn load(&self, folder: &Path, device: &Device) -> Result<Linear, Error> {
+        let bytes = std::fs::read(folder.join("model.safetensors")).unwrap();
+        let values: Vec<f32> = bytes.chunks(4).map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect();
+        let mut model = line(device);
+        model.weight = Param::from_data(TensorData::new(values, [2, 1]), device);
+        Ok(model)
     }
 
     fn samples(&self, _: &Linear, _: &Device) -> Result<Vec<Sample>, Error> {
@@ -172,6 +176,38 @@ fn a_run_that_learns_no_more_stops_and_keeps_its_best_checkpoint() {
     let kept = RunFolder::open(&folder.best_path()).unwrap();
     assert_eq!(read_state(&kept).unwrap().step, best.step);
     assert_eq!(read_state(&folder).unwrap().step, trained.step);
+}
+
+fn go_on(folder: &RunFolder, config: &LoopConfig) -> Trained<Linear> {
+    let device = Device::flex().autodiff();
+    train(&LINE, line(&device), config, folder, &device, Start::Resume).unwrap()
+}
+
+#[test]
+fn a_run_out_of_patience_goes_on_when_it_is_given_more() {
+    let parent = tempfile::tempdir().unwrap();
+    let still = LoopConfig { learning_rate: 1e-12, patience: 1, check_every: 50, ..config(2000) };
+    let (folder, trained) = fit(&LINE, &still, &parent.path().join("run"));
+    let Ended::StoppedEarly(best) = trained.unwrap().ended else { panic!("it had patience") };
+    let more = LoopChanges { patience: Some(3), ..LoopChanges::default() }.applied_to(&still);
+    let trained = go_on(&folder, &more);
+    let Ended::StoppedEarly(later) = trained.ended else { panic!("it went on to step {}", trained.step) };
+    assert!(trained.step == later.step + 150 && later.step >= best.step, "{best:?} {later:?} {}", trained.step);
+    let all = LoopChanges { patience: Some(0), steps: Some(trained.step + 20), ..LoopChanges::default() };
+    assert!(matches!(go_on(&folder, &all.applied_to(&still)).ended, Ended::Finished));
+}
+
+#[test]
+fn patience_that_comes_with_the_resumption_watches_from_there() {
+    let parent = tempfile::tempdir().unwrap();
+    let still = LoopConfig { learning_rate: 1e-12, check_every: 50, ..config(400) };
+    let (folder, trained) = fit(&LINE, &still, &parent.path().join("run"));
+    assert_eq!(trained.unwrap().step, 400);
+    let patient = LoopChanges { patience: Some(2), steps: Some(4000), ..LoopChanges::default() }.applied_to(&still);
+    let trained = go_on(&folder, &patient);
+    let Ended::StoppedEarly(best) = trained.ended else { panic!("it went on to step {}", trained.step) };
+    assert!(best.step > 400, "what was not kept cannot be the best: {best:?}");
+    assert_eq!(read_state(&RunFolder::open(&folder.best_path()).unwrap()).unwrap().step, best.step);
 }
 
 #[test]

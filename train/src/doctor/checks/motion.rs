@@ -1,11 +1,14 @@
 //! Does the camera move so that depth can be learned, and does the scene stand still?
 
+use parallax_core::footage::pair::STRAY_PX;
+use parallax_core::footage::statistics::{median, quantile, share};
+use parallax_core::footage::{
+    CameraMotion, LEAST_FOLLOWED, LEAST_PARALLAX_PX, MOST_FLOW, PairMeasure, TARGET_PARALLAX_PX,
+};
 use parallax_core::recording::Eye;
 
-use super::super::frame_gap::{GapMeasure, LEAST_FOLLOWED, MOST_FLOW, TARGET_PX};
-use super::super::pair::{CameraMotion, PairMeasure, STRAY_PX};
+use super::super::frame_gap::GapMeasure;
 use super::super::report::{Check, Exhibit, FlowBin, Verdict};
-use super::super::statistics::{median, quantile, share};
 use super::percent;
 
 /// Pairs in which the camera stands: the auto-mask leaves them out, so that part of the steps teaches nothing.
@@ -16,8 +19,6 @@ const TURNING_WARN: f64 = 0.15;
 const TURNING_FAIL: f64 = 0.5;
 /// Parallax, as a part of the target, below which a better gap is worth its flag.
 const PARALLAX_WARN: f64 = 0.5;
-/// Parallax in pixels below which nothing can be learned: a bilinear photometric loss cannot tell it from noise.
-const PARALLAX_FAIL_PX: f64 = 0.3;
 /// Tracks that do not follow the camera's motion, median over pairs: what the loss takes for depth there is wrong.
 const STRAY_WARN: f64 = 0.15;
 const STRAY_FAIL: f64 = 0.35;
@@ -102,9 +103,9 @@ pub fn flow(pairs: &[PairMeasure], gap: usize, gaps: &[GapMeasure], proposed: Op
     };
     let fast = quantile(moving.iter().map(|pair| pair.flow_p90_px), 0.75).unwrap_or(0.0);
     let too_fast = if fast > MOST_FLOW * width as f64 { Verdict::Warn } else { Verdict::Pass };
-    let too_slow = if parallax < PARALLAX_FAIL_PX {
+    let too_slow = if parallax < LEAST_PARALLAX_PX {
         Verdict::Fail
-    } else if parallax < PARALLAX_WARN * TARGET_PX && proposed.is_some_and(|proposed| proposed > gap) {
+    } else if parallax < PARALLAX_WARN * TARGET_PARALLAX_PX && proposed.is_some_and(|proposed| proposed > gap) {
         Verdict::Warn
     } else {
         Verdict::Pass
@@ -140,8 +141,8 @@ fn proposal(proposed: Option<usize>, gap: usize, gaps: &[GapMeasure]) -> String 
     let Some(proposed) = proposed.filter(|proposed| *proposed != gap) else { return String::new() };
     let Some(there) = gaps.iter().find(|measure| measure.gap == proposed) else { return String::new() };
     let parallax = there.parallax_px;
-    let reason = if parallax >= TARGET_PX {
-        format!("reaches {TARGET_PX} px")
+    let reason = if parallax >= TARGET_PARALLAX_PX {
+        format!("reaches {TARGET_PARALLAX_PX} px")
     } else {
         format!("is the most with {} of the corners in both frames", percent(LEAST_FOLLOWED))
     };

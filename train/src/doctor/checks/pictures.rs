@@ -1,25 +1,18 @@
 //! Are the frames readable, sharp, well exposed, and different from each other?
 
+use parallax_core::footage::exposure::{LEAST_CONTRAST, MOST_BLACK, MOST_WHITE};
+use parallax_core::footage::statistics::{median, share};
+use parallax_core::footage::{BLURRED, CameraMotion, PairMeasure};
 use parallax_core::recording::Eye;
 
 use super::super::frame::FrameMeasure;
-use super::super::pair::{CameraMotion, PairMeasure};
 use super::super::report::{Check, Exhibit, Verdict};
-use super::super::statistics::{median, share};
 use super::percent;
 use crate::Error;
 
-/// Above this a frame is blurred: see `docs/doctor.md` for what sharp and blurred footage measures.
-pub const BLURRED: f64 = 0.5;
 /// Blurred frames: some in turns are normal; where most are, edges are wider than the motion they should tell.
 const BLURRED_WARN: f64 = 0.15;
 const BLURRED_FAIL: f64 = 0.5;
-/// Part of a frame that may be white before it counts as over-exposed: a bright sky takes a third.
-const WHITE: f64 = 0.4;
-/// Part of a frame that may be black: deep shadows take a fifth.
-const BLACK: f64 = 0.3;
-/// Less grey levels than this between the 5th and 95th percentile: texture drowns in noise and in the steps of 8 bits.
-const CONTRAST: f64 = 50.0;
 /// Badly exposed frames.
 const EXPOSURE_WARN: f64 = 0.1;
 const EXPOSURE_FAIL: f64 = 0.5;
@@ -50,9 +43,9 @@ pub fn recording(damage: Option<&str>, unreadable: &[(usize, Error)], looked_at:
 /// Clipping at both ends, and too little contrast.
 #[must_use]
 pub fn exposure(frames: &[FrameMeasure]) -> Check {
-    let over = share(frames, |frame| frame.exposure.white > WHITE);
-    let under = share(frames, |frame| frame.exposure.black > BLACK);
-    let flat = share(frames, |frame| frame.exposure.contrast < CONTRAST);
+    let over = share(frames, |frame| frame.exposure.is_over());
+    let under = share(frames, |frame| frame.exposure.is_under());
+    let flat = share(frames, |frame| frame.exposure.is_flat());
     let typical = |value: fn(&FrameMeasure) -> f64| median(frames.iter().map(value)).unwrap_or(f64::NAN);
     let white = typical(|frame| frame.exposure.white);
     let black = typical(|frame| frame.exposure.black);
@@ -69,7 +62,7 @@ pub fn exposure(frames: &[FrameMeasure]) -> Check {
     let mut sorted: Vec<&FrameMeasure> = frames.iter().collect();
     let badness = |frame: &FrameMeasure| {
         let exposure = frame.exposure;
-        (exposure.white / WHITE).max(exposure.black / BLACK).max(CONTRAST / exposure.contrast.max(1.0))
+        (exposure.white / MOST_WHITE).max(exposure.black / MOST_BLACK).max(LEAST_CONTRAST / exposure.contrast.max(1.0))
     };
     sorted.sort_by(|a, b| badness(b).total_cmp(&badness(a)));
     let exhibit = |frame: &&FrameMeasure| {

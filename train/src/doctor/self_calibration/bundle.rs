@@ -6,9 +6,9 @@ use parallax_core::optical_flow::{RotationFit, Track};
 
 use super::lens::{derivative, projected, undistorted};
 use super::{CORRELATION, LensEstimate, prior};
-use crate::doctor::statistics::median;
-use crate::doctor::two_views::TwoViews;
 use crate::doctor::windows::Window;
+use parallax_core::footage::statistics::median;
+use parallax_core::footage::two_views::TwoViews;
 
 /// Accuracy of a track over several frames, pixels.
 const TRACK_ACCURACY_PX: f64 = 0.3;

@@ -25,9 +25,9 @@ mod lens;
 use nalgebra::{Matrix2, Vector2};
 use parallax_core::camera::Intrinsics;
 
-use super::statistics::median;
 use super::windows::Window;
 use bundle::Bundle;
+use parallax_core::footage::statistics::median;
 
 /// What is believed before looking: ln s and k are 0 ± 0.5. It keeps a window that says nothing from running away.
 const PRIOR_DEVIATION: f64 = 0.5;

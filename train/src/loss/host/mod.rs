@@ -26,7 +26,7 @@ use parallax_core::camera::Intrinsics;
 use rayon::prelude::*;
 
 use super::depth::{INVERSE_DEPTH_OFFSET, INVERSE_DEPTH_SLOPE};
-use super::photometric::tie_breaking_noise;
+use super::photometric::{OutOfView, tie_breaking_noise};
 use crate::geometry::RigidMotion;
 use structure::{Comparison, Target};
 use warp::{Color, Warped};
@@ -60,6 +60,8 @@ pub struct Term<'a> {
     pub weight: f32,
     /// At least one.
     pub sources: Vec<Source<'a>>,
+    /// What is learned from places outside a source's picture.
+    pub out_of_view: OutOfView,
 }
 
 /// Depth that was measured.
@@ -297,7 +299,7 @@ impl Frames<'_> {
             maps.warped.warp(frame, inverse_depth, &self.intrinsics[image], &source.motions[image], self.width);
             maps.comparison.compare(target, maps.warped.image());
         }
-        let loss = choose(unwarped, sources, least, chosen);
+        let loss = choose(unwarped, sources, self.terms[term].out_of_view, least, chosen);
         let motions = sources.iter_mut().enumerate().map(|(source, maps)| {
             mask.clear();
             mask.extend(chosen.iter().map(|chosen| if *chosen == source as u8 { weight } else { 0.0 }));
@@ -316,14 +318,21 @@ fn smoothness_weight(scale: usize, scales: usize, batch: usize) -> f32 {
 const NONE: u8 = u8::MAX;
 
 /// The sum over pixels of the smallest error, and whose it was.
-fn choose(unwarped: &[f32], sources: &[SourceSpace], least: &mut Vec<f32>, chosen: &mut Vec<u8>) -> f64 {
+fn choose(
+    unwarped: &[f32],
+    sources: &[SourceSpace],
+    out_of_view: OutOfView,
+    least: &mut Vec<f32>,
+    chosen: &mut Vec<u8>,
+) -> f64 {
     least.clear();
     least.extend_from_slice(unwarped);
     chosen.clear();
     chosen.resize(unwarped.len(), NONE);
     for (number, source) in sources.iter().enumerate() {
-        for ((least, chosen), error) in least.iter_mut().zip(chosen.iter_mut()).zip(source.comparison.error()) {
-            if *error < *least {
+        let errors = source.comparison.error().iter().zip(source.warped.in_view());
+        for ((least, chosen), (error, in_view)) in least.iter_mut().zip(chosen.iter_mut()).zip(errors) {
+            if *error < *least && (*in_view || out_of_view == OutOfView::Border) {
                 (*least, *chosen) = (*error, number as u8);
             }
         }

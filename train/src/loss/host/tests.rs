@@ -77,7 +77,7 @@ struct Numbers {
 /// λ of the range term.
 const RANGE_WEIGHT: f32 = 0.3;
 
-fn on_tensors(example: &Example) -> Numbers {
+fn on_tensors(example: &Example, out_of_view: OutOfView) -> Numbers {
     let device = Device::flex().autodiff();
     let image = |values: &[f32], stride: usize| {
         let dims = [BATCH, values.len() * stride * stride / (BATCH * WIDTH * HEIGHT), HEIGHT / stride, WIDTH / stride];
@@ -96,10 +96,12 @@ fn on_tensors(example: &Example) -> Numbers {
         reprojection::Term {
             weight: 1.0,
             sources: vec![source(&example.earlier, learned.clone()), source(&example.right, learned.inverse())],
+            out_of_view,
         },
         reprojection::Term {
             weight: 0.5,
             sources: vec![source(&example.right, Poses::shifts(&example.shifts, &device))],
+            out_of_view,
         },
     ];
     let Pinholes { fx, fy, cx, cy } = Pinholes::new(&example.intrinsics, &device);
@@ -129,7 +131,7 @@ fn on_tensors(example: &Example) -> Numbers {
     }
 }
 
-fn in_loops(example: &Example) -> Numbers {
+fn in_loops(example: &Example, out_of_view: OutOfView) -> Numbers {
     let device = Device::flex().autodiff();
     let vector =
         |values: &[f32]| Tensor::<2>::from_data(TensorData::new(values.to_vec(), [BATCH, 3]), &device).require_grad();
@@ -144,8 +146,12 @@ fn in_loops(example: &Example) -> Numbers {
         pyramid: &example.pyramid,
         intrinsics: &example.intrinsics,
         terms: vec![
-            Term { weight: 1.0, sources: vec![source(&example.earlier, &poses[0]), source(&example.right, &poses[1])] },
-            Term { weight: 0.5, sources: vec![source(&example.right, &poses[2])] },
+            Term {
+                weight: 1.0,
+                sources: vec![source(&example.earlier, &poses[0]), source(&example.right, &poses[1])],
+                out_of_view,
+            },
+            Term { weight: 0.5, sources: vec![source(&example.right, &poses[2])], out_of_view },
         ],
         ranges: Some(Ranges { weight: RANGE_WEIGHT, depth: &example.ranges }),
     };
@@ -173,8 +179,19 @@ fn difference(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn loss_and_gradients_are_those_of_the_tensors() {
+    assert_alike(OutOfView::Border);
+}
+
+#[test]
+fn they_are_where_places_outside_a_source_are_masked_too() {
+    assert_alike(OutOfView::Masked);
+    let [border, masked] = [OutOfView::Border, OutOfView::Masked].map(|choice| in_loops(&example(), choice).parts);
+    assert!(masked[0] > border[0] + 1e-6 && masked[1] > border[1] + 1e-6, "{border:?} {masked:?}");
+}
+
+fn assert_alike(out_of_view: OutOfView) {
     let example = example();
-    let (tensors, loops) = (on_tensors(&example), in_loops(&example));
+    let (tensors, loops) = (on_tensors(&example, out_of_view), in_loops(&example, out_of_view));
     for (a, b) in tensors.parts.iter().zip(&loops.parts) {
         assert!((a - b).abs() < 1e-5 * a.abs(), "{:?} {:?}", tensors.parts, loops.parts);
     }
@@ -221,10 +238,10 @@ fn the_gradient_to_the_intrinsics_is_that_of_finite_differences() {
                 cy: intrinsics.cy + cy,
             };
         }
-        let parts = in_loops(&example).parts;
+        let parts = in_loops(&example, OutOfView::Border).parts;
         parts[0] + parts[1]
     };
-    let gradient = in_loops(&example).intrinsics;
+    let gradient = in_loops(&example, OutOfView::Border).intrinsics;
     // A hundredth of a pixel: rounding of f32 sums stays far below, and few pixels change the source they believe.
     let step = 1e-2;
     for entry in 0..4 {
@@ -248,6 +265,7 @@ fn a_straight_way_ahead_says_nothing_about_the_focal_length() {
         terms: vec![Term {
             weight: 1.0,
             sources: vec![Source { image: &example.earlier, motions: vec![motion; BATCH] }],
+            out_of_view: OutOfView::Border,
         }],
         ranges: None,
     };
@@ -255,4 +273,67 @@ fn a_straight_way_ahead_says_nothing_about_the_focal_length() {
     for [fx, fy, cx, _] in &loss.intrinsics {
         assert!(fx.abs() < 1e-6 && fy.abs() < 1e-6 && cx.abs() > 1e-5, "{:?}", loss.intrinsics);
     }
+}
+
+/// A pair whose eyes stand so far apart that the left quarter of the one lies outside the other's picture.
+fn wide_pair(example: &Example, motion: Motion, out_of_view: OutOfView) -> Frames<'_> {
+    Frames {
+        width: WIDTH,
+        height: HEIGHT,
+        target: &example.target,
+        pyramid: &example.pyramid,
+        intrinsics: &example.intrinsics,
+        terms: vec![Term {
+            weight: 1.0,
+            sources: vec![Source { image: &example.right, motions: vec![motion; BATCH] }],
+            out_of_view,
+        }],
+        ranges: None,
+    }
+}
+
+#[test]
+fn what_a_source_does_not_show_teaches_nothing_when_masked() {
+    let mut example = example();
+    // One inverse depth everywhere, about 0.81: 8 pixels to the left of where they are, for a shift of 0.4 units.
+    example.disparities = vec![vec![0.08; BATCH * WIDTH * HEIGHT / 4]];
+    example.pyramid.truncate(1);
+    let motion = [1.0, 0.0, 0.0, -0.4, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+    let border = host_loss(&wide_pair(&example, motion, OutOfView::Border), &example.disparities);
+    let masked = host_loss(&wide_pair(&example, motion, OutOfView::Masked), &example.disparities);
+    // The smoothness term knows no sources: what differs is of the pair. Half-size columns 0 to 2 lie outside with all
+    // pixels around them.
+    let pull = |loss: &HostLoss, columns: std::ops::Range<usize>| -> f32 {
+        let row = loss.disparities[0].chunks_exact(WIDTH / 2);
+        row.map(|row| row[columns.clone()].iter().map(|value| value.abs()).sum::<f32>()).sum()
+    };
+    let flat = host_loss(&wide_pair(&example, identity(), OutOfView::Masked), &example.disparities);
+    assert!(pull(&flat, 0..16) < 1e-9, "nothing moves, and a flat map is smooth");
+    assert!(pull(&masked, 0..3) < 1e-9 && pull(&masked, 5..16) > 1e-4, "{}", pull(&masked, 0..3));
+    assert!((pull(&masked, 6..16) - pull(&border, 6..16)).abs() < 1e-6, "what is in view is taught alike");
+}
+
+fn identity() -> Motion {
+    [1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0]
+}
+
+#[test]
+fn the_gradient_to_the_depth_is_that_of_finite_differences_when_masked() {
+    let mut example = example();
+    example.pyramid.truncate(1);
+    example.disparities.truncate(1);
+    let motion = [1.0, 0.0, 0.0, -0.3, 0.0, 1.0, 0.0, 0.02, 0.0, 0.0, 1.0, 0.03];
+    let loss = |disparities: &[Vec<f32>]| host_loss(&wide_pair(&example, motion, OutOfView::Masked), disparities);
+    let gradient = &loss(&example.disparities).disparities[0];
+    // Along the gradient itself, so short a way that few pixels change whether they are seen.
+    let length = gradient.iter().map(|value| f64::from(value * value)).sum::<f64>().sqrt();
+    let step = 2e-5;
+    let moved = |by: f64| {
+        let along = gradient.iter().map(|value| (f64::from(*value) / length * by) as f32);
+        let map = example.disparities[0].iter().zip(along).map(|(value, change)| value + change).collect();
+        let loss = loss(&[map]);
+        loss.photometric[0] + loss.smoothness
+    };
+    let numeric = (moved(step) - moved(-step)) / (2.0 * step);
+    assert!((numeric - length).abs() < 0.05 * length, "{numeric} against {length}");
 }

@@ -4,6 +4,7 @@ use parallax_core::camera::Intrinsics;
 
 use super::Motion;
 use crate::geometry::NEAREST_Z;
+use crate::loss::photometric::HALF_PIXEL;
 
 /// A pixel's channels side by side; the fourth is 0.
 pub(super) type Color = [f32; 4];
@@ -25,6 +26,8 @@ pub(super) struct Warped {
     /// Point in the source camera, up to the inverse depth; z is infinite where the point is behind the camera, so that its
     /// gradient vanishes.
     points: Vec<[f32; 3]>,
+    /// Whether the frame holds the place the pixel is read at.
+    in_view: Vec<bool>,
     camera: Camera,
     motion: Motion,
     width: usize,
@@ -62,6 +65,8 @@ impl Warped {
             maps.resize(3 * pixels, 0.0);
         }
         self.points.clear();
+        self.in_view.clear();
+        let holds = |place: f32, size: usize| place >= -HALF_PIXEL && place <= size as f32 - HALF_PIXEL;
         for (row, line) in inverse_depth.chunks_exact(width).enumerate() {
             for (column, q) in line.iter().enumerate() {
                 let [rx, ry] = camera.ray(column, row);
@@ -71,6 +76,7 @@ impl Warped {
                 let inverse_z = if in_front { 1.0 / z } else { 1.0 / (NEAREST_Z * q) };
                 let (u, v) = (camera.fx * x * inverse_z + camera.cx, camera.fy * y * inverse_z + camera.cy);
                 self.points.push(if in_front { [x, y, z] } else { [0.0, 0.0, f32::INFINITY] });
+                self.in_view.push(holds(u, width) && holds(v, pixels / width));
                 self.read(frame, row * width + column, u, v);
             }
         }
@@ -79,6 +85,11 @@ impl Warped {
     /// The warped frame.
     pub(super) fn image(&self) -> &[f32] {
         &self.image
+    }
+
+    /// Per pixel.
+    pub(super) fn in_view(&self) -> &[bool] {
+        &self.in_view
     }
 
     fn read(&mut self, frame: &[Color], pixel: usize, u: f32, v: f32) {

@@ -7,9 +7,9 @@
 //! References: Hartley, Zisserman, *Multiple View Geometry*, 2004, §9.6 and §11.4.3; Black, Rangarajan, *On the
 //! Unification of Line Processes, Outlier Rejection, and Robust Statistics*, IJCV 1996 (the weight and its annealing).
 
+use crate::camera::Intrinsics;
+use crate::optical_flow::Track;
 use nalgebra::{Matrix5, Rotation3, SVector, Unit, Vector3};
-use parallax_core::camera::Intrinsics;
-use parallax_core::optical_flow::Track;
 
 /// Fewer tracks than this say nothing: five parameters, and outliers.
 pub const FEWEST_TRACKS: usize = 20;
@@ -33,7 +33,6 @@ pub struct TwoViews {
 
 impl TwoViews {
     /// The motion, started from a rotation near it; none for too few tracks.
-    #[must_use]
     pub fn new(tracks: &[Track], start: &Rotation3<f64>, intrinsics: &Intrinsics) -> Option<Self> {
         if tracks.len() < FEWEST_TRACKS {
             return None;
@@ -60,7 +59,6 @@ impl TwoViews {
 }
 
 /// The direction of a pixel, scaled to z = 1.
-#[must_use]
 pub fn ray([x, y]: [f32; 2], k: &Intrinsics) -> Vector3<f64> {
     Vector3::new((f64::from(x) - k.cx) / k.fx, (f64::from(y) - k.cy) / k.fy, 1.0)
 }
@@ -134,7 +132,7 @@ fn inverse_depth(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parallax_core::optical_flow::RotationFit;
+    use crate::optical_flow::RotationFit;
 
     const K: Intrinsics = Intrinsics { fx: 300.0, fy: 300.0, cx: 159.5, cy: 79.5 };
 

@@ -1,7 +1,6 @@
 //! Order statistics.
 
 /// The value below which a share of the values lies; none of no values. Not-a-number counts as the largest.
-#[must_use]
 pub fn quantile(values: impl IntoIterator<Item = f64>, share: f64) -> Option<f64> {
     let mut values: Vec<f64> = values.into_iter().collect();
     if values.is_empty() {
@@ -12,19 +11,16 @@ pub fn quantile(values: impl IntoIterator<Item = f64>, share: f64) -> Option<f64
 }
 
 /// The middle value; none of no values.
-#[must_use]
 pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
     quantile(values, 0.5)
 }
 
 /// The part of the values for which something holds; 0 of no values.
-#[must_use]
 pub fn share<T>(values: &[T], holds: impl Fn(&T) -> bool) -> f64 {
     values.iter().filter(|value| holds(value)).count() as f64 / values.len().max(1) as f64
 }
 
 /// `count` numbers below `total`, evenly spread, each once; all of them when there are no more.
-#[must_use]
 pub fn spread(total: usize, count: usize) -> Vec<usize> {
     if count >= total {
         return (0..total).collect();

@@ -1,9 +1,9 @@
 //! Two frames of one camera: what moved, how much of it is parallax, and what does not belong to the scene at rest.
 
-use parallax_core::camera::Intrinsics;
-use parallax_core::optical_flow::{GrayPicture, Pyramid, RotationFit, Track, corners, track_both_ways};
+use crate::camera::Intrinsics;
+use crate::optical_flow::{GrayPicture, Pyramid, RotationFit, Track, corners, track_both_ways};
 
-use super::drive::View;
+use super::Sight;
 use super::statistics::{median, quantile, share};
 use super::two_views::{FEWEST_TRACKS, TwoViews};
 
@@ -42,6 +42,70 @@ pub enum CameraMotion {
     Lost,
 }
 
+/// Corners of one picture, followed into another.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// Those that could be followed there and back.
+    pub tracks: Vec<Track>,
+    /// Corners there were.
+    pub corners: usize,
+    /// Whether the two are one picture.
+    pub same: bool,
+}
+
+impl Followed {
+    /// Follows the corners of the first picture into the second.
+    pub fn new(first: &Sight, second: &Sight) -> Self {
+        let points = corners(&first.pyramid, cell_px(&first.pyramid));
+        let tracks = track_both_ways(&first.pyramid, &second.pyramid, &points);
+        Self { tracks, corners: points.len(), same: is_same_picture(&first.gray, &second.gray) }
+    }
+
+    /// Part of the corners that could be followed.
+    pub fn share(&self) -> f64 {
+        self.tracks.len() as f64 / self.corners.max(1) as f64
+    }
+}
+
+/// How the camera moved, and what that moved in the picture.
+#[derive(Debug, Clone)]
+pub struct MotionMeasure {
+    /// How the camera moved.
+    pub motion: CameraMotion,
+    /// Median motion, pixels.
+    pub flow_median_px: f64,
+    /// 90th percentile of it.
+    pub flow_p90_px: f64,
+    /// Median of what the best rotation leaves, pixels.
+    pub parallax_px: f64,
+    /// What the best rotation must leave of three quarters of the picture to be more than a turn, pixels.
+    turning_px: f64,
+    /// The best rotation; none for too few tracks.
+    fit: Option<RotationFit>,
+}
+
+impl MotionMeasure {
+    /// What a camera of these intrinsics, at the size of the pictures, must have done.
+    pub fn new(followed: &Followed, intrinsics: &Intrinsics) -> Self {
+        let tracks = &followed.tracks;
+        let lengths = || tracks.iter().map(|track| f64::from(track.length_px()));
+        let flow = |part| quantile(lengths(), part).unwrap_or(0.0);
+        let fit = RotationFit::new(tracks, intrinsics).filter(|_| tracks.len() >= FEWEST_TRACKS);
+        let parallax =
+            |part| fit.as_ref().and_then(|fit| quantile(fit.parallax_px().map(f64::from), part)).unwrap_or(0.0);
+        let turning_px = TURNING_PX.max(TURNING_SHARE * flow(0.5));
+        let motion = match &fit {
+            _ if followed.same => CameraMotion::SamePicture,
+            None => CameraMotion::Lost,
+            Some(_) if flow(0.75) < STANDING_PX => CameraMotion::Stands,
+            Some(_) if parallax(0.75) < turning_px => CameraMotion::Turns,
+            Some(_) => CameraMotion::Moves,
+        };
+        let (flow_median_px, flow_p90_px, parallax_px) = (flow(0.5), flow(0.9), parallax(0.5));
+        Self { motion, flow_median_px, flow_p90_px, parallax_px, turning_px, fit }
+    }
+}
+
 /// What a pair of frames says.
 #[derive(Debug, Clone)]
 pub struct PairMeasure {
@@ -69,45 +133,32 @@ pub struct PairMeasure {
 
 impl PairMeasure {
     /// Follows the corners of the first frame into the second.
-    #[must_use]
-    pub fn new(frames: [usize; 2], first: &View, second: &View, intrinsics: &Intrinsics) -> Self {
-        let points = corners(&first.pyramid, cell_px(&first.pyramid));
-        let tracks = track_both_ways(&first.pyramid, &second.pyramid, &points);
-        let same = is_same_picture(&first.gray, &second.gray);
-        Self::from_tracks(frames, tracks, points.len(), same, intrinsics)
+    pub fn new(frames: [usize; 2], first: &Sight, second: &Sight, intrinsics: &Intrinsics) -> Self {
+        Self::of(frames, Followed::new(first, second), intrinsics)
     }
 
-    fn from_tracks(frames: [usize; 2], tracks: Vec<Track>, points: usize, same: bool, intrinsics: &Intrinsics) -> Self {
-        let lengths = || tracks.iter().map(|track| f64::from(track.length_px()));
-        let flow = |part| quantile(lengths(), part).unwrap_or(0.0);
-        let fit = RotationFit::new(&tracks, intrinsics).filter(|_| tracks.len() >= FEWEST_TRACKS);
-        let parallax =
-            |part| fit.as_ref().and_then(|fit| quantile(fit.parallax_px().map(f64::from), part)).unwrap_or(0.0);
-        let turning_px = TURNING_PX.max(TURNING_SHARE * flow(0.5));
-        let motion = match &fit {
-            _ if same => CameraMotion::SamePicture,
-            None => CameraMotion::Lost,
-            Some(_) if flow(0.75) < STANDING_PX => CameraMotion::Stands,
-            Some(_) if parallax(0.75) < turning_px => CameraMotion::Turns,
-            Some(_) => CameraMotion::Moves,
-        };
-        let strays = match (&fit, motion) {
+    fn of(frames: [usize; 2], followed: Followed, intrinsics: &Intrinsics) -> Self {
+        let measure = MotionMeasure::new(&followed, intrinsics);
+        let share_followed = followed.share();
+        let tracks = followed.tracks;
+        let strays = match (&measure.fit, measure.motion) {
             (Some(fit), CameraMotion::Stands | CameraMotion::Turns) => {
-                Some(fit.parallax_px().map(|left| f64::from(left) > STRAY_PX.max(turning_px)).collect())
+                let limit = STRAY_PX.max(measure.turning_px);
+                Some(fit.parallax_px().map(|left| f64::from(left) > limit).collect())
             }
             (Some(fit), CameraMotion::Moves) => strays_of_motion(&tracks, fit, intrinsics),
             _ => None,
         };
         // Where most corners are lost, many of the others were followed wrongly.
-        let strays = strays.filter(|_| tracks.len() as f64 >= LEAST_TRUSTED * points as f64);
+        let strays = strays.filter(|_| tracks.len() as f64 >= LEAST_TRUSTED * followed.corners as f64);
         Self {
             frames,
-            motion,
-            followed: tracks.len() as f64 / points.max(1) as f64,
-            flow_median_px: flow(0.5),
-            flow_p90_px: flow(0.9),
-            parallax_px: parallax(0.5),
-            rotation_rad: fit.as_ref().map_or(0.0, RotationFit::angle_rad),
+            motion: measure.motion,
+            followed: share_followed,
+            flow_median_px: measure.flow_median_px,
+            flow_p90_px: measure.flow_p90_px,
+            parallax_px: measure.parallax_px,
+            rotation_rad: measure.fit.as_ref().map_or(0.0, RotationFit::angle_rad),
             stray_share: strays.as_ref().map(|strays: &Vec<bool>| share(strays, |stray| *stray)),
             strays: strays.unwrap_or_else(|| vec![false; tracks.len()]),
             tracks,
@@ -116,7 +167,6 @@ impl PairMeasure {
 }
 
 /// Side of the cells of which each gives a corner: 20 px in a picture of 640×192.
-#[must_use]
 pub fn cell_px(pyramid: &Pyramid) -> usize {
     (pyramid.width() * pyramid.height() / CORNERS).isqrt().max(LEAST_CELL_PX)
 }
@@ -136,7 +186,6 @@ fn strays_of_motion(tracks: &[Track], fit: &RotationFit, intrinsics: &Intrinsics
 }
 
 /// Whether two pictures differ by less than any camera's noise.
-#[must_use]
 pub fn is_same_picture(first: &GrayPicture, second: &GrayPicture) -> bool {
     let sum: f64 = first.values.iter().zip(&second.values).map(|(a, b)| f64::from((a - b).abs())).sum();
     sum / (first.values.len() as f64) < SAME_PICTURE
@@ -164,7 +213,7 @@ mod tests {
                 Track { index, from, to }
             })
             .collect();
-        PairMeasure::from_tracks([0, 1], tracks, 140, false, &K)
+        PairMeasure::of([0, 1], Followed { tracks, corners: 140, same: false }, &K)
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The order of u8 numbers is the order of the values they stand for, so the grid does not matter. What lies outside of the
 //! picture does not count.
 
+use super::inside;
 use crate::isa::compiled_for;
 use crate::shape::{PictureShape, Window};
 use crate::team::Team;
@@ -55,13 +56,6 @@ impl MaxPool {
             compiled_for!(self.isa, row_of_maxima(pool: &MaxPool, input: &[u8], y: usize, row: &mut [u8]));
         });
     }
-
-    /// The input's row or column for a window and one of its taps, if there is one.
-    fn inside(&self, axis: usize, position: usize, tap: usize) -> Option<usize> {
-        let Window { stride, dilation, before, .. } = &self.window;
-        let size = [self.input.height, self.input.width][axis];
-        (position * stride[axis] + tap * dilation[axis]).checked_sub(before[axis]).filter(|at| *at < size)
-    }
 }
 
 #[inline(always)]
@@ -69,11 +63,11 @@ fn row_of_maxima(pool: &MaxPool, input: &[u8], y: usize, row: &mut [u8]) {
     let channels = pool.input.channels;
     row.fill(0);
     for tap_y in 0..pool.window.kernel[0] {
-        let Some(source) = pool.inside(0, y, tap_y) else { continue };
+        let Some(source) = inside(pool.input, &pool.window, 0, y, tap_y) else { continue };
         let source = &input[source * pool.input.width * channels..][..pool.input.width * channels];
         for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
             for tap_x in 0..pool.window.kernel[1] {
-                let Some(from) = pool.inside(1, x, tap_x) else { continue };
+                let Some(from) = inside(pool.input, &pool.window, 1, x, tap_x) else { continue };
                 for (largest, number) in pixel.iter_mut().zip(&source[from * channels..(from + 1) * channels]) {
                     *largest = (*largest).max(*number);
                 }

@@ -1,0 +1,104 @@
+//! One frame after the other: taken, segmented, handed over, written.
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
+
+use parallax_camera::Arrival;
+use parallax_core::files::write_picture;
+use parallax_core::labels::LabelMap;
+use parallax_core::picture::overlay_onto;
+
+use super::queue::{Buffers, Queue, Taken, take};
+use super::{FrameLine, Models, Outputs, Overlays};
+use crate::Result;
+use crate::segmenter::Segmenter;
+use crate::stages::{StagesMs, ms, ms_since};
+
+/// What all threads share.
+#[derive(Debug)]
+pub(super) struct Job<'a> {
+    pub(super) queue: Mutex<Queue>,
+    pub(super) folder: Option<&'a Path>,
+    pub(super) overlays: Overlays,
+    pub(super) models: &'a Models,
+    pub(super) outputs: &'a Outputs,
+}
+
+impl Job<'_> {
+    /// Works on frames until there are no more, or it is told to stop.
+    pub(super) fn work(
+        &self,
+        thread: usize,
+        segmenter: &mut Segmenter,
+        sender: &SyncSender<Result<FrameLine>>,
+        stopped: impl Fn() -> bool,
+    ) {
+        let (mut buffers, mut mask) = (Buffers::default(), LabelMap::default());
+        let turn = || {
+            self.outputs.service.waits(thread);
+            !stopped()
+        };
+        while let Some(taken) = take(&self.queue, &mut buffers, |role| self.models.place_of(role), turn) {
+            self.outputs.service.works(thread);
+            let line = self.frame(segmenter, taken, &mut buffers, &mut mask);
+            if sender.send(line).is_err() {
+                return;
+            }
+            self.outputs.service.waits(thread);
+        }
+    }
+
+    /// One frame. Only what stops the whole run is an error.
+    fn frame(
+        &self,
+        segmenter: &mut Segmenter,
+        taken: Taken,
+        buffers: &mut Buffers,
+        mask: &mut LabelMap,
+    ) -> Result<FrameLine> {
+        let Taken { frame, arrival, start, decode_ms, live, conditions } = taken;
+        let (counters, temperature_c) = (conditions.counters, conditions.temperature_c);
+        let mut line = FrameLine { frame, temperature_c, counters, ..FrameLine::default() };
+        let (dropped, away) = match arrival {
+            Ok(Arrival::Fresh { dropped, away }) => (dropped, away),
+            Ok(Arrival::Nothing | Arrival::End) => return Ok(line),
+            Err(error) => {
+                segmenter.forget();
+                line.error = Some(error);
+                self.outputs.publisher.lose(&line);
+                return Ok(line);
+            }
+        };
+        if away.is_some() {
+            segmenter.forget();
+        }
+        let Buffers { shot, picture } = buffers;
+        let timestamp = shot.left.timestamp;
+        let stages = segmenter.segment(conditions.model, picture, mask)?;
+        let age_ms = if live { ms(parallax_camera::now().since(timestamp)) } else { ms_since(start) };
+        line.timestamp_ns = Some(timestamp.nanos());
+        line.age_ms = Some(age_ms);
+        line.stages_ms = Some(StagesMs { decode: decode_ms, ..stages });
+        (line.dropped, line.away_ms) = (dropped, away.map(ms));
+        line.model = (conditions.model > 0).then(|| self.models.0[conditions.model].0.clone());
+
+        let start = Instant::now();
+        line.mask = self.folder.map(|_| format!("masks/{frame:06}.png"));
+        self.outputs.publisher.publish(&line, picture, mask);
+        if let (Some(folder), Some(name)) = (self.folder, &line.mask) {
+            let classes = segmenter.classes();
+            mask.write(&folder.join(name), classes)?;
+            if self.overlays == Overlays::Write {
+                overlay_onto(picture, mask, classes);
+                let path = folder.join(format!("overlays/{frame:06}.png"));
+                write_picture(&path, &std::mem::take(picture).into())?;
+            }
+        }
+        if let Some(stages) = &mut line.stages_ms {
+            stages.write = ms_since(start);
+        }
+        Ok(line)
+    }
+}

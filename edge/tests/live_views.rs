@@ -1,0 +1,411 @@
+//! The live views from outside: a browser, a Prometheus parser, a WebSocket client, and visitors without a token.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{HEIGHT, WIDTH, model, write_bundle};
+use image::{Rgb, RgbImage};
+use tungstenite::Message;
+use tungstenite::client::IntoClientRequest as _;
+
+const SIZE: (u32, u32) = (320, 240);
+const FRAMES: u32 = 20;
+
+/// A red bar that walks over a green ground: the mask, and each view, is another one in every frame.
+fn view(step: u32) -> RgbImage {
+    let bar = step * SIZE.0 / FRAMES;
+    RgbImage::from_fn(SIZE.0, SIZE.1, |x, _| if x.abs_diff(bar) < 24 { Rgb([250, 0, 90]) } else { Rgb([10, 200, 30]) })
+}
+
+/// A running program, ended with the test.
+struct Robot {
+    child: Child,
+    addresses: Vec<String>,
+    _folder: tempfile::TempDir,
+}
+
+impl Drop for Robot {
+    fn drop(&mut self) {
+        let _ended = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+impl Robot {
+    /// Runs on a source that `uri` makes from a folder with pictures, and waits for `servers` addresses.
+    fn start(uri: impl Fn(&Path) -> String, more: &[&str], servers: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_bundle(&folder.path().join("bundle"), model("Conv", WIDTH, HEIGHT), |_| {});
+        let pictures = folder.path().join("pictures");
+        std::fs::create_dir(&pictures).unwrap();
+        (0..FRAMES).for_each(|step| view(step).save(pictures.join(format!("{step:03}.jpg"))).unwrap());
+        std::fs::write(folder.path().join("token"), TOKEN).unwrap();
+        let more: Vec<String> =
+            more.iter().map(|flag| flag.replace("FOLDER", folder.path().to_str().unwrap())).collect();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_parallax-edge"))
+            .args(["run", "--from", &uri(&pictures), "--bundle"])
+            .arg(folder.path().join("bundle"))
+            .args(more)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut addresses = Vec::new();
+        while addresses.len() < servers {
+            let line = log.next().expect("the program says where it serves").unwrap();
+            addresses.extend(line.split_once("serving ").map(|(_, address)| address.trim().to_owned()));
+        }
+        // Nobody else reads it, and a full pipe would hold the program up.
+        std::thread::spawn(move || log.for_each(drop));
+        Self { child, addresses, _folder: folder }
+    }
+
+    /// Ten frames a second for half an hour.
+    fn on_a_loop(more: &[&str], servers: usize) -> Self {
+        Self::start(|pictures| format!("{}?pace=recorded&repeat=1000", pictures.display()), more, servers)
+    }
+
+    fn page(&self) -> &str {
+        self.addresses.iter().find(|address| address.starts_with("http")).unwrap()
+    }
+
+    fn socket(&self) -> SocketAddr {
+        self.page().trim_start_matches("http://").trim_end_matches('/').parse().unwrap()
+    }
+
+    fn open(&self, path: &str, headers: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.socket()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let host = if headers.contains("Host:") { "" } else { "Host: localhost\r\n" };
+        write!(stream, "GET {path} HTTP/1.1\r\n{host}Connection: close\r\n{headers}\r\n").unwrap();
+        stream
+    }
+
+    /// Status, head and body.
+    fn get(&self, path: &str, headers: &str) -> (u16, String, String) {
+        let mut answer = Vec::new();
+        self.open(path, headers).read_to_end(&mut answer).unwrap();
+        let answer = String::from_utf8(answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_owned(), body.to_owned())
+    }
+
+    fn status(&self) -> serde_json::Value {
+        serde_json::from_str(&self.get("/status.json", "").2).unwrap()
+    }
+
+    /// Waits until the status is as it should be.
+    fn wait_for(&self, what: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+        let start = Instant::now();
+        loop {
+            let status = self.status();
+            if what(&status) {
+                return status;
+            }
+            assert!(start.elapsed() < Duration::from_secs(30), "{status}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+const TOKEN: &str = "a-token.of_twenty~ch";
+
+/// The next pictures of a Motion-JPEG stream; chunk sizes of the transfer lie between and inside of them.
+fn pictures(stream: TcpStream, count: usize) -> Vec<RgbImage> {
+    let (mut bytes, mut stream, mut found) = (Vec::new(), BufReader::new(stream), Vec::new());
+    while found.len() < count {
+        let mut line = Vec::new();
+        assert!(stream.read_until(b'\n', &mut line).unwrap() > 0, "the stream has ended");
+        bytes.extend(line);
+        let start = bytes.windows(2).position(|pair| pair == [0xFF, 0xD8]);
+        let end = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xD9]);
+        if let (Some(start), Some(end)) = (start, end.filter(|end| Some(*end) > start)) {
+            // A chunk of the transfer is a whole part here, so that the JPEG is in one piece.
+            found.push(image::load_from_memory(&bytes[start..end + 2]).unwrap().to_rgb8());
+            bytes.clear();
+        }
+    }
+    found
+}
+
+#[test]
+fn the_streams_move_and_show_what_they_say() {
+    let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
+    for (view, ground) in [("overlay", [5, 90, 14]), ("mask", [0, 0, 0]), ("camera", [10, 200, 30])] {
+        let seen = pictures(robot.open(&format!("/stream/{view}"), ""), 3);
+        assert!(seen.iter().all(|picture| picture.dimensions() == SIZE), "{view}");
+        assert!(seen[0] != seen[1] && seen[1] != seen[2], "{view} does not move");
+        let is_ground = |pixel: &&Rgb<u8>| pixel.0.iter().zip(ground).all(|(a, b): (&u8, u8)| a.abs_diff(b) < 16);
+        let share = seen[0].pixels().filter(is_ground).count() as f64 / f64::from(SIZE.0 * SIZE.1);
+        assert!(share > 0.5, "{view}: {share} of the ground");
+    }
+    assert_eq!(robot.get("/stream/depths", "").0, 404);
+    let status = robot.wait_for(|status| status["state"] == "streaming");
+    assert!(status["line"]["age_ms"].as_f64().unwrap() < 1000.0 && status["frames_per_s"].as_f64().unwrap() > 1.0);
+    assert_eq!(robot.get("/healthz", "").0, 200);
+    assert!(robot.get("/about.json", "").2.contains("red"));
+}
+
+#[test]
+fn a_visitor_that_does_not_read_costs_nobody_a_frame() {
+    let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
+    // More than all buffers of a connection hold would have to be sent to these; nobody reads.
+    let _idle: Vec<TcpStream> = (0..8).map(|_| robot.open("/stream/camera", "")).collect();
+    let before = robot.wait_for(|status| status["state"] == "streaming")["line"]["frame"].as_u64().unwrap();
+    let start = Instant::now();
+    pictures(robot.open("/stream/camera", ""), 10);
+    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    let after = robot.status();
+    assert!(after["line"]["frame"].as_u64().unwrap() >= before + 9, "{before}, {after}");
+}
+
+#[test]
+fn a_lost_camera_is_told_everywhere_and_never_shown() {
+    let uri = |pictures: &Path| {
+        let view = pictures.join("000.jpg");
+        let gone = pictures.join("gone");
+        // Shows the view until the file is there.
+        format!(
+            "cmd:while [ ! -e {1} ]; do cat {0}; sleep 0.05; done; echo lens cap on >&2; exit 1",
+            view.display(),
+            gone.display()
+        )
+    };
+    let robot = Robot::start(uri, &["--http", "127.0.0.1:0", "--foxglove", "127.0.0.1:0"], 2);
+    let mut foxglove = connect(&robot);
+    robot.wait_for(|status| status["state"] == "streaming");
+    let before = pictures(robot.open("/stream/camera", ""), 1).remove(0);
+    let stream = robot.open("/stream/camera", "");
+    std::fs::write(robot._folder.path().join("pictures/gone"), "").unwrap();
+    let status = robot.wait_for(|status| status["state"] == "lost");
+    assert!(status["line"]["error"].as_str().unwrap().contains("lost the camera"), "{status}");
+    assert_eq!(robot.get("/healthz", "").0, 503);
+    let numbers = robot.get("/metrics", "").2;
+    for line in ["parallax_camera_up 0", "parallax_camera_losses_total 1", "parallax_frames_lost_total 1"] {
+        assert!(numbers.lines().any(|found| found == line), "{line} in\n{numbers}");
+    }
+    // The last picture of a stream, and the first that a visitor gets now, is none of before.
+    let green = |picture: &RgbImage| picture.get_pixel(SIZE.0 - 9, SIZE.1 - 9).0[1];
+    assert!(green(&before) > 150);
+    let mut stream = stream;
+    stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let mut bytes = Vec::new();
+    let _silent = stream.read_to_end(&mut bytes);
+    let start = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xD8]).unwrap();
+    assert!(green(&image::load_from_memory(&bytes[start..]).unwrap().to_rgb8()) < 40);
+    assert!(green(&pictures(robot.open("/stream/overlay", ""), 1)[0]) < 40);
+    // Foxglove shows it as a status of the connection.
+    let told = next(&mut foxglove, |message| message["op"] == "status");
+    assert!(told["level"] == 2 && told["message"].as_str().unwrap().contains("lost the camera"), "{told}");
+}
+
+#[test]
+fn the_numbers_are_what_a_prometheus_parser_reads() {
+    let Some(python) = std::env::var_os("PARALLAX_PYTHON") else {
+        println!("SKIPPED: no Python with prometheus_client: set PARALLAX_PYTHON (scripts/test makes one)");
+        return;
+    };
+    let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
+    robot.wait_for(|status| status["line"]["frame"].as_u64().unwrap_or(0) >= 5);
+    let (status, head, text) = robot.get("/metrics", "");
+    assert_eq!(status, 200);
+    assert!(head.to_lowercase().contains("content-type: application/openmetrics-text; version=1.0.0"), "{head}");
+    let script = "
+import json, sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+families = {family.name: family for family in parse(sys.stdin.read())}
+samples = {(s.name, *s.labels.values()): s.value for family in families.values() for s in family.samples}
+print(json.dumps({'types': {name: family.type for name, family in families.items()},
+    'frames': samples['parallax_frames_total',], 'count': samples['parallax_frame_age_seconds_count',],
+    'infer': samples['parallax_stage_duration_seconds_count', 'infer'], 'up': samples['parallax_camera_up',],
+    'rss': samples['process_resident_memory_bytes',]}))";
+    let mut parser =
+        Command::new(python).args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    parser.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = parser.wait_with_output().unwrap();
+    assert!(output.status.success(), "not OpenMetrics:\n{text}");
+    let read: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&read["types"]["parallax_frames"], &read["types"]["parallax_frame_age_seconds"]),
+        (&"counter".into(), &"histogram".into())
+    );
+    assert!(
+        read["frames"].as_f64().unwrap() >= 5.0 && read["count"] == read["frames"] && read["infer"] == read["frames"],
+        "{read}"
+    );
+    assert!(read["up"] == 1.0 && read["rss"].as_f64().unwrap() > 1e6, "{read}");
+}
+
+type Socket = tungstenite::WebSocket<TcpStream>;
+
+fn connect(robot: &Robot) -> Socket {
+    let address = robot.addresses.iter().find(|address| address.starts_with("ws")).unwrap();
+    let mut request = address.as_str().into_client_request().unwrap();
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "foxglove.sdk.v1".parse().unwrap());
+    let stream = TcpStream::connect(address.trim_start_matches("ws://")).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let (socket, answer) = tungstenite::client(request, stream).unwrap();
+    assert_eq!(answer.headers()["Sec-WebSocket-Protocol"], "foxglove.sdk.v1");
+    socket
+}
+
+/// The next JSON message that is what is looked for.
+fn next(socket: &mut Socket, is_it: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    loop {
+        if let Message::Text(text) = socket.read().unwrap() {
+            let message: serde_json::Value = serde_json::from_str(&text).unwrap();
+            if is_it(&message) {
+                return message;
+            }
+        }
+    }
+}
+
+/// <https://github.com/foxglove/ws-protocol>: channels are advertised, subscribed to by the client, and their messages come
+/// as opcode 1, subscription (u32), time (u64), payload; little endian.
+#[test]
+fn foxglove_gets_the_channels_and_messages_that_its_protocol_promises() {
+    let robot = Robot::on_a_loop(&["--foxglove"], 1);
+    let mut socket = connect(&robot);
+    let info = next(&mut socket, |_| true);
+    assert_eq!(info["op"], "serverInfo");
+    assert!(info["name"].as_str().unwrap().starts_with("parallax-edge"));
+    let mut channels = std::collections::BTreeMap::new();
+    while channels.len() < 4 {
+        let advertised = next(&mut socket, |message| message["op"] == "advertise");
+        for channel in advertised["channels"].as_array().unwrap() {
+            channels.insert(channel["topic"].as_str().unwrap().to_owned(), channel.clone());
+        }
+    }
+    let topics = ["/camera/left/image", "/parallax/frame", "/parallax/mask", "/parallax/overlay"];
+    assert!(channels.keys().eq(&topics), "{:?}", channels.keys());
+    for topic in [0, 2, 3].map(|at| topics[at]) {
+        assert_eq!(
+            (&channels[topic]["schemaName"], &channels[topic]["encoding"]),
+            (&"foxglove.CompressedImage".into(), &"protobuf".into())
+        );
+    }
+    let ids = topics.map(|topic| channels[topic]["id"].as_u64().unwrap());
+    let subscriptions: Vec<_> =
+        ids.iter().enumerate().map(|(at, id)| serde_json::json!({"id": at, "channelId": id})).collect();
+    let subscribe = serde_json::json!({"op": "subscribe", "subscriptions": subscriptions});
+    socket.send(Message::text(subscribe.to_string())).unwrap();
+
+    let mut seen: [Vec<Vec<u8>>; 4] = Default::default();
+    let mut times = Vec::new();
+    while seen.iter().any(|messages| messages.len() < 3) {
+        let Message::Binary(bytes) = socket.read().unwrap() else { continue };
+        let (head, payload) = bytes.split_at(13);
+        assert_eq!(head[0], 1, "message data");
+        let subscription = u32::from_le_bytes(head[1..5].try_into().unwrap()) as usize;
+        times.push(u64::from_le_bytes(head[5..13].try_into().unwrap()));
+        seen[subscription].push(payload.to_vec());
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as u64;
+    assert!(times.iter().all(|time| now.abs_diff(*time) < 60_000_000_000), "wall clock: {times:?}");
+    for (at, topic) in topics.iter().enumerate().filter(|(at, _)| *at != 1) {
+        let decoded: Vec<RgbImage> = seen[at]
+            .iter()
+            .map(|payload| {
+                <foxglove::messages::CompressedImage as foxglove::Decode>::decode(payload.as_slice()).unwrap()
+            })
+            .map(|message| image::load_from_memory(&message.data).unwrap().to_rgb8())
+            .collect();
+        assert!(decoded.iter().all(|picture| picture.dimensions() == SIZE), "{topic}");
+        assert!(decoded[0] != decoded[1], "{topic} does not move");
+    }
+    let line: serde_json::Value = serde_json::from_slice(&seen[1][0]).unwrap();
+    assert!(line["age_ms"].is_f64() && line["frame"].is_u64(), "{line}");
+}
+
+#[test]
+fn an_address_that_others_reach_is_refused_without_a_token_and_closed_to_those_who_lack_it() {
+    let refused = Command::new(env!("CARGO_BIN_EXE_parallax-edge"))
+        .args(["run", "--from", "x.mcap", "--bundle", "b", "--http", "0.0.0.0:0"])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("token") && stderr.contains("hint: "), "{stderr}");
+
+    let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0", "--token-file", "FOLDER/token"], 1);
+    let paths = ["/", "/page.js", "/stream/camera", "/status.json", "/about.json", "/metrics", "/healthz", "/nowhere"];
+    for path in paths {
+        assert_eq!(robot.get(path, "").0, 401, "{path}");
+        assert_eq!(robot.get(path, "Authorization: Bearer a-token.of_twenty~cH\r\n").0, 401, "{path}");
+    }
+    let bearer = format!("Authorization: Bearer {TOKEN}\r\nHost: robot.example\r\n");
+    assert_eq!(robot.get("/status.json", &bearer).0, 200);
+    assert_eq!(robot.get(&format!("/metrics?token={TOKEN}"), "").0, 200);
+    let (status, head, _) = robot.get(&format!("/?token={TOKEN}"), "");
+    assert_eq!(status, 303, "{head}");
+    let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
+    let cookie = cookie.split(';').next().unwrap();
+    assert_eq!(robot.get("/", &format!("Cookie: {cookie}\r\n")).0, 200);
+
+    let open = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
+    assert_eq!(open.get("/status.json", "").0, 200);
+    assert_eq!(open.get("/status.json", "Host: evil.example\r\n").0, 401, "another name for this machine");
+}
+
+fn chromium() -> Option<PathBuf> {
+    let named = std::env::var_os("PARALLAX_CHROMIUM").map(PathBuf::from);
+    let known = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].map(PathBuf::from);
+    named.into_iter().chain(known).find(|path| path.exists())
+}
+
+#[test]
+fn a_browser_sees_moving_frames_and_the_state_of_the_run() {
+    let Some(chromium) = chromium() else {
+        println!("SKIPPED: no Chromium: install it or set PARALLAX_CHROMIUM; the page was seen by no browser");
+        return;
+    };
+    let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
+    let folder = tempfile::tempdir().unwrap();
+    let shoot = |name: &str| {
+        let path = folder.path().join(name);
+        let mut browser = Command::new(&chromium)
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"])
+            .args(["--window-size=640,800", "--timeout=4000"])
+            .arg(format!("--user-data-dir={}", folder.path().join(format!("{name}.profile")).display()))
+            .arg(format!("--screenshot={}", path.display()))
+            .arg(robot.page())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let start = Instant::now();
+        while browser.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < Duration::from_secs(120), "Chromium does not end");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        image::open(path).unwrap().to_rgb8()
+    };
+    // The overlay of the bar and of the ground, as `view` and the classes' colours make them.
+    let close = |pixel: &Rgb<u8>, color: [u8; 3]| pixel.0.iter().zip(color).all(|(a, b)| a.abs_diff(b) < 24);
+    let (bar, ground) = ([252, 0, 40], [5, 90, 14]);
+    let columns_of_bar = |shot: &RgbImage| -> Vec<u32> {
+        let row = (0..shot.height()).find(|y| (0..shot.width()).any(|x| close(shot.get_pixel(x, *y), ground)));
+        let row = row.expect("the page shows no frame") + 60;
+        (0..shot.width()).filter(|x| close(shot.get_pixel(*x, row), bar)).collect()
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for attempt in 0..4 {
+        let shot = shoot(&format!("shot{attempt}.png"));
+        // The state is white on this green once the numbers have come.
+        assert!(shot.pixels().any(|pixel| close(pixel, [24, 121, 78])), "the page does not say that it is streaming");
+        seen.insert(columns_of_bar(&shot));
+        if seen.len() > 1 {
+            return;
+        }
+    }
+    panic!("four screenshots show the bar at the same place: {seen:?}");
+}

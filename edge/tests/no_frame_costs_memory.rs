@@ -1,0 +1,111 @@
+//! From the camera's pipe to the mask without one allocation per frame: capture thread, framing, network, smoothing, lines.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait of the standard library")]
+
+mod common;
+#[path = "common/quantized.rs"]
+mod quantized;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use parallax_camera::Source;
+use parallax_core::bundle::{Arithmetic, Bundle};
+use parallax_core::camera::{Camera, Distortion, Intrinsics};
+use parallax_edge::Engine;
+use parallax_edge::drive::{DriveConfig, Models, Outputs, drive};
+use parallax_edge::policy::ThermalConfig;
+
+use common::write_bundle;
+use quantized::quantized;
+
+/// The system's allocator, counting what every thread asks of it.
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: every call is passed on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+const FRAMES: usize = 60;
+
+/// Allocations while `FRAMES` frames go through the loop, after as many to warm up.
+fn allocations(bundle: &Bundle, config: DriveConfig) -> usize {
+    let engine = Engine::load(bundle, None).unwrap();
+    let models = Models::one(engine.clone()).with("other", engine);
+    let source = Source::open("cmd:cat /dev/zero?format=yuyv&size=64x48").unwrap();
+    let config = DriveConfig { limit: Some(2 * FRAMES), ..config };
+    let outputs = Outputs::none(config.threads);
+    let (mut before, mut after) = (0, 0);
+    let summary = drive(&models, source, &config, &outputs, &AtomicBool::new(false), |line| {
+        assert_eq!(line.error, None);
+        match line.frame + 1 {
+            FRAMES => before = ALLOCATIONS.load(Ordering::Relaxed),
+            // Not the very last one: threads that find no more frames end.
+            frame if frame == 2 * FRAMES - 4 => after = ALLOCATIONS.load(Ordering::Relaxed),
+            _ => {}
+        }
+    });
+    assert_eq!(summary.unwrap().frames, 2 * FRAMES);
+    after - before
+}
+
+// One test: another one running beside it would be counted too.
+#[test]
+fn after_the_first_frames_the_loop_allocates_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = folder.path().join("bundle");
+    write_bundle(&made, quantized(0), |manifest| manifest.models[0].arithmetic = Arithmetic::Int8Qdq);
+    let sensor = folder.path().join("temp");
+    std::fs::write(&sensor, "90000\n").unwrap();
+    let plain = || DriveConfig { threads: 1, ..DriveConfig::default() };
+    let camera = Camera {
+        distortion: Distortion::PlumbBob([-0.2, 0.0, 0.0, 0.0, 0.0]),
+        ..Camera::pinhole("test", 64, 48, Intrinsics { fx: 60.0, fy: 60.0, cx: 32.0, cy: 24.0 })
+    };
+    let rules = vec!["above 80: rate 500".parse().unwrap(), "above 80: model other".parse().unwrap()];
+    let everything = DriveConfig {
+        undistort: Some(camera),
+        region: Some("8,8,40,32".parse().unwrap()),
+        smoothing: Some(5),
+        rate: Some(400.0),
+        thermal: Some(ThermalConfig { sensor, hysteresis_c: 5.0, rules }),
+        ..plain()
+    };
+    // A trained network, where one is given: the int8 bundle of the demonstration or of a user.
+    let given = std::env::var_os("PARALLAX_BUNDLE").map(PathBuf::from);
+    for bundle in [Some(made), given].into_iter().flatten() {
+        let opened = Bundle::open(&bundle).unwrap();
+        for (what, config) in [
+            ("plain", plain()),
+            ("two threads", DriveConfig { threads: 2, ..plain() }),
+            ("everything", everything.clone()),
+        ] {
+            let found = allocations(&opened, config);
+            println!("{found} allocations in {} frames, {what}: {}", FRAMES - 4, bundle.display());
+            assert_eq!(found, 0, "{what}: {}", bundle.display());
+        }
+    }
+}

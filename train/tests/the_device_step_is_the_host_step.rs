@@ -1,0 +1,178 @@
+//! A whole training step with the loss on tensors has the losses and gradients of the step with the loss in loops, whatever
+//! supervises: what a GPU learns from is what a CPU learns from.
+//!
+//! Both run on the CPU here, on the same fresh networks and the same batch. Tolerance 2e-3 of the largest entry of each
+//! parameter's gradient: sums of f32 in another order, through the whole network.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod footage;
+
+use std::path::{Path, PathBuf};
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use parallax_core::depth::{DepthMap, DepthUnit};
+use parallax_core::model_input::ModelInput;
+use parallax_models::Network;
+use parallax_train::data::{
+    CropConfig, DepthBatches, DepthBatchesConfig, Footage, FootageConfig, FootageNeeds, FrameSize, IntrinsicsSource,
+    PoseSource, SpeedSource, Supervision, TermsConfig,
+};
+use parallax_train::loss::photometric::OutOfView;
+use parallax_train::pretraining::focal::FocalCourse;
+use parallax_train::pretraining::{DepthModel, DepthTask, LearnedCameras, LossPlace};
+use parallax_train::training::{StepLoss, Task as _};
+
+const SIZE: (usize, usize) = (64, 32);
+const FRAMES: usize = 5;
+const TOLERANCE: f32 = 2e-3;
+
+/// A drive with everything: both eyes, poses and sparse depth.
+fn drive(parent: &Path) -> PathBuf {
+    let data = footage::stereo_drive(parent, FRAMES);
+    let rows: Vec<String> = (0..FRAMES).map(|i| format!("1 0 0 {} 0 1 0 0 0 0 1 0\n", 0.13 * i as f64)).collect();
+    std::fs::write(data.join("poses.txt"), rows.concat()).unwrap();
+    std::fs::create_dir_all(data.join("depth")).unwrap();
+    for frame in 0..FRAMES {
+        let metres = (0..SIZE.0 * SIZE.1).map(|at| if at % 7 == 0 { 4.0 + 0.1 * frame as f32 } else { 0.0 }).collect();
+        let map = DepthMap { width: SIZE.0 as u32, height: SIZE.1 as u32, metres };
+        map.write_png(&data.join("depth").join(format!("{frame:06}.png")), DepthUnit::KittiStep).unwrap();
+    }
+    data
+}
+
+/// What teaches, and how.
+struct Form {
+    from: Vec<Supervision>,
+    terms: TermsConfig,
+    intrinsics: IntrinsicsSource,
+    crop: Option<CropConfig>,
+}
+
+impl Form {
+    fn new(from: &[Supervision]) -> Self {
+        let (terms, intrinsics) = (TermsConfig::default(), IntrinsicsSource::Given);
+        Self { from: from.to_vec(), terms, intrinsics, crop: None }
+    }
+
+    fn task(&self, data: &Path, place: LossPlace) -> DepthTask {
+        let needs = FootageNeeds {
+            frames: self.crop.map_or(FrameSize::Network, |crop| crop.from),
+            intrinsics: self.intrinsics,
+            poses: self.terms.poses.clone(),
+            range: self.terms.range,
+        };
+        let footage = FootageConfig {
+            data: vec![data.to_path_buf()],
+            camera: None,
+            right_camera: None,
+            width: SIZE.0,
+            height: SIZE.1,
+            memory: 1 << 22,
+        };
+        let batches = DepthBatchesConfig {
+            supervisions: self.from.clone(),
+            terms: self.terms.clone(),
+            input: ModelInput::imagenet(SIZE.0 as u32, SIZE.1 as u32),
+            frame_gap: 1,
+            batch: 3,
+            seed: 7,
+            strides: (0..4).map(|scale| Network::Slim.finest_stride() << scale).collect(),
+            crop: self.crop,
+        };
+        DepthTask {
+            batches: DepthBatches::new(Footage::open_for(&footage, &needs).unwrap(), batches).unwrap(),
+            place,
+            intrinsics: self.intrinsics,
+            focal_course: FocalCourse::default(),
+        }
+    }
+}
+
+/// Gradients of all parameters that have one, in the model's order.
+struct Collected<'a> {
+    gradients: &'a GradientsParams,
+    found: Vec<Vec<f32>>,
+}
+
+impl ModuleVisitor for Collected<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = self.gradients.get::<D>(param.id) {
+            self.found.push(gradient.into_data().try_into_vec().unwrap());
+        }
+    }
+}
+
+fn gradients(step: &StepLoss, model: &DepthModel) -> Vec<Vec<f32>> {
+    let gradients = GradientsParams::from_grads(step.objective.backward(), model);
+    let mut collected = Collected { gradients: &gradients, found: Vec::new() };
+    model.visit(&mut collected);
+    collected.found
+}
+
+fn assert_alike(form: &Form) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = drive(folder.path());
+    let [host, device] = [LossPlace::Host, LossPlace::Device].map(|place| form.task(&data, place));
+    let on = Device::flex().autodiff();
+    let mut model = DepthModel::new(Network::Slim, host.learns_motion(), 3, &on);
+    if form.intrinsics == IntrinsicsSource::Learn {
+        model.cameras = Some(LearnedCameras::new(&host.batches.footage, &on));
+    }
+    let batch = host.batch(2).unwrap();
+    let [of_host, of_device] = [&host, &device].map(|task| task.loss(&model, &batch, 2, &on).unwrap());
+    assert_eq!(of_host.terms.len(), of_device.terms.len());
+    for (a, b) in of_host.terms.iter().zip(&of_device.terms) {
+        assert_eq!(a.name, b.name);
+        assert!((a.value - b.value).abs() <= 1e-5 * a.value.abs().max(1e-3), "{}: {} and {}", a.name, a.value, b.value);
+        assert!(a.value > 0.0, "{} has no part in this batch", a.name);
+    }
+    let [of_host, of_device] = [&of_host, &of_device].map(|step| gradients(step, &model));
+    assert_eq!(of_host.len(), of_device.len(), "the same parameters learn");
+    for (number, (a, b)) in of_host.iter().zip(&of_device).enumerate() {
+        let largest = a.iter().fold(1e-9_f32, |largest, value| largest.max(value.abs()));
+        let worst = a.iter().zip(b).fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
+        assert!(worst <= TOLERANCE * largest, "parameter {number}: differs by {worst:e}, largest entry {largest:e}");
+    }
+}
+
+#[test]
+fn with_video_and_learned_motion() {
+    assert_alike(&Form::new(&[Supervision::Video]));
+}
+
+#[test]
+fn with_video_and_given_poses() {
+    let terms = TermsConfig { poses: PoseSource::Given, ..TermsConfig::default() };
+    assert_alike(&Form { terms, ..Form::new(&[Supervision::Video]) });
+}
+
+#[test]
+fn with_video_of_unknown_intrinsics_and_known_speed() {
+    let terms = TermsConfig { speed: Some(SpeedSource::Constant(2.0)), ..TermsConfig::default() };
+    assert_alike(&Form { terms, intrinsics: IntrinsicsSource::Learn, ..Form::new(&[Supervision::Video]) });
+}
+
+#[test]
+fn with_stereo() {
+    assert_alike(&Form::new(&[Supervision::Stereo]));
+}
+
+#[test]
+fn with_stereo_masked_out_of_view() {
+    let terms = TermsConfig { out_of_view: OutOfView::Masked, ..TermsConfig::default() };
+    assert_alike(&Form { terms, ..Form::new(&[Supervision::Stereo]) });
+}
+
+#[test]
+fn with_ranges() {
+    assert_alike(&Form::new(&[Supervision::Range]));
+}
+
+#[test]
+fn with_everything_in_crops() {
+    let crop = Some(CropConfig { width: 32, height: 32, from: FrameSize::Network });
+    assert_alike(&Form { crop, ..Form::new(&[Supervision::Video, Supervision::Stereo, Supervision::Range]) });
+}
