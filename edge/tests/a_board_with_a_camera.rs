@@ -67,8 +67,8 @@ fn check_mask(path: &Path, format: &str) {
     for (index, [red, green, blue]) in BARS.map(|bar| bar.map(f64::from)).into_iter().enumerate() {
         let value = if format == "gray8" { 0.2126 * red + 0.7152 * green + 0.0722 * blue } else { red };
         let expected = if value > 127.0 { 7 } else { 0 };
-        // The middle of the bar, below the text that the driver writes into the picture.
-        let found = mask.get_pixel((2 * index as u32 + 1) * width / 16, height * 7 / 8).0[0];
+        // The middle of the bar, in the last row that the network sees: above it the driver writes into the picture.
+        let found = mask.get_pixel((2 * index as u32 + 1) * width / 16, height * 15 / 16).0[0];
         assert_eq!(found, expected, "{format}: bar {index} of {}", path.display());
     }
 }
@@ -248,8 +248,10 @@ fn one_process_survives_everything() {
     // A buffer that cannot be given back is a loss or costs one look; either way masks go on.
     set(QBUF_ERROR, 1);
     let start = Instant::now();
-    while start.elapsed() < Duration::from_secs(1) {
-        losses += u64::from(matches!(running.next(), News::Loss(_)));
+    let mut away = false;
+    while away || start.elapsed() < Duration::from_secs(1) {
+        away = matches!(running.next(), News::Loss(_));
+        losses += u64::from(away);
     }
     running.masks(3);
 
@@ -266,21 +268,28 @@ fn one_process_survives_everything() {
     losses += 1;
     running.masks(3);
 
-    // The driver goes and comes back, and between the two there is another camera in its place.
+    // The driver goes and comes back, and between the two there is another camera in its place: a television's.
     plug("unbind");
     running.loss();
     load("n_devs=1 node_types=0x1 num_inputs=1 input_types=0x01");
     let why = running.loss();
-    assert!(why.contains("it is there and cannot be opened: expected 320x180, the driver gives 720x"), "{why}");
+    assert!(why.contains("it is there and cannot be opened: expected"), "{why}");
     println!("another camera in its place: {why}");
+    // Whoever looks at it just now lets go of it; only then can the driver be unloaded.
+    plug("unbind");
+    std::thread::sleep(Duration::from_millis(500));
     let returned_ns = now_ns();
     load(WEBCAM);
     println!("the driver loaded anew: back after {:?}", running.recovery(returned_ns));
     losses += 1;
     running.masks(3);
 
-    set(WRAP_SEQUENCE, 1);
-    set(WRAP_TIME, 1);
+    // Numbers and clocks that overflow soon after the next start.
+    let returned_ns = now_ns();
+    [WRAP_SEQUENCE, WRAP_TIME, FATAL_ERROR].map(|button| set(button, 1));
+    running.loss();
+    running.recovery(returned_ns);
+    losses += 1;
     running.masks(20);
 
     let masks = running.masks;
@@ -291,20 +300,47 @@ fn one_process_survives_everything() {
     assert!(summary["counters"]["corrupt"].as_u64().unwrap() >= 1, "the driver marked a buffer as wrong: {summary}");
 }
 
-/// Masks of `recording` by both bundles, for the comparison with the workstation's.
-fn masks_for_comparison(recording: &str, name: &str) {
-    for bundle in ["int8", "float"] {
+/// Masks of `recording` by both bundles, for the comparison with the workstation's; gives their number.
+fn masks_for_comparison(recording: &str, name: &str) -> u64 {
+    let masks = ["int8", "float"].map(|bundle| {
         let out = format!("{RESULTS}/{name}_{bundle}");
         let bundle = format!("{GIVEN}/{bundle}.bundle");
         done(&["run", "--from", recording, "--bundle", &bundle, "--out", &out, "--no-overlays"]);
-        println!("{out}: {}", summary(Path::new(&out))["stages"]["infer"]);
-    }
+        let summary = summary(Path::new(&out));
+        println!("{out}: {}", summary["stages"]["infer"]);
+        summary["frames"].as_u64().unwrap()
+    });
+    assert_eq!(masks[0], masks[1]);
+    masks[0]
 }
 
 fn a_recording_becomes_masks() {
     // Exits with 3 if a convolution runs in float.
     println!("{}", done(&["inspect", "--kernels", &format!("{GIVEN}/int8.bundle")]));
-    masks_for_comparison(&format!("{GIVEN}/drive.mcap"), "drive");
+    assert_eq!(masks_for_comparison(&format!("{GIVEN}/drive.mcap"), "drive"), 12);
+}
+
+/// Every frame is kept, the loss is told by the exit code, and what was recorded before and after it is whole.
+fn a_camera_is_recorded_although_it_is_unplugged() {
+    load(WEBCAM);
+    let field = format!("{RESULTS}/field");
+    let arguments = ["record", "--from", CAMERA, "--all", "--for", "8s", "--out", &field, "--json"];
+    let recording = edge(&arguments).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    plug("unbind");
+    std::thread::sleep(Duration::from_secs(1));
+    plug("bind");
+    let output = recording.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "done, but the camera was lost: {}", said(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    println!("recorded: {report}");
+    assert!(report["lost"].as_u64().unwrap() >= 1, "{report}");
+    let file = format!("{field}/000000.mcap");
+    let masks = masks_for_comparison(&file, "camera");
+    assert!(masks >= 10, "{masks} frames were recorded");
+    // Beside its masks, where the comparison looks for it.
+    std::fs::rename(file, format!("{RESULTS}/camera.mcap")).unwrap();
+    std::fs::remove_dir_all(field).unwrap();
 }
 
 // One test: they all load and break the same driver.
@@ -323,5 +359,6 @@ fn a_board_makes_masks_of_its_camera_whatever_happens_to_it() {
     tell("and through several planes", &|| {
         every_format_becomes_the_right_mask_or_is_refused(&format!("{WEBCAM} multiplanar=2"));
     });
+    tell("a camera is recorded although it is unplugged", &a_camera_is_recorded_although_it_is_unplugged);
     tell("one process survives everything", &one_process_survives_everything);
 }
