@@ -32,7 +32,14 @@ def fit(camera, views, eye, board):
     else:
         rms, k, d, _, _ = cv2.calibrateCamera(
             points, pixels, size, None, None, flags=MODELS[camera["distortion_model"]], criteria=(3, 500, 1e-14))
-    return rms, points, pixels, k, d
+    return rms, k, d
+
+
+NAMES = {
+    "plumb_bob": ["fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3"],
+    "rational_polynomial": ["fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2", "k3", "k4", "k5", "k6"],
+    "equidistant": ["fx", "fy", "cx", "cy", "k1", "k2", "k3", "k4"],
+}
 
 
 def compare(name, camera, rms, k, d):
@@ -40,7 +47,8 @@ def compare(name, camera, rms, k, d):
     theirs = [k[0, 0], k[1, 1], k[0, 2], k[1, 2], *d.flatten()[: len(ours) - 4]]
     print(f"{name}: rms {camera['rms_px']:.4f} px, OpenCV {rms:.4f} px")
     worst = 0.0
-    for (number, sigma), a, b in zip(camera["sigma"].items(), ours, theirs):
+    for number, a, b in zip(NAMES[camera["distortion_model"]], ours, theirs):
+        sigma = camera["sigma"][number]
         apart = abs(a - b) / sigma
         worst = max(worst, apart)
         print(f"  {number:3} {a:12.5f} ± {sigma:8.5f}   OpenCV {b:12.5f}   {apart:.3f} σ apart")
@@ -52,10 +60,11 @@ def main(path):
     board, views = result["board_corners_m"], result["views"]
     worst, fits = 0.0, []
     for eye, camera in enumerate(result["cameras"]):
-        fits.append(fit(camera, views, eye, board))
-        rms, _, _, k, d = fits[-1]
-        # In a pair both cameras are fitted together; each by itself is compared with that.
-        worst = max(worst, compare(camera["name"], camera, rms, k, d))
+        rms, k, d = fit(camera, views, eye, board)
+        fits.append((k, d))
+        # The cameras of a pair are fitted together, so they are compared with OpenCV's pair below.
+        if not result["stereo"]:
+            worst = compare(camera["name"], camera, rms, k, d)
     if result["stereo"]:
         points, left, right = [], [], []
         for view in views:
@@ -66,9 +75,9 @@ def main(path):
                 left.append(np.array([by_eye[0][number] for number in common], np.float32))
                 right.append(np.array([by_eye[1][number] for number in common], np.float32))
         size = (result["width"], result["height"])
+        flags = cv2.CALIB_USE_INTRINSIC_GUESS | MODELS[result["distortion_model"]]
         rms, k1, d1, k2, d2, _, t, _, _ = cv2.stereoCalibrate(
-            points, left, right, fits[0][3], fits[0][4], fits[1][3], fits[1][4], size,
-            flags=cv2.CALIB_USE_INTRINSIC_GUESS, criteria=(3, 500, 1e-14))
+            points, left, right, *fits[0], *fits[1], size, flags=flags, criteria=(3, 500, 1e-14))
         baseline, ours = float(np.linalg.norm(t)), result["stereo"]
         apart = abs(baseline - ours["baseline_m"]) / ours["baseline_sigma_m"]
         print(f"pair: rms {result['rms_px']:.4f} px, OpenCV {rms:.4f} px; baseline {ours['baseline_m'] * 1e3:.3f} ± "

@@ -39,7 +39,8 @@ pub fn text(solution: &Solution) -> String {
     for (view, corner) in solution.dropped_corners() {
         let off = corner.error.map_or(f64::NAN, |error| error.norm());
         let (u, v) = (corner.pixel.x, corner.pixel.y);
-        let _ = writeln!(text, "left out: {view}: corner {} at ({u:.0}, {v:.0}), {off:.1} px off", corner.number);
+        let (number, eye) = (corner.number, &solution.cameras[corner.camera].camera.name);
+        let _ = writeln!(text, "left out: {view}: corner {number} at ({u:.0}, {v:.0}) of the {eye}, {off:.1} px off");
     }
     for solved in &solution.cameras {
         let trust = &solved.trust;

@@ -42,12 +42,13 @@ pub struct Reason {
 /// much everywhere.
 const FOCAL_GOOD: f64 = 0.002;
 const FOCAL_USABLE: f64 = 0.02;
-/// σ of a pixel that nine tenths of the picture stay below. Half a pixel is what stereo matching reaches.
+/// σ of a pixel that nine tenths of the picture stay below; half a pixel is what stereo matching reaches. A camera is
+/// still usable when half of the picture is known to three.
 const PIXEL_GOOD: f64 = 0.5;
 const PIXEL_USABLE: f64 = 3.0;
-/// Part of the picture's fields in which corners were seen.
+/// Part of the picture's fields in which corners were seen. Too small a part alone refuses nothing: the uncertainty of
+/// pixels says what it costs.
 const COVERED_GOOD: f64 = 0.6;
-const COVERED_USABLE: f64 = 0.25;
 /// The rms beyond which corners are not where the model says, whatever its σ; sharp pictures reach 0.1 to 0.4.
 const RMS_GOOD: f64 = 0.6;
 const RMS_USABLE: f64 = 2.0;
@@ -89,17 +90,18 @@ pub(super) fn of(solution: &Solution, camera: usize, trust: &Trust) -> (Verdict,
         },
         "add views with the board tilted, near and far",
     );
-    let pixel = trust.projection.as_ref().map_or(f64::INFINITY, |map| map.quantile_px(0.9));
+    let pixel_of = |part: f64| trust.projection.as_ref().map_or(f64::INFINITY, |map| map.quantile_px(part));
+    let pixel = pixel_of(0.9);
     ask(
         pixel <= PIXEL_GOOD,
-        pixel <= PIXEL_USABLE,
+        pixel_of(0.5) <= PIXEL_USABLE,
         format!("a pixel may be off by {pixel:.1} (σ) in a tenth of the picture"),
         "add views near the edges of the picture, or use a lens model with fewer coefficients",
     );
     let part = trust.coverage.part();
     ask(
         part >= COVERED_GOOD,
-        part >= COVERED_USABLE,
+        true,
         format!("corners were seen in {:.0} % of the picture", part * 100.0),
         "bring the board into every corner of the picture",
     );
