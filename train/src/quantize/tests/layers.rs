@@ -192,7 +192,7 @@ fn corrected_biases_take_the_mean_shift_back() {
     bias::correct(&plain.float, &mut corrected, &calibration).unwrap();
     let means = |model: &ModelProto, tensor: &str| {
         let runner = Runner::with_outputs(model, &[tensor.to_owned()]).unwrap();
-        let mut sums = vec![0.0_f64; 3];
+        let mut sums = [0.0_f64; 3];
         for frame in &calibration {
             for (sum, plane) in
                 sums.iter_mut().zip(runner.run(frame).unwrap()[0].values().unwrap().chunks_exact(WIDTH * HEIGHT))

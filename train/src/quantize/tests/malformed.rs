@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// What is done to the graph of a good model.
+type Damage = fn(&mut GraphProto);
+
 /// What quantizing a changed model says.
 fn refusal(change: impl Fn(&mut GraphProto)) -> String {
     let mut model = unet();
@@ -19,7 +22,7 @@ fn initializer<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut tract_onnx:
 
 #[test]
 fn a_broken_graph_is_refused_by_the_name_of_what_is_wrong() {
-    let cases: [(&str, fn(&mut GraphProto), &str); 10] = [
+    let cases: [(&str, Damage, &str); 10] = [
         ("a cycle", |graph| graph.node[0].input[0] = "r2".to_owned(), "before it is computed"),
         ("out of order", |graph| graph.node.reverse(), "before it is computed"),
         (
@@ -47,12 +50,11 @@ fn a_broken_graph_is_refused_by_the_name_of_what_is_wrong() {
 
 #[test]
 fn broken_constants_are_refused_by_their_name() {
-    let nan = f32::NAN.to_le_bytes();
-    let cases: [(&str, &dyn Fn(&mut GraphProto)); 4] = [
-        ("NaN", &|graph| initializer(graph, "c3_w").raw_data[8..12].copy_from_slice(&nan)),
-        ("cut off", &|graph| initializer(graph, "c3_w").raw_data.truncate(10)),
-        ("dimensions beyond counting", &|graph| initializer(graph, "c3_w").dims = vec![i64::MAX, i64::MAX, 3, 3]),
-        ("negative dimensions", &|graph| initializer(graph, "c3_w").dims = vec![-4, -8, 3, 3]),
+    let cases: [(&str, Damage); 4] = [
+        ("NaN", |graph| initializer(graph, "c3_w").raw_data[8..12].copy_from_slice(&f32::NAN.to_le_bytes())),
+        ("cut off", |graph| initializer(graph, "c3_w").raw_data.truncate(10)),
+        ("dimensions beyond counting", |graph| initializer(graph, "c3_w").dims = vec![i64::MAX, i64::MAX, 3, 3]),
+        ("negative dimensions", |graph| initializer(graph, "c3_w").dims = vec![-4, -8, 3, 3]),
     ];
     for (what, change) in cases {
         let refused = refusal(change);
