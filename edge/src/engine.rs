@@ -54,6 +54,7 @@ pub struct Engine {
     classes: Classes,
     place: Place,
     left: Arc<[Left]>,
+    kept: Arc<[String]>,
     logits: Logits,
     placement: Placement,
 }
@@ -91,13 +92,14 @@ impl Engine {
     pub fn load_with(bundle: &Bundle, role: Option<&str>, config: EngineConfig) -> Result<Self> {
         let model = find_model(bundle, role)?;
         let place = Place { file: model.file.clone(), bundle: bundle.path().to_path_buf() };
-        let TypedFile { model: typed, left, logits } = typed_model(bundle, model, config)?;
+        let TypedFile { model: typed, left, kept, logits } = typed_model(bundle, model, config)?;
         let manifest = bundle.manifest();
         place.check_shapes(&typed, &logits, &manifest.input, manifest.classes.len())?;
         let load = |error: TractError| place.engine_error("load", &error);
         let plan = typed.into_optimized().map_err(load)?.into_runnable().map_err(load)?;
         let (input, classes) = (manifest.input, manifest.classes.clone());
-        Ok(Self { plan, input, classes, place, left: left.into(), logits, placement: config.placement })
+        let (left, kept, placement) = (left.into(), kept.into(), config.placement);
+        Ok(Self { plan, input, classes, place, left, kept, logits, placement })
     }
 
     /// The contract between a picture and the model's numbers.
@@ -128,6 +130,11 @@ impl Engine {
     /// What the file quantises and tract computes in float all the same.
     pub(crate) fn left(&self) -> &[Left] {
         &self.left
+    }
+
+    /// The convolutions that the file itself keeps in float.
+    pub(crate) fn kept(&self) -> &[String] {
+        &self.kept
     }
 
     pub(crate) fn run_error(&self, error: &TractError) -> EdgeError {
@@ -169,6 +176,8 @@ pub(crate) fn read_proto(bundle: &Bundle, model: &BundledModel) -> Result<ModelP
 pub(crate) struct TypedFile {
     pub(crate) model: TypedModel,
     pub(crate) left: Vec<Left>,
+    /// The convolutions that the file itself keeps in float.
+    pub(crate) kept: Vec<String>,
     pub(crate) logits: Logits,
 }
 
@@ -196,14 +205,14 @@ pub(crate) fn typed_model(bundle: &Bundle, model: &BundledModel, config: EngineC
     let load = |error: TractError| place.engine_error("load", &error);
     if config.int8 == Int8Files::InFloat {
         let model = onnx.model_for_proto_model(&proto).and_then(InferenceModelExt::into_typed).map_err(load)?;
-        return Ok(TypedFile { model, left: Vec::new(), logits: Logits::Float });
+        return Ok(TypedFile { model, left: Vec::new(), kept: Vec::new(), logits: Logits::Float });
     }
     let team = Arc::new(cores::team(config.threads, config.placement)?);
     let mut fused = int8::load(&proto, config.isa, &team).map_err(load)?;
     let integers = fused.give_integers().map_err(load)?;
     let logits = integers.map_or(Logits::Float, |shape| Logits::Integers(shape, team));
-    let Fused { model, left, .. } = fused;
-    Ok(TypedFile { model: model.into_typed().map_err(load)?, left, logits })
+    let Fused { model, left, kept, .. } = fused;
+    Ok(TypedFile { model: model.into_typed().map_err(load)?, left, kept, logits })
 }
 
 impl Place {

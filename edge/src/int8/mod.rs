@@ -46,13 +46,15 @@ pub(crate) struct Fused {
     pub(crate) model: InferenceModel,
     /// What the file quantises and tract computes all the same.
     pub(crate) left: Vec<Left>,
+    /// The convolutions that the file itself keeps in float.
+    pub(crate) kept: Vec<String>,
     /// The pictures that fused operators turn back into float, by the name of the operator in the model.
     dequantized: HashMap<String, PictureShape>,
 }
 
 impl Fused {
     fn nothing(model: InferenceModel) -> Self {
-        Self { model, left: Vec::new(), dequantized: HashMap::new() }
+        Self { model, left: Vec::new(), kept: Vec::new(), dequantized: HashMap::new() }
     }
 
     /// Makes the model give its only output as u8 `[1, height, width, channels]`, if the last thing that it does is to turn
@@ -88,9 +90,10 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
     let shapes = fixed_shapes(&model)?;
     let recognition = Recognition::new(Graph::new(graph), &shapes, isa, Arc::clone(team));
     let (nodes, mut operators) = rewrite(&recognition);
+    let kept = recognition.kept_in_float();
     let left = recognition.left;
     if operators.is_empty() {
-        return Ok(Fused { left, ..Fused::nothing(model) });
+        return Ok(Fused { left, kept, ..Fused::nothing(model) });
     }
     let mut rewritten = proto.clone();
     if let Some(graph) = rewritten.graph.as_mut() {
@@ -108,7 +111,7 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
             node.op = operator.into_inference();
         }
     }
-    Ok(Fused { model, left, dequantized })
+    Ok(Fused { model, left, kept, dequantized })
 }
 
 fn fixed_shapes(model: &InferenceModel) -> TractResult<Shapes> {

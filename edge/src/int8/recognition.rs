@@ -163,7 +163,9 @@ impl<'a> Recognition<'a> {
     fn recognise(&mut self, place: usize, quantize: &'a NodeProto) {
         let Some(middle) = self.middle(place, quantize) else { return };
         // An operator that reads no quantized picture belongs to the float part of the file.
-        if !middle.node.input.iter().any(|name| self.dequantized.contains_key(name.as_str())) {
+        if !middle.node.input.iter().any(|name| self.dequantized.contains_key(name.as_str()))
+            || self.is_kept_in_float(middle.node)
+        {
             return;
         }
         match self.plan(quantize, &middle) {
@@ -175,6 +177,18 @@ impl<'a> Recognition<'a> {
                 self.left.push(Left { node, operator, reason });
             }
         }
+    }
+
+    /// Whether a node is a convolution that the file keeps in float on purpose: its weights are not quantised.
+    fn is_kept_in_float(&self, node: &NodeProto) -> bool {
+        let weights = graph::input(node, 1).and_then(|weights| self.graph.writer(weights));
+        node.op_type == "Conv" && weights.is_none_or(|(_, writer)| writer.op_type != "DequantizeLinear")
+    }
+
+    /// The convolutions that the file keeps in float on purpose, in its order.
+    pub(crate) fn kept_in_float(&self) -> Vec<String> {
+        let kept = self.graph.nodes.iter().filter(|node| self.is_kept_in_float(node));
+        kept.map(|node| graph::name(node).to_owned()).collect()
     }
 
     /// What computes the float tensor that a QuantizeLinear reads.
