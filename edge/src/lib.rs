@@ -5,6 +5,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`engine`] | a bundle's model, loaded and checked against its contract |
+//! | `soundness` | what a model file must fulfil before tract sees it |
 //! | `int8` | QDQ patterns of an int8 file, as operators of our own that compute in integers |
 //! | [`worker`] | one frame through the model: prepare, infer, postprocess; buffers made once |
 //! | [`stages`] | how long each stage took, and the percentiles of many frames |
@@ -25,6 +26,7 @@ pub mod evaluation;
 pub mod inspection;
 mod int8;
 pub mod operators;
+mod soundness;
 pub mod stages;
 pub mod worker;
 
