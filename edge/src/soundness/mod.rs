@@ -117,7 +117,7 @@ fn check_order(graph: &GraphProto) -> Result<(), Fault> {
     let initialisers = graph.initializer.iter().map(|tensor| tensor.name.as_str());
     let mut known: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).chain(initialisers).collect();
     for node in &graph.node {
-        for read in node.input.iter().filter(|name| !name.is_empty() && !known.contains(name.as_str())) {
+        if let Some(read) = node.input.iter().find(|name| !name.is_empty() && !known.contains(name.as_str())) {
             let later = graph.node.iter().any(|node| node.output.contains(read));
             let fault = if later { "is computed only after it: a cycle" } else { "is neither an input nor a constant" };
             return Err(format!("{} {} reads {read}, which {fault}", node.op_type, name(node)));

@@ -17,14 +17,13 @@ pub(super) fn check(node: &NodeProto, constants: &Constants<'_>) -> Result<(), F
         // What they make is as large as their numbers say, so the numbers must be known here.
         "ConstantOfShape" => check_sizes(node, constants, &[0], Sizes::Product),
         "Expand" | "Tile" => check_sizes(node, constants, &[1], Sizes::Product),
-        "Pad" => check_sizes(node, constants, &[1], Sizes::Each(MOST_TAPS)),
+        "Pad" | "OneHot" => check_sizes(node, constants, &[1], Sizes::Each(MOST_TAPS)),
         "Resize" => {
             check_sizes(node, constants, &[3], Sizes::Product)?;
             check_factors(node, constants, 2)
         }
         "Upsample" => check_factors(node, constants, 1),
         "Range" => check_sizes(node, constants, &[0, 1, 2], Sizes::Each(MOST_TAPS)),
-        "OneHot" => check_sizes(node, constants, &[1], Sizes::Each(MOST_TAPS)),
         "TopK" => check_sizes(node, constants, &[1], Sizes::Each(MOST_NUMBERS as i64)),
         _ => Ok(()),
     }
@@ -45,11 +44,10 @@ fn check_attribute(attribute: &AttributeProto) -> Result<(), Fault> {
     }
     attribute.t.iter().chain(&attribute.tensors).try_for_each(tensors::check)?;
     let range = match name {
-        "kernel_shape" | "strides" | "dilations" => 1..=MOST_TAPS,
+        "kernel_shape" | "strides" | "dilations" | "blocksize" => 1..=MOST_TAPS,
         "pads" | "output_padding" => 0..=MOST_TAPS,
         "output_shape" | "shape" => -1..=MOST_NUMBERS as i64,
         "axis" | "axes" | "perm" => -8..=8,
-        "blocksize" => 1..=MOST_TAPS,
         _ => return Ok(()),
     };
     let found = attribute.ints.iter().chain(std::iter::once(&attribute.i).filter(|_| attribute.ints.is_empty()));
