@@ -7,6 +7,8 @@ use tract_onnx::pb::*;
 
 use super::*;
 
+mod operators;
+
 /// A QDQ graph under construction. Every operator's result is quantised and dequantised again.
 struct Writer {
     graph: GraphProto,
