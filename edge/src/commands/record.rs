@@ -86,6 +86,9 @@ impl fmt::Display for Report {
         for (refusal, count) in &progress.refused {
             writeln!(out, "  {count:>8}  {}", refusal.name())?;
         }
+        if self.recorded.missed > 0 {
+            writeln!(out, "  {:>8}  missed, because recording took longer than a frame", self.recorded.missed)?;
+        }
         if self.lost > 0 {
             writeln!(out, "  {:>8}  lost", self.lost)?;
         }

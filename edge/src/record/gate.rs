@@ -31,8 +31,13 @@ use serde::Serialize;
 const NEAR_ARE_LEAVING: f64 = 0.75;
 /// Partners are no farther apart in time: by then what is loose in a scene has moved.
 const MOST_APART: Duration = Duration::from_secs(3);
-/// Focal lengths, in widths, that a camera without calibration is tried with: 100° to 40° from side to side.
-const FOCAL_LENGTHS: [f64; 5] = [0.42, 0.55, 0.72, 0.98, 1.37];
+/// Shortest and longest focal length, in widths, that a camera without calibration is tried with: 100° to 40° from side to
+/// side …
+const FOCAL_LENGTHS: [f64; 2] = [0.42, 1.37];
+/// … in so many steps, of which the best is refined by so many halvings: to 1 %, which leaves less of a turn than the doctor
+/// lets pass for one.
+const FOCAL_STEPS: usize = 6;
+const FOCAL_HALVINGS: usize = 4;
 
 /// How the gate looks at frames.
 #[derive(Debug, Clone, PartialEq)]
@@ -144,7 +149,7 @@ struct Reference {
 /// What is known of the camera at training size.
 enum Lens {
     Known { intrinsics: Intrinsics, rectify: Option<RectifyMap> },
-    Unknown([Intrinsics; 5]),
+    Unknown,
 }
 
 /// What came of a frame: those that are kept now, and those that are not.
@@ -166,10 +171,7 @@ impl Gate {
                 let rectify = small.needs_rectification().then(|| RectifyMap::new(&small));
                 Lens::Known { intrinsics: small.rectified().intrinsics, rectify }
             }
-            None => Lens::Unknown(FOCAL_LENGTHS.map(|focal| {
-                let (f, centre) = (focal * f64::from(width), |side: u32| (f64::from(side) - 1.0) / 2.0);
-                Intrinsics { fx: f, fy: f, cx: centre(width), cy: centre(height) }
-            })),
+            None => Lens::Unknown,
         };
         Self {
             config,
@@ -235,18 +237,33 @@ impl Gate {
         }
     }
 
-    /// The motion since the reference. Without calibration a turn is one if it is one for any focal length.
+    /// The motion since the reference.
     fn motion(&self, followed: &Followed) -> MotionMeasure {
         match &self.lens {
             Lens::Known { intrinsics, .. } => MotionMeasure::new(followed, intrinsics),
-            Lens::Unknown(candidates) => {
-                let mut measures = candidates.each_ref().map(|intrinsics| MotionMeasure::new(followed, intrinsics));
-                measures.sort_by(|a, b| a.parallax_px.total_cmp(&b.parallax_px));
-                let turns = measures.iter().position(|measure| measure.motion == CameraMotion::Turns).unwrap_or(0);
-                let [first, ..] = &measures;
-                measures.get(turns).unwrap_or(first).clone()
-            }
+            Lens::Unknown => self.motion_of_unknown_lens(followed),
         }
+    }
+
+    /// Without calibration: with the focal length that explains most by a turn. What is left then is parallax for any lens.
+    fn motion_of_unknown_lens(&self, followed: &Followed) -> MotionMeasure {
+        let (width, height) = (f64::from(self.config.size.0), f64::from(self.config.size.1));
+        let measure = |log_focal: f64| {
+            let f = width * log_focal.exp();
+            let (cx, cy) = ((width - 1.0) / 2.0, (height - 1.0) / 2.0);
+            MotionMeasure::new(followed, &Intrinsics { fx: f, fy: f, cx, cy })
+        };
+        let mut step = (FOCAL_LENGTHS[1] / FOCAL_LENGTHS[0]).ln() / (FOCAL_STEPS - 1) as f64;
+        let better = |a: &(f64, MotionMeasure), b: &(f64, MotionMeasure)| a.1.parallax_px.total_cmp(&b.1.parallax_px);
+        let tried = (0..FOCAL_STEPS).map(|at| FOCAL_LENGTHS[0].ln() + step * at as f64);
+        let mut best = tried.map(|at| (at, measure(at))).min_by(better).unwrap_or_else(|| (0.0, measure(0.0)));
+        for _ in 0..FOCAL_HALVINGS {
+            step *= 0.5;
+            let beside = [best.0 - step, best.0 + step].map(|at| (at, measure(at)));
+            best =
+                beside.into_iter().fold(best, |best, other| if better(&other, &best).is_lt() { other } else { best });
+        }
+        best.1
     }
 
     fn judge(&mut self, mut frame: Kept, decision: &mut Decision) {

@@ -70,7 +70,7 @@ pub fn record(
 ) -> Result<RecordSummary> {
     let start = Instant::now();
     let mut shot = Shot::default();
-    let mut taken = 0;
+    let (mut taken, mut missed) = (0, 0);
     let goes_on = |taken: u64| {
         !stop.load(Ordering::Relaxed)
             && limits.frames.is_none_or(|most| taken < most)
@@ -78,7 +78,8 @@ pub fn record(
     };
     while goes_on(taken) && session.stopped().is_none() {
         match source.next_into(&mut shot, PATIENCE) {
-            Ok(Arrival::Fresh { away, .. }) => {
+            Ok(Arrival::Fresh { away, dropped }) => {
+                missed += dropped;
                 if let Some(away) = away {
                     session.cut()?;
                     on_event(Event::Back(away));
@@ -95,5 +96,5 @@ pub fn record(
         }
         on_event(Event::Progress(session.progress()));
     }
-    session.finish()
+    Ok(RecordSummary { missed, ..session.finish()? })
 }

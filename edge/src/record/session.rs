@@ -125,6 +125,8 @@ pub struct RecordSummary {
     pub progress: Progress,
     /// Files of an earlier run that were made whole.
     pub recovered: Vec<String>,
+    /// Frames that were passed over because the recorder or the disk was busy.
+    pub missed: u64,
     /// Why it stopped before it was told to: there was no room for more.
     pub stopped: Option<String>,
     /// Seconds it took.
@@ -262,6 +264,7 @@ impl Session {
             files,
             progress: self.progress(),
             recovered: self.store.recovered,
+            missed: 0,
             stopped: self.stopped,
             seconds: self.start.elapsed().as_secs_f64(),
             out: self.config.out,
