@@ -45,8 +45,8 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
 }
 
 /// What was recorded beside it; whether that ended early.
-fn tell_recorded(recorded: RecordSummary) -> bool {
-    let RecordSummary { progress, out, stopped, missed, .. } = recorded;
+fn tell_recorded((recorded, missed): (RecordSummary, u64)) -> bool {
+    let RecordSummary { progress, out, stopped, .. } = recorded;
     tracing::info!(
         "recorded {} of {} frames ({missed} missed) into {}",
         progress.kept,

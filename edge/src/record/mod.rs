@@ -51,6 +51,8 @@ pub struct Limits {
 pub enum Event {
     /// A frame was looked at, or none came for a while.
     Progress(Progress),
+    /// So many frames were passed over because recording or the disk took longer than a frame; often none.
+    Missed(u64),
     /// A frame could not be read, or the source was lost.
     Lost(String),
     /// The source came back.
@@ -70,7 +72,7 @@ pub fn record(
 ) -> Result<RecordSummary> {
     let start = Instant::now();
     let mut shot = Shot::default();
-    let (mut taken, mut missed) = (0, 0);
+    let mut taken = 0;
     let goes_on = |taken: u64| {
         !stop.load(Ordering::Relaxed)
             && limits.frames.is_none_or(|most| taken < most)
@@ -79,7 +81,7 @@ pub fn record(
     while goes_on(taken) && session.stopped().is_none() {
         match source.next_into(&mut shot, PATIENCE) {
             Ok(Arrival::Fresh { away, dropped }) => {
-                missed += dropped;
+                on_event(Event::Missed(dropped));
                 if let Some(away) = away {
                     session.cut()?;
                     on_event(Event::Back(away));
@@ -96,5 +98,5 @@ pub fn record(
         }
         on_event(Event::Progress(session.progress()));
     }
-    Ok(RecordSummary { missed, ..session.finish()? })
+    session.finish()
 }

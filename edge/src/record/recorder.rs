@@ -55,14 +55,15 @@ impl Recorder {
         Ok((Self { thread, missed: Arc::clone(&missed) }, Tap { queue, used, missed }))
     }
 
-    /// Waits until everything handed over is stored and the last file is ended; the tap must be gone.
+    /// Waits until everything handed over is stored and the last file is ended; the tap must be gone. With the number of
+    /// frames that came while the recorder was too slow.
     ///
     /// # Errors
     /// What ended the recording other than a lack of room.
-    pub fn finish(self) -> Result<RecordSummary> {
+    pub fn finish(self) -> Result<(RecordSummary, u64)> {
         let died = |_| EdgeError::NoRecorder { what: "ended before its time".to_owned() };
         let summary = self.thread.join().map_err(died)??;
-        Ok(RecordSummary { missed: self.missed.load(Ordering::Relaxed), ..summary })
+        Ok((summary, self.missed.load(Ordering::Relaxed)))
     }
 }
 
