@@ -12,12 +12,14 @@
 //!
 //! What is measured and its thresholds are those of `parallax-train doctor` ([`parallax_core::footage`]).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use image::RgbImage;
 use parallax_camera::Shot;
 use parallax_core::camera::rectify::RectifyMap;
 use parallax_core::camera::{Camera, Intrinsics};
+use parallax_core::footage::statistics::quantile;
 use parallax_core::footage::{
     BLURRED, CameraMotion, Followed, LEAST_FOLLOWED, LEAST_PARALLAX_PX, MOST_FLOW, MotionMeasure, Sight,
     TARGET_PARALLAX_PX, blur, exposure,
@@ -29,6 +31,13 @@ use serde::Serialize;
 /// Part of the corners that is still found where waiting for more parallax would lose the near things, which have most of
 /// it: what is left would be the far ones, and their parallax takes for ever.
 const NEAR_ARE_LEAVING: f64 = 0.75;
+/// A frame this much more blurred than the sharper quarter of the last frames is no partner for them. Sharp footage of
+/// KITTI varies by 0.06 over a drive; blur of a pixel at training size adds 0.25.
+const MUCH_BLURRIER: f64 = 0.12;
+/// The last frames, …
+const LAST_FRAMES: usize = 100;
+/// … as soon as there are some.
+const FEWEST_FRAMES: usize = 5;
 /// Partners are no farther apart in time: by then what is loose in a scene has moved.
 const MOST_APART: Duration = Duration::from_secs(3);
 /// Shortest and longest focal length, in widths, that a camera without calibration is tried with: 100° to 40° from side to
@@ -130,6 +139,8 @@ pub struct Gate {
     resizer: PictureResizer,
     picture: RgbImage,
     small: RgbImage,
+    /// How blurred the last frames were.
+    blurs: VecDeque<f64>,
     /// The last frame that was kept, at least for now.
     reference: Option<Reference>,
     /// The best frame since then whose parallax is not quite enough.
@@ -179,6 +190,7 @@ impl Gate {
             resizer: PictureResizer::default(),
             picture: RgbImage::default(),
             small: RgbImage::new(width, height),
+            blurs: VecDeque::new(),
             reference: None,
             candidate: None,
             pending: Vec::new(),
@@ -231,10 +243,19 @@ impl Gate {
             }
             _ => Sight::new(&self.small),
         };
-        match blur(&sight.gray) {
-            Some(blur) if blur <= BLURRED => Ok((sight, 1.0 - blur)),
-            _ => Err(Refusal::Blurred),
+        let most = self.most_blurred();
+        let blur = blur(&sight.gray).ok_or(Refusal::Blurred)?;
+        self.blurs.push_back(blur);
+        if self.blurs.len() > LAST_FRAMES {
+            self.blurs.pop_front();
         }
+        if blur <= most { Ok((sight, 1.0 - blur)) } else { Err(Refusal::Blurred) }
+    }
+
+    /// How blurred a frame may be.
+    fn most_blurred(&self) -> f64 {
+        let usual = quantile(self.blurs.iter().copied(), 0.25).filter(|_| self.blurs.len() >= FEWEST_FRAMES);
+        usual.map_or(BLURRED, |usual| BLURRED.min(usual + MUCH_BLURRIER))
     }
 
     /// The motion since the reference.
