@@ -81,7 +81,7 @@ pub fn bundle(model: Vec<u8>, golden: Vec<u8>) -> (BundleManifest, BTreeMap<Stri
             labelled: Vec::new(),
             labelled_sha256: Vec::new(),
         },
-        camera_sha256: None,
+        cameras: Vec::new(),
         classes: Classes::dense(&[("ground", [0, 0, 0]), ("wall", [255, 0, 0]), ("sky", [0, 0, 255])]),
     };
     let names = ["main.onnx", "golden.png", "golden_mask.png"].map(str::to_owned);
