@@ -51,7 +51,7 @@ fn packed(path: &Path, model: Vec<u8>) -> Bundle {
             labelled: Vec::new(),
             labelled_sha256: Vec::new(),
         },
-        camera_sha256: None,
+        cameras: Vec::new(),
         classes: Classes::dense(&[("a", [0, 0, 0]), ("b", [255, 0, 0]), ("c", [0, 255, 0]), ("d", [0, 0, 255])]),
     };
     let files = BTreeMap::from([(model_file, model), (frame_file, frame), (mask_file, mask)]);
