@@ -1,6 +1,6 @@
-"""Makes a small network of the operators that stand between convolutions and quantizes it with onnxruntime's quantize_static.
+"""Makes a small network of operators that stand between convolutions and quantizes it with onnxruntime's quantize_static.
 
-Usage: quantize_operators.py MODEL
+Usage: quantize_operators.py MODEL windows|mean|gate|bilinear
 Writes the int8 (QDQ) model for pictures [1, 3, 64, 128] in [-2, 2] and prints one JSON object with its operators.
 """
 import json
@@ -44,20 +44,23 @@ def main():
 
     border = constant("border", numpy.array([0, 0, 1, 1, 0, 0, 1, 1], numpy.int64))
     twice = constant("twice", numpy.array([1, 1, 2, 2], numpy.float32))
+    kind = sys.argv[2]
+    half = {"strides": [2, 2]} if kind == "bilinear" else {}
     stem = node("Pad", ["image", border], "stem_pad", mode="reflect")
-    stem = node("Relu", [convolution(stem, "stem", 16, 3, 3, strides=[2, 2])], "stem_relu")
-    pooled = node("AveragePool", [stem], "pooled", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
-    deep = node("Elu", [convolution(pooled, "deep", 24, 16, 5, pads=[4] * 4, dilations=[2, 2])], "deep_elu")
-    wide = convolution(deep, "wide", 24, 1, 7, pads=[3] * 4, group=24)
-    wide = node("Mul", [wide, node("Sigmoid", [wide], "gate")], "gated")
-    narrow = convolution(wide, "narrow", 16, 24, 1)
-    up = node("Resize", [narrow, "", twice], "up", mode="linear", coordinate_transformation_mode="half_pixel")
-    joined = node("Concat", [up, stem], "joined", axis=1)
-    edge = node("Pad", [joined, border], "edge_pad", mode="edge")
-    mixed = node("Relu", [convolution(edge, "mixed", 16, 32, 3)], "mixed_relu")
-    mixed = node("Resize", [mixed, "", twice], "up_again", mode="nearest",
-                 coordinate_transformation_mode="asymmetric", nearest_mode="floor")
-    convolution(mixed, "logits", CLASSES, 16, 1)
+    stem = node("Relu", [convolution(stem, "stem", 16, 3, 3, **half)], "stem_relu")
+    if kind == "windows":
+        deep = node("Elu", [convolution(stem, "deep", 24, 16, 5, pads=[4] * 4, dilations=[2, 2])], "deep_elu")
+        wide = convolution(deep, "wide", 24, 1, 7, pads=[3] * 4, group=24)
+        joined = node("Concat", [wide, stem], "joined", axis=1)
+        edge = node("Pad", [joined, border], "edge_pad", mode="edge")
+        last = node("Relu", [convolution(edge, "mixed", 16, 40, 3)], "mixed_relu")
+    elif kind == "mean":
+        last = node("AveragePool", [stem], "mean", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    elif kind == "gate":
+        last = node("Mul", [stem, node("Sigmoid", [stem], "gate")], "gated")
+    else:
+        last = node("Resize", [stem, "", twice], "up", mode="linear", coordinate_transformation_mode="half_pixel")
+    convolution(last, "logits", CLASSES, 16, 1)
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, HEIGHT, WIDTH])
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, CLASSES, HEIGHT, WIDTH])
     graph = helper.make_graph(nodes, "operators", [image], [logits], constants)

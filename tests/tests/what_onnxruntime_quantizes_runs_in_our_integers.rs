@@ -1,4 +1,4 @@
-//! A network with every operator that may stand between convolutions, quantized by onnxruntime's own quantizer: all of it runs
+//! Networks with the operators that may stand between convolutions, quantized by onnxruntime's own quantizer: all of them run
 //! in our integers, and they are onnxruntime's.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
@@ -62,11 +62,19 @@ fn packed(path: &Path, model: Vec<u8>) -> Bundle {
 #[test]
 fn every_operator_is_fused_and_every_layer_is_within_a_step() {
     let Some(python) = with_onnxruntime() else { return };
+    // Where two engines round a tie in two ways the layers behind would differ for that reason alone: one kind a network.
+    compare(&python, "windows", &["Pad", "Elu", "Concat"]);
+    compare(&python, "mean", &["AveragePool"]);
+    compare(&python, "gate", &["Sigmoid", "Mul"]);
+    compare(&python, "bilinear", &["Resize"]);
+}
+
+fn compare(python: &Path, kind: &str, expected: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str| argument(&folder.path().join(name));
-    let made = run_script(&python, "quantize_operators.py", &[&file("int8.onnx")]).unwrap();
+    let made = run_script(python, "quantize_operators.py", &[&file("int8.onnx"), kind]).unwrap();
     let written = made["operators"].as_array().unwrap();
-    for operator in ["Pad", "AveragePool", "Mul", "Sigmoid", "Elu", "Resize", "Concat"] {
+    for operator in expected {
         assert!(written.iter().any(|found| found == operator), "{operator} is missing: {made}");
     }
     let bundle = packed(&folder.path().join("bundle"), std::fs::read(file("int8.onnx")).unwrap());
@@ -88,11 +96,11 @@ fn every_operator_is_fused_and_every_layer_is_within_a_step() {
     std::fs::write(file("input"), input.into_iter().flat_map(f32::to_le_bytes).collect::<Vec<u8>>()).unwrap();
     let arguments = [file("int8.onnx"), file("input"), file("layers")];
     let compared =
-        run_script(&python, "compare_layers_with_onnxruntime.py", &arguments.each_ref().map(String::as_str)).unwrap();
+        run_script(python, "compare_layers_with_onnxruntime.py", &arguments.each_ref().map(String::as_str)).unwrap();
     let compared = compared["layers"].as_array().unwrap();
-    assert!(compared.len() >= 10, "{compared:?}");
+    assert!(compared.len() >= 4, "{compared:?}");
     for layer in compared {
-        assert!(layer["within_one"].as_f64().unwrap() >= 0.999, "{layer}");
+        assert!(layer["within_one"].as_f64().unwrap() >= 0.999, "{layer} in {kind}");
         assert!(layer["values"].as_u64().unwrap() > 20, "the layer says something: {layer}");
     }
 }
