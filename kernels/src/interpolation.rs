@@ -257,6 +257,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "thousands of places take minutes there")]
     fn sizes_whose_sums_leave_32_bits_are_refused() {
         let shape = PictureShape { height: 4001, width: 4003, channels: 1 };
         let of = |size| Interpolation::new(shape, size, Coordinates::HalfPixel, [GRID; 2], Isa::PORTABLE);
