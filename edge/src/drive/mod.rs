@@ -13,8 +13,7 @@
 //! source each takes the newest picture there is; that the source is lost is a line of its own. The folder gets its
 //! name when everything in it is written.
 //!
-//! Without such a folder nothing is allocated for a frame once the first ones are done, as long as the network runs in our
-//! own operators and the camera gives raw pictures.
+//! Pictures, masks and lines lie in memory that is made before the first frame and goes round.
 
 mod job;
 mod line;

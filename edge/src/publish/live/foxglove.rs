@@ -35,6 +35,8 @@ const LOST: &str = "camera";
 #[derive(Debug)]
 pub(super) struct Foxglove {
     server: WebSocketServerHandle,
+    /// Channels end with it.
+    _context: Arc<Context>,
     address: SocketAddr,
     live: bool,
     lost: AtomicBool,
@@ -67,7 +69,17 @@ impl Foxglove {
         let server = server.message_backlog_size(BACKLOG).bind(address.ip().to_string(), address.port());
         let server = server.start().await.map_err(failed)?;
         let address = SocketAddr::new(address.ip(), server.port());
-        Ok(Self { server, address, live, lost: AtomicBool::new(false), camera, overlay, mask, frame })
+        Ok(Self {
+            server,
+            _context: context,
+            address,
+            live,
+            lost: AtomicBool::new(false),
+            camera,
+            overlay,
+            mask,
+            frame,
+        })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
