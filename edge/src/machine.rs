@@ -86,7 +86,7 @@ fn read(path: &Path) -> Option<String> {
 fn processor(cpuinfo: &str) -> Option<String> {
     let of = |key: &str| {
         let lines = cpuinfo.lines().filter_map(|line| line.split_once(':'));
-        lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned()).last()
+        lines.filter(|(name, _)| name.trim() == key).map(|(_, value)| value.trim().to_owned()).next_back()
     };
     // The last core's: on boards with fast and slow cores the fast ones come last.
     of("model name").or_else(|| Some(format!("implementer {} part {}", of("CPU implementer")?, of("CPU part")?)))

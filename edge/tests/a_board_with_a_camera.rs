@@ -286,7 +286,9 @@ fn one_process_survives_everything() {
 
     // Numbers and clocks that overflow soon after the next start.
     let returned_ns = now_ns();
-    [WRAP_SEQUENCE, WRAP_TIME, FATAL_ERROR].map(|button| set(button, 1));
+    for button in [WRAP_SEQUENCE, WRAP_TIME, FATAL_ERROR] {
+        set(button, 1);
+    }
     running.loss();
     running.recovery(returned_ns);
     losses += 1;
