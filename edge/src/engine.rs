@@ -3,6 +3,7 @@
 //! int8 (QDQ) files run in integers, in operators of our own (`crate::int8`, `parallax-kernels`) inside tract's plan. tract
 //! itself computes such files in float: the answers of the int8 file at less than the speed of the float file.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parallax_core::bundle::{Bundle, BundledModel};
@@ -16,7 +17,7 @@ use tract_onnx::prelude::*;
 
 use crate::cores::{self, Placement};
 use crate::int8::{self, Fused, Left};
-use crate::{EdgeError, Result};
+use crate::{EdgeError, Result, soundness};
 
 /// How models are run.
 #[derive(Debug, Clone, Copy)]
@@ -54,6 +55,7 @@ pub struct Engine {
     classes: Classes,
     place: Place,
     left: Arc<[Left]>,
+    kept: Arc<[String]>,
     logits: Logits,
     placement: Placement,
 }
@@ -91,13 +93,13 @@ impl Engine {
     pub fn load_with(bundle: &Bundle, role: Option<&str>, config: EngineConfig) -> Result<Self> {
         let model = find_model(bundle, role)?;
         let place = Place { file: model.file.clone(), bundle: bundle.path().to_path_buf() };
-        let TypedFile { model: typed, left, logits } = typed_model(bundle, model, config)?;
+        let TypedFile { model: typed, left, kept, logits } = typed_model(bundle, model, config)?;
         let manifest = bundle.manifest();
         place.check_shapes(&typed, &logits, &manifest.input, manifest.classes.len())?;
-        let load = |error: TractError| place.engine_error("load", &error);
-        let plan = typed.into_optimized().map_err(load)?.into_runnable().map_err(load)?;
+        let plan = place.engine("load", || typed.into_optimized()?.into_runnable())?;
         let (input, classes) = (manifest.input, manifest.classes.clone());
-        Ok(Self { plan, input, classes, place, left: left.into(), logits, placement: config.placement })
+        let (left, kept, placement) = (left.into(), kept.into(), config.placement);
+        Ok(Self { plan, input, classes, place, left, kept, logits, placement })
     }
 
     /// The contract between a picture and the model's numbers.
@@ -130,6 +132,16 @@ impl Engine {
         &self.left
     }
 
+    /// The convolutions that the file itself keeps in float.
+    pub(crate) fn kept(&self) -> &[String] {
+        &self.kept
+    }
+
+    /// Lets tract run the model; a panic becomes an error.
+    pub(crate) fn run<T>(&self, what: impl FnOnce() -> TractResult<T>) -> Result<T> {
+        self.place.engine("run", what)
+    }
+
     pub(crate) fn run_error(&self, error: &TractError) -> EdgeError {
         self.place.engine_error("run", error)
     }
@@ -152,16 +164,14 @@ pub(crate) fn find_model<'a>(bundle: &'a Bundle, role: Option<&str>) -> Result<&
 /// Decodes a model file.
 ///
 /// # Errors
-/// It is no ONNX model.
+/// It is no ONNX model, or one that asks for nonsense.
 pub(crate) fn read_proto(bundle: &Bundle, model: &BundledModel) -> Result<ModelProto> {
     let not_onnx =
         |reason: String| EdgeError::NotOnnx { file: model.file.clone(), reason, bundle: bundle.path().to_path_buf() };
     let mut bytes = bundle.model_bytes(model);
     let proto = tract_onnx::onnx().proto_model_for_read(&mut bytes).map_err(|error| not_onnx(one_line(&error)))?;
-    match &proto.graph {
-        Some(graph) if !graph.node.is_empty() => Ok(proto),
-        _ => Err(not_onnx("it has no operators".to_owned())),
-    }
+    soundness::check(&proto).map_err(not_onnx)?;
+    Ok(proto)
 }
 
 /// A model before optimisation, with every operator known and every shape fixed.
@@ -169,6 +179,8 @@ pub(crate) fn read_proto(bundle: &Bundle, model: &BundledModel) -> Result<ModelP
 pub(crate) struct TypedFile {
     pub(crate) model: TypedModel,
     pub(crate) left: Vec<Left>,
+    /// The convolutions that the file itself keeps in float.
+    pub(crate) kept: Vec<String>,
     pub(crate) logits: Logits,
 }
 
@@ -193,17 +205,17 @@ pub(crate) fn typed_model(bundle: &Bundle, model: &BundledModel, config: EngineC
         // Shapes of inner tensors are tract's to derive.
         graph.value_info.clear();
     }
-    let load = |error: TractError| place.engine_error("load", &error);
     if config.int8 == Int8Files::InFloat {
-        let model = onnx.model_for_proto_model(&proto).and_then(InferenceModelExt::into_typed).map_err(load)?;
-        return Ok(TypedFile { model, left: Vec::new(), logits: Logits::Float });
+        let model = place.engine("load", || int8::analysed(&onnx, &proto)?.into_typed())?;
+        return Ok(TypedFile { model, left: Vec::new(), kept: Vec::new(), logits: Logits::Float });
     }
     let team = Arc::new(cores::team(config.threads, config.placement)?);
-    let mut fused = int8::load(&proto, config.isa, &team).map_err(load)?;
-    let integers = fused.give_integers().map_err(load)?;
-    let logits = integers.map_or(Logits::Float, |shape| Logits::Integers(shape, team));
-    let Fused { model, left, .. } = fused;
-    Ok(TypedFile { model: model.into_typed().map_err(load)?, left, logits })
+    place.engine("load", || {
+        let mut fused = int8::load(&proto, config.isa, &team)?;
+        let logits = fused.give_integers()?.map_or(Logits::Float, |shape| Logits::Integers(shape, team));
+        let Fused { model, left, kept, .. } = fused;
+        Ok(TypedFile { model: model.into_typed()?, left, kept, logits })
+    })
 }
 
 impl Place {
@@ -227,6 +239,18 @@ impl Place {
                 Err(EdgeError::WrongClasses { expected: classes, found: *channels, file, bundle })
             }
             _ => Err(EdgeError::WrongOutput { expected, found, file, bundle }),
+        }
+    }
+
+    /// Lets tract do something. It may panic on files that nobody foresaw: that is an error of the file, not of the program.
+    fn engine<T>(&self, doing: &'static str, what: impl FnOnce() -> TractResult<T>) -> Result<T> {
+        match catch_unwind(AssertUnwindSafe(what)) {
+            Ok(result) => result.map_err(|error| self.engine_error(doing, &error)),
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+                Err(self.engine_error(doing, &TractError::msg(format!("tract panicked: {text}"))))
+            }
         }
     }
 

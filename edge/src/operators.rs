@@ -22,6 +22,8 @@ pub struct Operators {
     pub operators: Vec<OperatorRow>,
     /// What the file quantises and tract computes in float all the same.
     pub left_in_float: Vec<LeftRow>,
+    /// The convolutions that an int8 file keeps in float on purpose.
+    pub kept_in_float: Vec<String>,
     /// Sum of the operators' times.
     pub total_ms: f64,
 }
@@ -99,7 +101,8 @@ pub fn operators(bundle: &Bundle, role: Option<&str>, config: EngineConfig) -> R
         let Left { node, operator, reason } = left.clone();
         LeftRow { node, operator, reason }
     };
-    Ok(Operators { operators: rows, left_in_float: engine.left().iter().map(left).collect(), total_ms })
+    let left_in_float = engine.left().iter().map(left).collect();
+    Ok(Operators { operators: rows, left_in_float, kept_in_float: engine.kept().to_vec(), total_ms })
 }
 
 /// What a fused operator gave: the integers of a tensor behind a QuantizeLinear.
@@ -194,6 +197,9 @@ impl std::fmt::Display for Operators {
         write!(formatter, "{} operators, {gop:.3} GOP in {:.2} ms", self.operators.len(), self.total_ms)?;
         for LeftRow { node, operator, reason } in &self.left_in_float {
             write!(formatter, "\nquantized in the file, in float here: {operator} {node}: {reason}")?;
+        }
+        for node in &self.kept_in_float {
+            write!(formatter, "\nin float in the file, on purpose: Conv {node}")?;
         }
         Ok(())
     }

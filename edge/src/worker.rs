@@ -38,7 +38,7 @@ impl Worker {
         let tensor = Tensor::zero::<f32>(&shape).map_err(|error| engine.run_error(&error))?;
         let pixels = input.width as usize * input.height as usize;
         Ok(Self {
-            state: engine.plan().spawn().map_err(|error| engine.run_error(&error))?,
+            state: engine.run(|| engine.plan().spawn())?,
             preparer: Preparer::new(*input),
             input: Arc::new(tensor),
             mask: LabelMap { width: input.width, height: input.height, indices: vec![0; pixels] },
@@ -71,7 +71,7 @@ impl Worker {
     /// The engine fails.
     pub(crate) fn infer(&mut self, picture: &RgbImage) -> Result<TVec<TValue>> {
         let input = self.prepared(picture)?;
-        self.state.run(tvec!(input)).map_err(|error| self.engine.run_error(&error))
+        self.engine.run(|| self.state.run(tvec!(input)))
     }
 
     /// The mask of `picture` at the network's size, with the times of the stages; it stays valid until the next call.
@@ -85,7 +85,7 @@ impl Worker {
         stages.prepare = ms_since(start);
 
         let start = Instant::now();
-        let outputs = self.state.run(tvec!(input)).map_err(|error| self.engine.run_error(&error))?;
+        let outputs = self.engine.run(|| self.state.run(tvec!(input)))?;
         stages.infer = ms_since(start);
 
         let start = Instant::now();

@@ -82,10 +82,71 @@ fn bench_compares_on_chosen_instructions_and_refuses_unknown_ones() {
     assert_eq!(measured["compared"][0]["with"], "tract");
     assert!(measured["compared"][0]["ratio_of_fastest"].as_f64().unwrap() > 0.0);
 
+    assert!(measured["compared"][0]["cpu_ms"].as_f64().unwrap() > 0.0);
+
     let unknown = bench(&["--isa", "mmx"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("portable"));
     let without_float = bench(&["--compare", "float"]);
     assert_eq!(without_float.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&without_float.stderr).contains("--float"));
+}
+
+#[test]
+fn a_measurement_says_what_was_measured_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle_in(folder.path(), 0);
+    let output = program(&["bench", "--bundle", bundle.to_str().unwrap(), "--runs", "3", "--pin", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let measured: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for key in ["p50_ms", "p95_ms", "p99_ms", "gops", "rss_mb", "cpu_ms", "peak_gops_per_s", "share_of_peak"] {
+        assert!(measured[key].as_f64().unwrap() > 0.0, "{key}: {measured}");
+    }
+    let share = measured["gops_per_s"].as_f64().unwrap() / measured["peak_gops_per_s"].as_f64().unwrap();
+    assert_eq!(measured["share_of_peak"].as_f64().unwrap(), share);
+    assert_eq!(
+        (&measured["pinned"], &measured["runs"], &measured["version"]),
+        (&true.into(), &3.into(), &env!("CARGO_PKG_VERSION").into())
+    );
+    assert_eq!(measured["machine"]["architecture"], std::env::consts::ARCH);
+    // Although the thread that asks has moved to one core by then.
+    let at_least = std::thread::available_parallelism().unwrap().get() as u64;
+    assert!(measured["machine"]["cores"].as_u64().unwrap() >= at_least, "{measured}");
+    let model = Bundle::open(&bundle).unwrap().manifest().models[0].clone();
+    assert_eq!((&measured["subject"]["sha256"], &measured["subject"]["width"]), (&model.sha256.into(), &WIDTH.into()));
+    for condition in [&measured["before"], &measured["after"]] {
+        assert!(condition.get("temperature_c").is_some() && condition.get("clock_mhz").is_some(), "{condition}");
+    }
+}
+
+#[test]
+fn a_variable_chooses_the_instructions_of_every_command_and_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle_in(folder.path(), 0);
+    let with = |isa: &str, more: &[&str]| {
+        let arguments = [&["inspect", bundle.to_str().unwrap(), "--json"], more].concat();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_parallax-edge"));
+        command.args(arguments).env("PARALLAX_KERNELS", isa).output().unwrap()
+    };
+    let listed: Value = serde_json::from_slice(&with("portable", &["--kernels"]).stdout).unwrap();
+    let kernels: Vec<&str> =
+        listed["operators"].as_array().unwrap().iter().map(|row| row["kernel"].as_str().unwrap()).collect();
+    assert!(kernels.contains(&"convolution, portable"), "{kernels:?}");
+    let inspected: Value = serde_json::from_slice(&with("portable", &[]).stdout).unwrap();
+    assert_eq!(inspected["models"][0]["runs_on"], "int8 file, all 1 convolutions in int8 (portable)");
+    assert_eq!(with("mmx", &[]).status.code(), Some(2));
+}
+
+#[test]
+fn threads_that_cannot_have_a_core_each_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle_in(folder.path(), 0);
+    let bench = |more: &[&str]| program(&[&["bench", "--bundle", bundle.to_str().unwrap(), "--pin"], more].concat());
+    let frames_at_once = bench(&["--threads", "2"]);
+    assert_eq!(frames_at_once.status.code(), Some(2), "{}", String::from_utf8_lossy(&frames_at_once.stderr));
+    if std::thread::available_parallelism().unwrap().get() < 256 {
+        let too_many = bench(&["--split", "256"]);
+        assert_eq!(too_many.status.code(), Some(1));
+        assert!(String::from_utf8_lossy(&too_many.stderr).contains("--pin"));
+    }
 }

@@ -41,7 +41,9 @@ impl Grid {
     #[inline]
     pub fn quantize(&self, value: f32) -> u8 {
         let zero_point = f32::from(self.zero_point);
-        (round(clamp(value / self.scale, -zero_point, 255.0 - zero_point)) + zero_point) as u8
+        let integer = round(clamp(value / self.scale, -zero_point, 255.0 - zero_point)) + zero_point;
+        // SAFETY: between 0 and 255, and no NaN: `clamp` makes the lower limit of it.
+        unsafe { integer.to_int_unchecked::<i32>() as u8 }
     }
 }
 

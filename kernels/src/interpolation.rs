@@ -76,10 +76,7 @@ impl Interpolation {
         output.check("the output")?;
         from.check()?;
         to.check()?;
-        let axes = [
-            Axis::new(input.height as u64, height as u64, coordinates)?,
-            Axis::new(input.width as u64, width as u64, coordinates)?,
-        ];
+        let axes = [Axis::new(input.height, height, coordinates)?, Axis::new(input.width, width, coordinates)?];
         let whole = axes[0].denominator.checked_mul(axes[1].denominator);
         let Some(whole) = whole.filter(|whole| *whole <= i32::MAX as u32 / 255) else {
             return Err(KernelError::Size { what: DENOMINATOR, found: axes[1].denominator as usize });
@@ -154,12 +151,18 @@ impl Interpolation {
     }
 }
 
+/// Pixels of an axis: places are held in memory.
+const MOST_PIXELS: usize = 1 << 16;
+
 const DENOMINATOR: &str = "the denominator of an interpolation's places";
 
 impl Axis {
-    fn new(input: u64, output: u64, coordinates: Coordinates) -> Result<Self> {
-        // Sizes are below 2³², so that nothing here leaves 64 bits but for the products, which are taken in 128.
-        let [input, output] = [i128::from(input), i128::from(output)];
+    fn new(input: usize, output: usize, coordinates: Coordinates) -> Result<Self> {
+        let found = input.max(output);
+        if found > MOST_PIXELS {
+            return Err(KernelError::Size { what: "an axis of an interpolation", found });
+        }
+        let [input, output] = [input as i64, output as i64];
         let (denominator, first, step) = match coordinates {
             Coordinates::AlignCorners if output > 1 => (output - 1, 0, input - 1),
             Coordinates::AlignCorners => (1, 0, 0),
@@ -169,20 +172,17 @@ impl Axis {
         };
         let common = gcd(gcd(denominator, first), step);
         let (denominator, first, step) = (denominator / common, first / common, step / common);
-        let place = |at: i128| {
+        let place = |at: i64| {
             let numerator = (first + at * step).clamp(0, (input - 1) * denominator);
             let (pixel, weight) = (numerator / denominator, (numerator % denominator) as u32);
             let pixels = [pixel, (pixel + 1).min(input - 1)].map(|pixel| pixel as usize);
             Place { pixels, weights: [denominator as u32 - weight, weight] }
         };
-        if denominator > 1 << 24 {
-            return Err(KernelError::Size { what: DENOMINATOR, found: denominator as usize });
-        }
         Ok(Self { denominator: denominator as u32, places: (0..output).map(place).collect() })
     }
 }
 
-fn gcd(a: i128, b: i128) -> i128 {
+fn gcd(a: i64, b: i64) -> i64 {
     if b == 0 { a.abs() } else { gcd(b, a % b) }
 }
 

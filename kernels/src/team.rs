@@ -1,7 +1,8 @@
 //! A fixed set of threads that shares the rows of one operator.
 //!
-//! Threads are started once. A call hands out parts one after the other to whoever is free; which thread computes a part
-//! changes nothing but the time. Between two calls that follow each other closely the threads look for work without
+//! Threads are started once. Each has a share of a call's parts that lie side by side, and helps the others when it is done
+//! with that; which thread computes a part changes nothing but the time. Because the shares are the same in every call, a
+//! thread mostly reads what it wrote for the operator before, from its own cache. Between two calls that follow each other closely the threads look for work without
 //! sleeping, because waking a thread takes as long as a small operator.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -17,6 +18,8 @@ const LOOKS: usize = 4000;
 pub struct Team {
     shared: Arc<Shared>,
     turn: Mutex<()>,
+    /// How many parts of each thread's share are handed out.
+    handed_out: Vec<HandedOut>,
     others: Vec<JoinHandle<()>>,
 }
 
@@ -31,6 +34,11 @@ struct Shared {
     job: Mutex<Option<Job>>,
     wake: Condvar,
 }
+
+/// A cache line for each thread's count, so that counting disturbs nobody.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct HandedOut(AtomicUsize);
 
 /// The work of one call: what to do with the number of a part.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +73,8 @@ impl Team {
             job: Mutex::new(None),
             wake: Condvar::new(),
         });
-        let mut team = Self { shared, turn: Mutex::new(()), others: Vec::new() };
+        let handed_out = (0..threads.max(1)).map(|_| HandedOut::default()).collect();
+        let mut team = Self { shared, turn: Mutex::new(()), handed_out, others: Vec::new() };
         for index in 1..threads.max(1) {
             let (shared, start) = (Arc::clone(&team.shared), Arc::clone(&start));
             let name = format!("kernels-{index}");
@@ -106,14 +115,13 @@ impl Team {
         }
         let (length, output) = (output.len(), Shareable(output.as_mut_ptr()));
         let scratch = Shareable(scratch.as_mut_ptr());
-        let next = AtomicUsize::new(0);
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        for handed_out in &self.handed_out {
+            handed_out.0.store(0, Ordering::Relaxed);
+        }
         let on_thread = |thread: usize| {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
+            while let Some(index) = self.next_part(thread, parts) {
                 let begin = index * part_len;
-                if begin >= length {
-                    break;
-                }
                 // SAFETY: every index is handed out once and parts do not overlap; scratch is the thread's own. Both
                 // slices are borrowed until `run` returns, which is after the last thread is done.
                 let (part, scratch) = unsafe {
@@ -128,9 +136,19 @@ impl Team {
         self.run(&on_thread);
     }
 
-    /// Calls `work` once on every thread, with the thread's number.
+    /// The next of `parts` for a thread: of its own share, or of the next thread's that has any left. Each part is handed
+    /// out once.
+    fn next_part(&self, thread: usize, parts: usize) -> Option<usize> {
+        let threads = self.threads();
+        (0..threads).map(|further| (thread + further) % threads).find_map(|owner| {
+            let share = owner * parts / threads..(owner + 1) * parts / threads;
+            let index = share.start + self.handed_out[owner].0.fetch_add(1, Ordering::Relaxed);
+            share.contains(&index).then_some(index)
+        })
+    }
+
+    /// Calls `work` once on every thread, with the thread's number. It is this call's turn.
     fn run(&self, work: &(dyn Fn(usize) + Sync)) {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         // SAFETY: only the lifetime changes, and this function does not return or unwind before every other thread has
         // finished with the pointer: `busy` is 0 then.
         let work_anywhere: *const (dyn Fn(usize) + Sync) =
@@ -248,6 +266,21 @@ mod tests {
                 let expected: Vec<u32> = (0..length).map(|at| 1 + (at / 7) as u32 % 256).collect();
                 assert_eq!(numbers, expected, "{threads} threads, {length} numbers");
             }
+        }
+    }
+
+    #[test]
+    fn who_is_done_helps_the_others() {
+        for threads in [2, 3] {
+            let done = AtomicUsize::new(0);
+            // The first part ends after all the others: somebody else computes the rest of its thread's share.
+            Team::new(threads).unwrap().for_each_part(&mut [0_u8; 12], 1, &mut [], 0, |index, _part, _scratch| {
+                while index == 0 && done.load(Ordering::Acquire) < 11 {
+                    std::thread::yield_now();
+                }
+                done.fetch_add(1, Ordering::Release);
+            });
+            assert_eq!(done.into_inner(), 12);
         }
     }
 

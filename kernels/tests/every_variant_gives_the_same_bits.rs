@@ -84,7 +84,7 @@ fn naive_depthwise(config: &DepthwiseConfig, weights: &[i8], bias: &[i32], pictu
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, max_global_rejects: 20_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: if cfg!(miri) { 3 } else { 600 }, max_global_rejects: 20_000, ..ProptestConfig::default() })]
 
     #[test]
     fn convolution(

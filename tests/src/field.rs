@@ -158,6 +158,21 @@ impl Field {
     }
 }
 
+impl Field {
+    /// Writes where the camera was, as a TUM pose file: `timestamp tx ty tz qx qy qz qw`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write_poses(&self, path: &Path) -> Result<()> {
+        let lines = self.frames.iter().enumerate().map(|(index, frame)| {
+            let (t, q) = (frame.world_from_camera.translation, frame.world_from_camera.rotation);
+            let secs = Self::timestamp(index).secs();
+            format!("{secs:.6} {:.9} {:.9} {:.9} {:.9} {:.9} {:.9} {:.9}\n", t.x, t.y, t.z, q.i, q.j, q.k, q.w)
+        });
+        Ok(parallax_core::files::write_bytes(path, lines.collect::<String>().as_bytes())?)
+    }
+}
+
 fn spoilt(picture: RgbImage, stretch: Stretch) -> RgbImage {
     match stretch {
         Stretch::Blurred(_, sigma) => image::imageops::blur(&picture, sigma),

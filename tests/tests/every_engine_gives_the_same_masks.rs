@@ -180,6 +180,32 @@ fn our_masks_are_onnxruntimes_and_no_convolution_is_left_in_float() {
 }
 
 #[test]
+fn layers_that_cost_more_than_the_budget_are_float_on_the_board_and_in_onnxruntime() {
+    let trained = trained();
+    let (float, drive, labels) =
+        (trained.file("float.onnx"), trained.file("world/drive.mcap"), trained.file("world/labelled"));
+    let out = trained.file("kept.int8.onnx");
+    let given = ["quantize", &float, "--data", &drive, "--labels", &labels, "--pictures", "4"];
+    let asked = ["--budget", "0", "--out", &out, "--json"];
+    let report = run_for_json("parallax-train", &[&given[..], &asked[..]].concat()).unwrap();
+    let names = |key: &str| -> Vec<String> { serde_json::from_value(report[key].clone()).unwrap() };
+    let kept = names("kept_in_float");
+    let layers = report["by_layer"].as_array().unwrap();
+    assert!(!kept.is_empty() && kept.len() < layers.len(), "some layers cost nothing: {kept:?}");
+    let bundle = Bundle::open(trained.packed("kept.int8.onnx").as_ref()).unwrap();
+    let listed = operators(&bundle, None, EngineConfig::default()).unwrap();
+    let convolutions = layers.iter().filter(|layer| layer["operator"].as_str().unwrap().starts_with("Conv"));
+    let convolutions: Vec<&str> = convolutions.map(|layer| layer["node"].as_str().unwrap()).collect();
+    let expected: Vec<&String> = kept.iter().filter(|name| convolutions.contains(&name.as_str())).collect();
+    assert_eq!(listed.kept_in_float.iter().collect::<Vec<_>>(), expected);
+    assert!(!listed.has_float_convolution(), "what is kept on purpose is not what was left behind: {listed}");
+    let Some(python) = with_onnxruntime() else { return };
+    let compared = trained.compare_with_onnxruntime(&python, "kept.int8.onnx");
+    assert_eq!(compared["checker"], true);
+    assert!(compared["argmax_agreement"].as_f64().unwrap() >= 0.98, "{compared}");
+}
+
+#[test]
 fn the_board_scores_what_training_scored_and_int8_loses_little() {
     let trained = trained();
     let (run, labels) = (trained.file("run"), trained.file("world/labelled"));

@@ -6,7 +6,10 @@ mod footage;
 
 use std::path::Path;
 
+use parallax_core::camera::{Camera, Intrinsics};
+use parallax_core::frame::{Frame, Timestamp};
 use parallax_core::model_input::ModelInput;
+use parallax_core::recording::{DurableHeader, DurableWriter, Encoding, Eye};
 use parallax_train::Error;
 use parallax_train::data::{
     CropConfig, DepthBatches, DepthBatchesConfig, Footage, FootageConfig, FootageNeeds, FrameSize, Motion, PoseSource,
@@ -107,6 +110,30 @@ fn frames_without_a_pose_are_left_out() {
     // Targets 1, 2 and 3 have neighbours with poses.
     assert_eq!(batches.samples(), 3);
     assert!((batches.metres_per_unit.unwrap() - 1.3).abs() < 1e-6);
+}
+
+#[test]
+fn partners_are_not_taken_across_what_a_recorder_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = |name: &str, starts: &[usize]| {
+        let intrinsics = Intrinsics { fx: 50.0, fy: 50.0, cx: 31.5, cy: 15.5 };
+        let cameras = [Some(Camera::pinhole("left", 64, 32, intrinsics)), None];
+        let header = DurableHeader { cameras, ..DurableHeader::default() };
+        let mut writer = DurableWriter::create(&folder.path().join(name), header).unwrap();
+        for index in 0..9 {
+            let picture = image::RgbImage::from_pixel(64, 32, image::Rgb([20 * index as u8; 3]));
+            let frame = Frame::from_rgb(picture, Timestamp::from_secs_f64(1.0 + 0.1 * index as f64), index as u64);
+            if starts.contains(&index) {
+                writer.begin_snippet(frame.timestamp, &()).unwrap();
+            }
+            writer.write_frame(Eye::Left, &frame, Encoding::Png).unwrap();
+        }
+        let path = writer.finish().unwrap().unwrap();
+        batches(&path, Supervision::Video).unwrap().samples()
+    };
+    assert_eq!(samples("through.mcap", &[]), 7);
+    // Snippets of three, two and four frames hold one, no and two targets.
+    assert_eq!(samples("chosen.mcap", &[0, 3, 5]), 3);
 }
 
 #[test]

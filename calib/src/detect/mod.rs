@@ -53,17 +53,23 @@ pub const LEAST_CORNERS: usize = 8;
 /// # Errors
 /// [`NotFound`] says what was seen instead.
 pub fn detect(picture: &GrayImage, board: &Board) -> Result<Detection, NotFound> {
-    let mut reason = NotFound::Nothing;
+    let mut best: Result<Vec<Corner>, NotFound> = Err(NotFound::Nothing);
     for scale in junctions::Scale::ALL {
         let found = junctions::find(picture, scale);
         let links = links::between(picture, &found);
         let lattices = lattice::label(&links);
-        match place::on_board(picture, board, &found, &lattices) {
-            Ok(corners) => return Ok(finish(picture, board, corners)),
-            Err(other) => reason = reason.or(other),
+        best = match (best, place::on_board(picture, board, &found, &lattices)) {
+            (Err(one), Err(other)) => Err(one.or(other)),
+            (Ok(one), Ok(other)) if one.len() < other.len() => Ok(other),
+            (Err(_), Ok(other)) => Ok(other),
+            (known @ Ok(_), _) => known,
+        };
+        // A board that is seen in part may show more of itself at another scale.
+        if best.as_ref().is_ok_and(|corners| corners.len() == board.corner_count()) {
+            break;
         }
     }
-    Err(reason)
+    best.map(|corners| finish(picture, board, corners))
 }
 
 fn finish(picture: &GrayImage, board: &Board, mut corners: Vec<Corner>) -> Detection {

@@ -5,6 +5,7 @@
 //! | 1 | `first_guess` | a camera and poses near enough to the truth |
 //! | 2 | `least_squares` | the cameras, poses and board that explain the corners best |
 //! | 3 | `settle`, `outliers` | corners and views that do not belong are left out and named; then step 2 again |
+//! |   | `two_cameras` | pictures of two cameras that were mixed are told |
 //! | 4 | [`crate::stereo`] | for two cameras: where they are to each other, rectification |
 //! | 5 | [`crate::uncertainty`] | how far the result can be trusted, and which view would help most |
 //!
@@ -17,6 +18,7 @@ mod outliers;
 mod rig;
 mod settle;
 mod solution;
+mod two_cameras;
 
 pub use lens::Lens;
 pub use solution::{Fate, SeenCorner, Solution, SolvedCamera, SolvedView};
@@ -140,5 +142,20 @@ fn solve_alone(
     let camera = RigCamera { lens: config.lens, numbers, camera_from_rig: Isometry3::identity() };
     let rig = Rig { cameras: vec![camera], rig_from_board: Vec::new(), warp_m: [0.0; 2] };
     let is_free = free_unknowns(&rig, config);
-    settle(rig, target, &seen, poses, &is_free).ok_or_else(lost)
+    let settled = settle(rig, target, &seen, poses, &is_free).ok_or_else(lost)?;
+    match two_cameras::second(target, &settled, &seen, &is_free) {
+        None => Ok(settled),
+        Some(second) => {
+            let first =
+                (0..views.len()).find(|view| settled.views[*view].rig_from_board.is_some() && !second.contains(view));
+            let name = |view: Option<usize>| view.map_or("", |view| views[view].name.as_str());
+            let (one, other) = (name(first), name(second.first().copied()));
+            Err(Error::Pictures {
+                what: format!("the pictures are of two cameras: {} are of another one, such as {other}, than {one}", second.len()),
+                hint: "calibrate each camera by itself; a pair is given as IMAGES and --right IMAGES. If it was one camera, \
+                       its focus or zoom moved"
+                    .to_owned(),
+            })
+        }
+    }
 }

@@ -22,7 +22,6 @@ const BLUR_RADIUS: usize = 4;
 ///
 /// Reference: Crété, Dolmiere, Ladret, Nicolas, *The Blur Effect: Perception and Estimation with a New No-Reference
 /// Perceptual Blur Metric*, SPIE Human Vision and Electronic Imaging 2007.
-
 pub fn blur(picture: &GrayPicture) -> Option<f64> {
     let rows = picture.values.chunks_exact(picture.width).map(<[f32]>::to_vec);
     let columns = (0..picture.width).map(|x| picture.values[x..].iter().step_by(picture.width).copied().collect());

@@ -44,7 +44,6 @@ impl Exposure {
 }
 
 /// How the brightness of a frame is spread, from some of its pixels.
-
 pub fn exposure(picture: &RgbImage) -> Exposure {
     let pixels = (picture.width() * picture.height()) as usize;
     let mut counts = [0_usize; 256];

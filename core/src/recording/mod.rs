@@ -125,7 +125,7 @@ pub struct Recording {
 
 #[derive(Debug)]
 enum Source {
-    Mcap(McapSource),
+    Mcap(Box<McapSource>),
     Folder(FolderSource),
 }
 
@@ -418,13 +418,13 @@ impl Source {
         let kind = std::fs::metadata(path).map_err(Error::io("open", path))?;
         if kind.is_dir() {
             match folder::only_mcap(path)? {
-                Some(file) => McapSource::open(&file).map(Self::Mcap),
+                Some(file) => McapSource::open(&file).map(Box::new).map(Self::Mcap),
                 None => FolderSource::open(path, fps).map(Self::Folder),
             }
         } else if folder::is_image(path) {
             Ok(Self::Folder(FolderSource::single(path)))
         } else {
-            McapSource::open(path).map(Self::Mcap)
+            McapSource::open(path).map(Box::new).map(Self::Mcap)
         }
     }
 

@@ -35,12 +35,13 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
     let session = Session::start(config, SourceFacts::of(&source, &args.from))?;
     let bar = progress_line(source.frames().map(|frames| frames as u64).into_iter().chain(args.limit).min());
     let limits = Limits { frames: args.limit, time: args.time };
-    let mut lost = 0_u64;
+    let (mut lost, mut missed) = (0_u64, 0_u64);
     let recorded = record(&mut source, session, limits, stop, |event| match event {
         Event::Progress(progress) => {
             bar.set_position(progress.seen);
             bar.set_message(in_one_line(&progress));
         }
+        Event::Missed(frames) => missed += frames,
         Event::Lost(what) => {
             lost += 1;
             bar.suspend(|| tracing::warn!("{what}"));
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         tracing::error!("{reason}");
         tracing::info!("hint: free space, choose another --out, or give --budget, which removes what is worth least");
     }
-    let report = Report { recorded, lost, damage };
+    let report = Report { recorded, missed, lost, damage };
     print(&report, args.json)?;
     if report.recorded.progress.kept == 0 {
         tracing::error!("no frame was worth keeping; `--all` keeps every one");
@@ -68,6 +69,8 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
 struct Report {
     #[serde(flatten)]
     recorded: RecordSummary,
+    /// Frames that were passed over because recording or the disk took longer than a frame.
+    missed: u64,
     /// Frames that could not be read, and losses of a live source.
     lost: u64,
     /// What of the source itself is lost.
@@ -85,6 +88,9 @@ impl fmt::Display for Report {
         )?;
         for (refusal, count) in &progress.refused {
             writeln!(out, "  {count:>8}  {}", refusal.name())?;
+        }
+        if self.missed > 0 {
+            writeln!(out, "  {:>8}  missed, because recording took longer than a frame", self.missed)?;
         }
         if self.lost > 0 {
             writeln!(out, "  {:>8}  lost", self.lost)?;

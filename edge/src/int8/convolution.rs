@@ -6,12 +6,13 @@ use parallax_kernels::addition::Grid;
 use parallax_kernels::convolution::{Convolution, ConvolutionConfig};
 use parallax_kernels::depthwise::{Depthwise, DepthwiseConfig};
 use parallax_kernels::requantization::Requantization;
-use parallax_kernels::shape::Padding;
+use parallax_kernels::shape::{Padding, Window};
 use tract_onnx::pb::NodeProto;
 
 use super::graph;
 use super::operator::{Finish, Kernel};
-use super::recognition::{Planned, Recognition, Refusal, because, window};
+use super::rearrangement::PaddedInput;
+use super::recognition::{Planned, Quantized, Recognition, Refusal, because, window};
 
 /// Largest relative difference between a bias' scale and input scale · weight scale: both are rounded to single precision.
 const BIAS_SCALE_TOLERANCE: f32 = 1e-5;
@@ -24,40 +25,62 @@ struct Weights {
 }
 
 impl Recognition<'_> {
-    pub(super) fn plan_convolution(&self, node: &NodeProto, grid: Grid, range: (u8, u8)) -> Result<Planned, Refusal> {
-        let input = self.read(node, 0)?;
-        let Weights { shape: [outputs, group_channels, rows, columns], integers, scales } = self.weights(node)?;
-        let bias = self.bias(node, input.grid.scale, &scales)?;
-        let window = window(node, [rows, columns])?;
-        let multipliers = scales.iter().map(|scale| input.grid.scale * scale / grid.scale).collect();
+    pub(super) fn plan_convolution(
+        &mut self,
+        at: usize,
+        node: &NodeProto,
+        grid: Grid,
+        range: (u8, u8),
+    ) -> Result<Planned, Refusal> {
+        let weights = self.weights(node)?;
+        let [_, _, rows, columns] = weights.shape;
+        let own = window(node, [rows, columns])?;
+        let mut padded = self.padded_input(at, node)?;
+        let pads_itself = own.before != [0; 2] || own.after != [0; 2];
+        if pads_itself && padded.label != "Conv" && padded.padding != Padding::ZeroPoint {
+            // A border of zeros around a mirrored one is not a padding that a convolution makes.
+            let picture = self.read(node, 0).map_err(|_| "its input is padded twice, in two ways".to_owned())?;
+            padded = PaddedInput::plain(picture);
+        }
+        let PaddedInput { picture, padding, before, after, border, label } = padded;
+        let sum = |one: [usize; 2], two: [usize; 2]| [0, 1].map(|axis| one[axis].saturating_add(two[axis]));
+        let window = Window { before: sum(own.before, before), after: sum(own.after, after), ..own };
+        let bias = self.bias(node, picture.grid.scale, &weights.scales)?;
+        let groups = graph::integer(node, "group", 1);
+        let kernel = self.convolution(&picture, weights, &bias, (window, padding, groups), (grid, range))?;
+        self.check_promise(node, &kernel)?;
+        if let Some(border) = border {
+            self.planned.remove(&border);
+        }
+        Ok(Planned::new(label, vec![picture.tensor], kernel))
+    }
+
+    fn convolution(
+        &self,
+        picture: &Quantized,
+        weights: Weights,
+        bias: &[i32],
+        (window, padding, groups): (Window, Padding, i64),
+        (grid, range): (Grid, (u8, u8)),
+    ) -> Result<Kernel, Refusal> {
+        let Weights { shape: [outputs, group_channels, ..], integers, scales } = weights;
+        let multipliers = scales.iter().map(|scale| picture.grid.scale * scale / grid.scale).collect();
         let requantization = Requantization { multipliers, zero_point: grid.zero_point, low: range.0, high: range.1 };
-        let channels = input.shape.channels;
-        let padding = Padding::ZeroPoint;
+        let (input, input_zero_point, channels) = (picture.shape, picture.grid.zero_point, picture.shape.channels);
         let (isa, threads) = (self.isa, self.team.threads());
-        let kernel = match graph::integer(node, "group", 1) {
+        match groups {
             1 if group_channels == channels => {
-                let config = ConvolutionConfig {
-                    input: input.shape,
-                    outputs,
-                    window,
-                    padding,
-                    input_zero_point: input.grid.zero_point,
-                    requantization,
-                };
-                let convolution = Convolution::new(config, &integers, &bias, isa, threads).map_err(because)?;
-                Kernel::Convolution(Arc::new(convolution), Finish::default())
+                let config = ConvolutionConfig { input, outputs, window, padding, input_zero_point, requantization };
+                let convolution = Convolution::new(config, &integers, bias, isa, threads).map_err(because)?;
+                Ok(Kernel::Convolution(Arc::new(convolution), Finish::default()))
             }
             groups if groups == channels as i64 && outputs == channels && group_channels == 1 => {
-                let input_zero_point = input.grid.zero_point;
-                let config = DepthwiseConfig { input: input.shape, window, padding, input_zero_point, requantization };
-                let depthwise = Depthwise::new(config, &integers, &bias, isa, threads).map_err(because)?;
-                Kernel::Depthwise(Arc::new(depthwise), Finish::default())
+                let config = DepthwiseConfig { input, window, padding, input_zero_point, requantization };
+                let depthwise = Depthwise::new(config, &integers, bias, isa, threads).map_err(because)?;
+                Ok(Kernel::Depthwise(Arc::new(depthwise), Finish::default()))
             }
-            groups => {
-                return Err(format!("it has {groups} groups for {channels} channels in and {outputs} out"));
-            }
-        };
-        Ok(Planned::new("Conv", vec![input.tensor.clone()], kernel))
+            groups => Err(format!("it has {groups} groups for {channels} channels in and {outputs} out")),
+        }
     }
 
     fn weights(&self, node: &NodeProto) -> Result<Weights, Refusal> {
@@ -109,7 +132,7 @@ impl Recognition<'_> {
     }
 
     /// The DequantizeLinear of a constant that an operator reads as its input `index`.
-    fn constant_behind(&self, node: &NodeProto, index: usize) -> Option<&NodeProto> {
+    pub(super) fn constant_behind(&self, node: &NodeProto, index: usize) -> Option<&NodeProto> {
         let (_, dequantize) = self.graph.writer(graph::input(node, index)?)?;
         let constant = self.graph.is_constant(graph::input(dequantize, 0)?);
         (dequantize.op_type == "DequantizeLinear" && constant).then_some(dequantize)

@@ -85,6 +85,13 @@ impl<'a> Graph<'a> {
         whole(tensor, if tensor.raw_data.is_empty() { tensor.int32_data.clone() } else { raw.collect() })
     }
 
+    /// A constant of 64-bit integers: sizes and axes.
+    pub(crate) fn longs(&self, tensor: &str) -> Option<Vec<i64>> {
+        let tensor = self.constant(tensor, DataType::Int64)?;
+        let raw = tensor.raw_data.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes));
+        whole(tensor, if tensor.raw_data.is_empty() { tensor.int64_data.clone() } else { raw.collect() })
+    }
+
     /// A constant of signed bytes.
     pub(crate) fn signed_bytes(&self, tensor: &str) -> Option<Vec<i8>> {
         let tensor = self.constant(tensor, DataType::Int8)?;
@@ -130,6 +137,11 @@ fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> 
 /// An integer attribute.
 pub(crate) fn integer(node: &NodeProto, name: &str, default: i64) -> i64 {
     attribute(node, name).map_or(default, |attribute| attribute.i)
+}
+
+/// An attribute of integers, if it is given.
+pub(crate) fn integers(node: &NodeProto, name: &str) -> Option<Vec<i64>> {
+    attribute(node, name).map(|attribute| attribute.ints.clone())
 }
 
 /// A float attribute.

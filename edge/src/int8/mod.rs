@@ -4,7 +4,7 @@
 //! |---|---|
 //! | [`graph`] | reads the ONNX graph: constants, attributes, who writes and who reads a tensor |
 //! | [`recognition`] | finds the patterns and plans the fused operators |
-//! | [`convolution`], [`activation`], [`rearrangement`] | what the patterns' middles are |
+//! | [`convolution`], [`elementwise`], [`activation`], [`pooling`], [`resampling`], [`rearrangement`] | what the patterns' middles are |
 //! | [`operator`] | a fused operator as an operator of tract |
 //!
 //! What is not recognised stays with tract, in float, and is listed with the reason. Between the two worlds pictures are
@@ -12,10 +12,13 @@
 
 mod activation;
 mod convolution;
+mod elementwise;
 mod graph;
 mod operator;
+mod pooling;
 mod rearrangement;
 mod recognition;
+mod resampling;
 #[cfg(test)]
 mod tests;
 
@@ -26,11 +29,13 @@ use parallax_kernels::Isa;
 use parallax_kernels::boundary::Boundary;
 use parallax_kernels::shape::PictureShape;
 use parallax_kernels::team::Team;
+use tract_onnx::Onnx;
 use tract_onnx::pb::{ModelProto, NodeProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid as _;
 use tract_onnx::tract_hir::internal::DimLike as _;
 
+use crate::soundness;
 use graph::Graph;
 pub(crate) use operator::Int8Operator;
 use operator::Kernel;
@@ -46,13 +51,15 @@ pub(crate) struct Fused {
     pub(crate) model: InferenceModel,
     /// What the file quantises and tract computes all the same.
     pub(crate) left: Vec<Left>,
+    /// The convolutions that the file itself keeps in float.
+    pub(crate) kept: Vec<String>,
     /// The pictures that fused operators turn back into float, by the name of the operator in the model.
     dequantized: HashMap<String, PictureShape>,
 }
 
 impl Fused {
     fn nothing(model: InferenceModel) -> Self {
-        Self { model, left: Vec::new(), dequantized: HashMap::new() }
+        Self { model, left: Vec::new(), kept: Vec::new(), dequantized: HashMap::new() }
     }
 
     /// Makes the model give its only output as u8 `[1, height, width, channels]`, if the last thing that it does is to turn
@@ -79,18 +86,18 @@ impl Fused {
 /// A model that tract cannot load.
 pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResult<Fused> {
     let onnx = tract_onnx::onnx();
-    let mut model = onnx.model_for_proto_model(proto)?;
+    let model = analysed(&onnx, proto)?;
     let Some(graph) = &proto.graph else { return Ok(Fused::nothing(model)) };
     if !graph.node.iter().any(|node| node.op_type == "QuantizeLinear") {
         return Ok(Fused::nothing(model));
     }
-    model.analyse(false)?;
     let shapes = fixed_shapes(&model)?;
     let recognition = Recognition::new(Graph::new(graph), &shapes, isa, Arc::clone(team));
     let (nodes, mut operators) = rewrite(&recognition);
+    let kept = recognition.kept_in_float();
     let left = recognition.left;
     if operators.is_empty() {
-        return Ok(Fused { left, ..Fused::nothing(model) });
+        return Ok(Fused { left, kept, ..Fused::nothing(model) });
     }
     let mut rewritten = proto.clone();
     if let Some(graph) = rewritten.graph.as_mut() {
@@ -108,7 +115,18 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
             node.op = operator.into_inference();
         }
     }
-    Ok(Fused { model, left, dequantized })
+    Ok(Fused { model, left, kept, dequantized })
+}
+
+/// A model with its shapes found, none of them beyond what memory holds.
+///
+/// # Errors
+/// A model that tract cannot load, or that asks for too much.
+pub(crate) fn analysed(onnx: &Onnx, proto: &ModelProto) -> TractResult<InferenceModel> {
+    let mut model = onnx.model_for_proto_model(proto)?;
+    model.analyse(false)?;
+    soundness::check_shapes(&model).map_err(TractError::msg)?;
+    Ok(model)
 }
 
 fn fixed_shapes(model: &InferenceModel) -> TractResult<Shapes> {

@@ -10,10 +10,13 @@ use std::sync::Arc;
 use parallax_kernels::Isa;
 use parallax_kernels::addition::Addition;
 use parallax_kernels::assembly::Assembly;
+use parallax_kernels::border::Border;
 use parallax_kernels::boundary::Boundary;
 use parallax_kernels::convolution::Convolution;
 use parallax_kernels::depthwise::Depthwise;
-use parallax_kernels::pooling::MaxPool;
+use parallax_kernels::interpolation::Interpolation;
+use parallax_kernels::multiplication::Multiplication;
+use parallax_kernels::pooling::{AveragePool, MaxPool};
 use parallax_kernels::shape::PictureShape;
 use parallax_kernels::table::Table;
 use parallax_kernels::team::Team;
@@ -36,12 +39,37 @@ pub(crate) enum Kernel {
     Depthwise(Arc<Depthwise>, Finish),
     /// The sum of two pictures, and a function of it.
     Addition(Addition, Option<Table>, PictureShape),
+    /// The product of two pictures.
+    Multiplication(Multiplication, PictureShape),
     /// A function of each number.
     Table(Table, PictureShape),
     /// Concatenation and nearest upsampling.
     Assembly(Assembly),
+    /// Bilinear interpolation.
+    Interpolation(Interpolation),
+    /// A border around a picture.
+    Border(Border),
     /// A maximum over windows.
     MaxPool(MaxPool),
+    /// A mean over windows.
+    AveragePool(AveragePool),
+}
+
+impl Kernel {
+    /// The picture that it gives.
+    pub(crate) fn picture(&self) -> PictureShape {
+        match self {
+            Self::Quantize(boundary) | Self::Dequantize(boundary) => boundary.shape(),
+            Self::Convolution(convolution, _) => convolution.output(),
+            Self::Depthwise(depthwise, _) => depthwise.output(),
+            Self::Addition(_, _, shape) | Self::Multiplication(_, shape) | Self::Table(_, shape) => *shape,
+            Self::Assembly(assembly) => assembly.output(),
+            Self::Interpolation(interpolation) => interpolation.output(),
+            Self::Border(border) => border.output(),
+            Self::MaxPool(pool) => pool.output(),
+            Self::AveragePool(pool) => pool.output(),
+        }
+    }
 }
 
 /// What is done to a part of a convolution's result while it is in the cache.
@@ -109,10 +137,14 @@ impl Int8Operator {
             Kernel::Convolution(..) => "convolution",
             Kernel::Depthwise(..) => "depthwise",
             Kernel::Addition(..) => "addition",
-            // Neither has a variant: they copy bytes.
+            Kernel::Multiplication(..) => "multiplication",
+            // These have no variant: they copy bytes.
             Kernel::Table(..) => return "table".to_owned(),
             Kernel::Assembly(_) => return "assembly".to_owned(),
+            Kernel::Border(_) => return "border".to_owned(),
+            Kernel::Interpolation(_) => "interpolation",
             Kernel::MaxPool(_) => "maximum",
+            Kernel::AveragePool(_) => "mean",
         };
         // A convolution may have had to leave the variant that was asked for.
         let isa = match &self.0.kernel {
@@ -143,14 +175,7 @@ impl Int8Operator {
     }
 
     fn picture(&self) -> PictureShape {
-        match &self.0.kernel {
-            Kernel::Quantize(boundary) | Kernel::Dequantize(boundary) => boundary.shape(),
-            Kernel::Convolution(convolution, _) => convolution.output(),
-            Kernel::Depthwise(depthwise, _) => depthwise.output(),
-            Kernel::Addition(_, _, shape) | Kernel::Table(_, shape) => *shape,
-            Kernel::Assembly(assembly) => assembly.output(),
-            Kernel::MaxPool(pool) => pool.output(),
-        }
+        self.0.kernel.picture()
     }
 
     /// Type and shape of the result.
@@ -209,6 +234,15 @@ impl Int8Operator {
                     }
                 });
             }
+            Kernel::Multiplication(multiplication, shape) => {
+                let (first, second) = (bytes(inputs, 0)?, bytes(inputs, 1)?);
+                let part_len = shape.width * shape.channels;
+                team.for_each_part(output, part_len, &mut [], 0, |index, part, _scratch| {
+                    let range = index * part_len..index * part_len + part.len();
+                    part.copy_from_slice(&first[range.clone()]);
+                    multiplication.run(part, &second[range]);
+                });
+            }
             Kernel::Table(table, shape) => {
                 let input = bytes(inputs, 0)?;
                 let part_len = shape.width * shape.channels;
@@ -220,7 +254,10 @@ impl Int8Operator {
                 let parts = (0..inputs.len()).map(|index| bytes(inputs, index)).collect::<TractResult<TVec<_>>>()?;
                 assembly.run(&parts, output, team);
             }
+            Kernel::Interpolation(interpolation) => interpolation.run(bytes(inputs, 0)?, output, team),
+            Kernel::Border(border) => border.run(bytes(inputs, 0)?, output, team),
             Kernel::MaxPool(pool) => pool.run(bytes(inputs, 0)?, output, team),
+            Kernel::AveragePool(pool) => pool.run(bytes(inputs, 0)?, output, team),
         }
         Ok(())
     }

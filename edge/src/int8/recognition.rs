@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parallax_kernels::Isa;
-use parallax_kernels::addition::{Addition, Grid, Term};
+use parallax_kernels::addition::Grid;
 use parallax_kernels::shape::{PictureShape, Window};
 use parallax_kernels::table::Table;
 use parallax_kernels::team::Team;
@@ -24,7 +24,7 @@ use tract_onnx::pb::NodeProto;
 
 use super::activation::activation;
 use super::graph::{self, Graph};
-use super::operator::{Finish, Kernel};
+use super::operator::Kernel;
 
 /// Shapes of tensors by name, where they are fixed.
 pub(crate) type Shapes = HashMap<String, Vec<usize>>;
@@ -64,7 +64,7 @@ pub(crate) struct Quantized {
     pub(crate) grid: Grid,
     pub(crate) shape: PictureShape,
     /// The place of the DequantizeLinear.
-    place: usize,
+    pub(super) place: usize,
 }
 
 /// What computes the float tensor that a QuantizeLinear reads.
@@ -163,7 +163,7 @@ impl<'a> Recognition<'a> {
     fn recognise(&mut self, place: usize, quantize: &'a NodeProto) {
         let Some(middle) = self.middle(place, quantize) else { return };
         // An operator that reads no quantized picture belongs to the float part of the file.
-        if !middle.node.input.iter().any(|name| self.dequantized.contains_key(name.as_str())) {
+        if !middle.node.input.iter().any(|name| self.is_quantized_picture(name)) || self.is_kept_in_float(middle.node) {
             return;
         }
         match self.plan(quantize, &middle) {
@@ -175,6 +175,25 @@ impl<'a> Recognition<'a> {
                 self.left.push(Left { node, operator, reason });
             }
         }
+    }
+
+    /// Whether a node is a convolution that the file keeps in float on purpose: its weights are not quantised.
+    fn is_kept_in_float(&self, node: &NodeProto) -> bool {
+        let weights = graph::input(node, 1).and_then(|weights| self.graph.writer(weights));
+        node.op_type == "Conv" && weights.is_none_or(|(_, writer)| writer.op_type != "DequantizeLinear")
+    }
+
+    /// The convolutions that the file keeps in float on purpose, in its order.
+    pub(crate) fn kept_in_float(&self) -> Vec<String> {
+        let kept = self.graph.nodes.iter().filter(|node| self.is_kept_in_float(node));
+        kept.map(|node| graph::name(node).to_owned()).collect()
+    }
+
+    /// Whether a float tensor is a quantized picture, or one with a border around it.
+    fn is_quantized_picture(&self, tensor: &str) -> bool {
+        let bordered = self.graph.writer(tensor).filter(|(_, writer)| writer.op_type == "Pad");
+        let picture = bordered.and_then(|(_, pad)| graph::input(pad, 0)).unwrap_or(tensor);
+        self.dequantized.contains_key(picture)
     }
 
     /// What computes the float tensor that a QuantizeLinear reads.
@@ -206,13 +225,17 @@ impl<'a> Recognition<'a> {
         }
         let range = clamp.map_or(Ok((0, u8::MAX)), |clamp| self.clamp_range(clamp, grid))?;
         let mut planned = match node.op_type.as_str() {
-            "Conv" => self.plan_convolution(node, grid, range)?,
+            "Conv" => self.plan_convolution(at, node, grid, range)?,
             "Add" => self.plan_addition(at, node, grid, range)?,
+            "Mul" => self.plan_multiplication(node, grid)?,
             "Concat" => self.plan_concatenation(at, node, grid)?,
+            "Pad" => self.plan_border(node, grid)?,
             "Resize" => self.plan_resize(node, grid)?,
             "MaxPool" => self.plan_maximum(node, grid)?,
+            "AveragePool" | "GlobalAveragePool" | "ReduceMean" => self.plan_mean(node, grid)?,
             _ => self.plan_activation(at, node, grid)?,
         };
+        self.check_promise(node, &planned.kernel)?;
         let last = clamp.unwrap_or(node);
         if clamp.is_some() {
             planned.label = format!("{}+{}", planned.label, last.op_type);
@@ -220,6 +243,18 @@ impl<'a> Recognition<'a> {
         planned.output.clone_from(output);
         graph::name(last).clone_into(&mut planned.name);
         Ok(planned)
+    }
+
+    /// # Errors
+    /// The result would have another shape than the rest of the file expects: somebody broke the file.
+    pub(super) fn check_promise(&self, node: &NodeProto, kernel: &Kernel) -> Result<(), Refusal> {
+        let promised = node.output.first().and_then(|output| self.picture(output));
+        match promised {
+            Some(promised) if promised != kernel.picture() => {
+                Err("its result would have another shape than the file says".to_owned())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn is_dequantized_at(&self, place: usize) -> bool {
@@ -241,60 +276,6 @@ impl<'a> Recognition<'a> {
         let (place, _) = self.graph.writer(&picture.tensor)?;
         let fits = self.planned.get(&place).is_some_and(|planned| fits(&planned.kernel));
         (alone && fits).then_some(place)
-    }
-
-    fn plan_addition(&mut self, at: usize, node: &NodeProto, grid: Grid, range: (u8, u8)) -> Result<Planned, Refusal> {
-        let terms = [self.read(node, 0)?.clone(), self.read(node, 1)?.clone()];
-        if terms[0].shape != terms[1].shape {
-            return Err("its terms have different shapes".to_owned());
-        }
-        // A residual block: the sum is taken where the convolution before it has just been computed.
-        let unfinished = |kernel: &Kernel| match kernel {
-            Kernel::Convolution(_, finish) | Kernel::Depthwise(_, finish) => {
-                finish.addition.is_none() && finish.table.is_none()
-            }
-            _ => false,
-        };
-        let mut before = self.fusable(&terms[0], at, unfinished);
-        let (mut replaced, mut other) = (Term::First, &terms[1]);
-        if before.is_none() {
-            before = self.fusable(&terms[1], at, unfinished);
-            if before.is_some() {
-                (replaced, other) = (Term::Second, &terms[0]);
-            }
-        }
-        let grids = [terms[0].grid, terms[1].grid];
-        let addition = Addition::new(grids, grid, range, replaced, self.isa).map_err(because)?;
-        let Some(mut planned) = before.and_then(|place| self.planned.remove(&place)) else {
-            let kernel = Kernel::Addition(addition, None, terms[0].shape);
-            return Ok(Planned::new("Add", terms.map(|term| term.tensor).to_vec(), kernel));
-        };
-        planned.label += "+Add";
-        planned.inputs.push(other.tensor.clone());
-        if let Kernel::Convolution(_, finish) | Kernel::Depthwise(_, finish) = &mut planned.kernel {
-            finish.addition = Some(addition);
-        }
-        Ok(planned)
-    }
-
-    fn plan_activation(&mut self, at: usize, node: &NodeProto, grid: Grid) -> Result<Planned, Refusal> {
-        let function = activation(&self.graph, node)?;
-        let input = self.read(node, 0)?.clone();
-        let table = Table::new(input.grid, grid, function).map_err(because)?;
-        let fits = |kernel: &Kernel| !matches!(kernel, Kernel::Assembly(_) | Kernel::MaxPool(_));
-        let before = self.fusable(&input, at, fits);
-        let Some(mut planned) = before.and_then(|place| self.planned.remove(&place)) else {
-            return Ok(Planned::new(&node.op_type, vec![input.tensor], Kernel::Table(table, input.shape)));
-        };
-        planned.label = format!("{}+{}", planned.label, node.op_type);
-        match &mut planned.kernel {
-            Kernel::Convolution(_, Finish { table: last, .. })
-            | Kernel::Depthwise(_, Finish { table: last, .. })
-            | Kernel::Addition(_, last, _) => *last = chained(last.as_ref(), Some(&table)),
-            Kernel::Table(last, _) => *last = last.then(&table),
-            Kernel::Quantize(_) | Kernel::Dequantize(_) | Kernel::Assembly(_) | Kernel::MaxPool(_) => {}
-        }
-        Ok(planned)
     }
 }
 

@@ -12,12 +12,14 @@
 //!
 //! What is measured and its thresholds are those of `parallax-train doctor` ([`parallax_core::footage`]).
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use image::RgbImage;
 use parallax_camera::Shot;
 use parallax_core::camera::rectify::RectifyMap;
 use parallax_core::camera::{Camera, Intrinsics};
+use parallax_core::footage::statistics::quantile;
 use parallax_core::footage::{
     BLURRED, CameraMotion, Followed, LEAST_FOLLOWED, LEAST_PARALLAX_PX, MOST_FLOW, MotionMeasure, Sight,
     TARGET_PARALLAX_PX, blur, exposure,
@@ -29,10 +31,22 @@ use serde::Serialize;
 /// Part of the corners that is still found where waiting for more parallax would lose the near things, which have most of
 /// it: what is left would be the far ones, and their parallax takes for ever.
 const NEAR_ARE_LEAVING: f64 = 0.75;
+/// A frame this much more blurred than the sharper quarter of the last frames is no partner for them. Sharp footage of
+/// KITTI varies by 0.06 over a drive; blur of a pixel at training size adds 0.25.
+const MUCH_BLURRIER: f64 = 0.12;
+/// The last frames, …
+const LAST_FRAMES: usize = 100;
+/// … as soon as there are some.
+const FEWEST_FRAMES: usize = 5;
 /// Partners are no farther apart in time: by then what is loose in a scene has moved.
 const MOST_APART: Duration = Duration::from_secs(3);
-/// Focal lengths, in widths, that a camera without calibration is tried with: 100° to 40° from side to side.
-const FOCAL_LENGTHS: [f64; 5] = [0.42, 0.55, 0.72, 0.98, 1.37];
+/// Shortest and longest focal length, in widths, that a camera without calibration is tried with: 100° to 40° from side to
+/// side …
+const FOCAL_LENGTHS: [f64; 2] = [0.42, 1.37];
+/// … in so many steps, of which the best is refined by so many halvings: to 1 %, which leaves less of a turn than the doctor
+/// lets pass for one.
+const FOCAL_STEPS: usize = 6;
+const FOCAL_HALVINGS: usize = 4;
 
 /// How the gate looks at frames.
 #[derive(Debug, Clone, PartialEq)]
@@ -125,6 +139,8 @@ pub struct Gate {
     resizer: PictureResizer,
     picture: RgbImage,
     small: RgbImage,
+    /// How blurred the last frames were.
+    blurs: VecDeque<f64>,
     /// The last frame that was kept, at least for now.
     reference: Option<Reference>,
     /// The best frame since then whose parallax is not quite enough.
@@ -144,7 +160,7 @@ struct Reference {
 /// What is known of the camera at training size.
 enum Lens {
     Known { intrinsics: Intrinsics, rectify: Option<RectifyMap> },
-    Unknown([Intrinsics; 5]),
+    Unknown,
 }
 
 /// What came of a frame: those that are kept now, and those that are not.
@@ -166,10 +182,7 @@ impl Gate {
                 let rectify = small.needs_rectification().then(|| RectifyMap::new(&small));
                 Lens::Known { intrinsics: small.rectified().intrinsics, rectify }
             }
-            None => Lens::Unknown(FOCAL_LENGTHS.map(|focal| {
-                let (f, centre) = (focal * f64::from(width), |side: u32| (f64::from(side) - 1.0) / 2.0);
-                Intrinsics { fx: f, fy: f, cx: centre(width), cy: centre(height) }
-            })),
+            None => Lens::Unknown,
         };
         Self {
             config,
@@ -177,6 +190,7 @@ impl Gate {
             resizer: PictureResizer::default(),
             picture: RgbImage::default(),
             small: RgbImage::new(width, height),
+            blurs: VecDeque::new(),
             reference: None,
             candidate: None,
             pending: Vec::new(),
@@ -229,24 +243,48 @@ impl Gate {
             }
             _ => Sight::new(&self.small),
         };
-        match blur(&sight.gray) {
-            Some(blur) if blur <= BLURRED => Ok((sight, 1.0 - blur)),
-            _ => Err(Refusal::Blurred),
+        let most = self.most_blurred();
+        let blur = blur(&sight.gray).ok_or(Refusal::Blurred)?;
+        self.blurs.push_back(blur);
+        if self.blurs.len() > LAST_FRAMES {
+            self.blurs.pop_front();
         }
+        if blur <= most { Ok((sight, 1.0 - blur)) } else { Err(Refusal::Blurred) }
     }
 
-    /// The motion since the reference. Without calibration a turn is one if it is one for any focal length.
+    /// How blurred a frame may be.
+    fn most_blurred(&self) -> f64 {
+        let usual = quantile(self.blurs.iter().copied(), 0.25).filter(|_| self.blurs.len() >= FEWEST_FRAMES);
+        usual.map_or(BLURRED, |usual| BLURRED.min(usual + MUCH_BLURRIER))
+    }
+
+    /// The motion since the reference.
     fn motion(&self, followed: &Followed) -> MotionMeasure {
         match &self.lens {
             Lens::Known { intrinsics, .. } => MotionMeasure::new(followed, intrinsics),
-            Lens::Unknown(candidates) => {
-                let mut measures = candidates.each_ref().map(|intrinsics| MotionMeasure::new(followed, intrinsics));
-                measures.sort_by(|a, b| a.parallax_px.total_cmp(&b.parallax_px));
-                let turns = measures.iter().position(|measure| measure.motion == CameraMotion::Turns).unwrap_or(0);
-                let [first, ..] = &measures;
-                measures.get(turns).unwrap_or(first).clone()
-            }
+            Lens::Unknown => self.motion_of_unknown_lens(followed),
         }
+    }
+
+    /// Without calibration: with the focal length that explains most by a turn. What is left then is parallax for any lens.
+    fn motion_of_unknown_lens(&self, followed: &Followed) -> MotionMeasure {
+        let (width, height) = (f64::from(self.config.size.0), f64::from(self.config.size.1));
+        let measure = |log_focal: f64| {
+            let f = width * log_focal.exp();
+            let (cx, cy) = ((width - 1.0) / 2.0, (height - 1.0) / 2.0);
+            MotionMeasure::new(followed, &Intrinsics { fx: f, fy: f, cx, cy })
+        };
+        let mut step = (FOCAL_LENGTHS[1] / FOCAL_LENGTHS[0]).ln() / (FOCAL_STEPS - 1) as f64;
+        let better = |a: &(f64, MotionMeasure), b: &(f64, MotionMeasure)| a.1.parallax_px.total_cmp(&b.1.parallax_px);
+        let tried = (0..FOCAL_STEPS).map(|at| FOCAL_LENGTHS[0].ln() + step * at as f64);
+        let mut best = tried.map(|at| (at, measure(at))).min_by(better).unwrap_or_else(|| (0.0, measure(0.0)));
+        for _ in 0..FOCAL_HALVINGS {
+            step *= 0.5;
+            let beside = [best.0 - step, best.0 + step].map(|at| (at, measure(at)));
+            best =
+                beside.into_iter().fold(best, |best, other| if better(&other, &best).is_lt() { other } else { best });
+        }
+        best.1
     }
 
     fn judge(&mut self, mut frame: Kept, decision: &mut Decision) {

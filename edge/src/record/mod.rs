@@ -51,6 +51,8 @@ pub struct Limits {
 pub enum Event {
     /// A frame was looked at, or none came for a while.
     Progress(Progress),
+    /// So many frames were passed over because recording or the disk took longer than a frame; often none.
+    Missed(u64),
     /// A frame could not be read, or the source was lost.
     Lost(String),
     /// The source came back.
@@ -78,7 +80,8 @@ pub fn record(
     };
     while goes_on(taken) && session.stopped().is_none() {
         match source.next_into(&mut shot, PATIENCE) {
-            Ok(Arrival::Fresh { away, .. }) => {
+            Ok(Arrival::Fresh { away, dropped }) => {
+                on_event(Event::Missed(dropped));
                 if let Some(away) = away {
                     session.cut()?;
                     on_event(Event::Back(away));

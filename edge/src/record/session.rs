@@ -155,11 +155,11 @@ impl Session {
     pub fn start(config: RecordConfig, mut facts: SourceFacts) -> Result<Self> {
         for (camera, given) in facts.cameras.iter_mut().zip(&config.cameras) {
             *camera = given.clone().or(camera.take());
-            let expected = facts.size;
-            if let Some(found) =
-                camera.as_ref().map(|camera| (camera.width, camera.height)).filter(|it| *it != expected)
-            {
-                return Err(CoreError::SizeMismatch { what: "frames and camera file", expected, found }.into());
+            let (width, height) = facts.size;
+            if let Some(other) = camera.as_ref().filter(|camera| (camera.width, camera.height) != facts.size) {
+                let found = format!("{}x{}", other.width, other.height);
+                let what = format!("the camera file must be that of {width}x{height} frames, found one of {found}");
+                return Err(CoreError::Camera { what, path: None }.into());
             }
         }
         if let Some(budget) = config.budget.filter(|budget| *budget < LEAST_BUDGET) {

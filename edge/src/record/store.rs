@@ -372,3 +372,7 @@ fn stored(folder: &Path, name: &str, known: &[StoredFile]) -> Result<StoredFile>
     let value = values.filter_map(|(_, note)| note.get("value")?.as_f64()).sum();
     Ok(StoredFile { name: name.to_owned(), bytes, frames: recording.len() as u64, value })
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -11,8 +11,8 @@
 //! novelty = min(1, d / 0.35),   d = √((1 − ρ) / 2),   ρ the highest correlation of 12×8 grey levels with an earlier place
 //! ```
 //!
-//! Another street is 0.35 or more away, a second pass of the same one 0.1 to 0.2, the frames around one at most as much; so
-//! frames of the last moments do not count as earlier places.
+//! On a street of KITTI, other places are 0.29 and more away, a second pass of the same ones (by the frames in between) 0.08 to
+//! 0.21, and the frames around one less than that; so frames of the last moments do not count as earlier places.
 
 use std::collections::VecDeque;
 

@@ -105,8 +105,8 @@ impl Convolution {
         output.check("the output")?;
         padding.check(window, *input)?;
         requantization.check(*outputs)?;
-        let taps = window.kernel[0] * window.kernel[1];
-        expect_length("weights", outputs * input.channels * taps, weights.len())?;
+        let [rows, columns] = window.kernel;
+        expect_length("weights", product(&[*outputs, input.channels, rows, columns]), weights.len())?;
         expect_length("biases", *outputs, bias.len())?;
         let isa = if overflows_pairs(isa, weights) { Isa::PORTABLE } else { isa };
         let reading = reading(isa);
@@ -263,6 +263,11 @@ fn overflows_pairs(isa: Isa, weights: &[i8]) -> bool {
 /// Another length.
 pub(crate) fn expect_length(what: &'static str, expected: usize, found: usize) -> Result<()> {
     if expected == found { Ok(()) } else { Err(KernelError::Mismatch { what, expected, found }) }
+}
+
+/// A product of sizes; `usize::MAX` where it leaves a `usize`, which is no length of a slice.
+pub(crate) fn product(sizes: &[usize]) -> usize {
+    sizes.iter().fold(1, |product: usize, size| product.saturating_mul(*size))
 }
 
 /// `bias − zero point · Σ weight` per channel, for weights `[channels, …]`.

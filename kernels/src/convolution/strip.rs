@@ -110,8 +110,10 @@ impl Strips {
             values,
             source,
         };
-        let bytes =
-            |rows: usize| strips.input_rows(rows) * row_len * element_bytes + rows * output.width * output.channels;
+        let bytes = |rows: usize| {
+            let input = strips.input_rows(rows).saturating_mul(row_len).saturating_mul(element_bytes);
+            input.saturating_add(rows * output.width * output.channels)
+        };
         let fitting = (1..=output.height).rev().find(|rows| bytes(*rows) <= STRIP_BYTES).unwrap_or(1);
         // As many strips for each thread, of about one size.
         let count = output.height.div_ceil(fitting).next_multiple_of(threads.max(1));

@@ -14,7 +14,7 @@ mod vnni;
 use std::ops::Range;
 
 use crate::convolution::strip::{Order, Reading, Values};
-use crate::convolution::{Strips, expect_length, fold_zero_point};
+use crate::convolution::{Strips, expect_length, fold_zero_point, product};
 use crate::isa::compiled_for;
 use crate::requantization::{Requantization, requantize};
 use crate::shape::{Padding, PictureShape, Window};
@@ -74,7 +74,7 @@ impl Depthwise {
         padding.check(window, *input)?;
         requantization.check(channels)?;
         let [rows, columns] = window.kernel;
-        expect_length("weights", channels * rows * columns, weights.len())?;
+        expect_length("weights", product(&[channels, rows, columns]), weights.len())?;
         expect_length("biases", channels, bias.len())?;
         let bias = fold_zero_point(weights, bias, *input_zero_point)?;
         let (values, order) = (Values::AsTheyAre, Order::Whole);

@@ -22,7 +22,7 @@ struct Arguments {
     /// Metres per second where it drives.
     #[arg(long, default_value_t = 2.0)]
     speed: f64,
-    /// The recording to write.
+    /// The recording to write; the true poses go beside it, with the ending .tum.
     #[arg(long)]
     out: PathBuf,
 }
@@ -38,6 +38,8 @@ fn main() -> anyhow::Result<()> {
         Stretch::Dazzled(10, 4.0),
     ];
     let stretches = round.iter().copied().cycle().take(rounds * round.len()).collect();
-    Field::render(&FieldConfig { seed, size: (width, height), speed_m_per_s: speed, stereo: false, stretches })
-        .write(&out)
+    let config = FieldConfig { seed, size: (width, height), speed_m_per_s: speed, stereo: false, stretches };
+    let field = Field::render(&config);
+    field.write_poses(&out.with_extension("tum"))?;
+    field.write(&out)
 }

@@ -14,6 +14,7 @@ pub(crate) mod predict;
 pub(crate) mod pretrain;
 pub(crate) mod pretrain_rival;
 pub(crate) mod quantize;
+mod quantize_frames;
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -1,29 +1,29 @@
 //! `parallax-train quantize`: a float ONNX model and the user's frames into an int8 ONNX model.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::files::{write_atomically, write_bytes};
-use parallax_core::labels::LabelledSet;
-use parallax_core::model_input::{ModelInput, Preparer};
-use parallax_core::recording::{Eye, Recording};
-use parallax_train::quantize::{CalibrationFrames, QuantizeConfig, QuantizeError, RangeMethod, graph, quantize};
-use std::io::Write as _;
+use parallax_core::program::stop_on_signal;
+use parallax_train::quantize::{
+    BiasCorrection, CalibrationFrames, JudgedPicture, QuantizeConfig, QuantizeReport, Quantized, RangeMethod, Watch,
+    WeightBits, graph, plot, quantize,
+};
 
+use super::quantize_frames::{LabelledPictures, PreparedFrames, input_range, read_frames, read_labelled, split};
 use super::{BadArguments, Outcome};
-
-/// Every how many-th frame is held back from calibration to measure the noise on.
-const HOLD_EVERY: usize = 5;
-
-/// Fewest frames of which some are held back.
-const FEWEST_TO_SPLIT: usize = 4;
 
 /// Arguments of `quantize`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   parallax-train quantize model.onnx --data drive.mcap --out model.int8.onnx
-  parallax-train quantize model.onnx --data labelled/ --frames 100 --ranges mse --out model.int8.onnx")]
+  parallax-train quantize model.onnx --data labelled/ --frames 100 --ranges mse --out model.int8.onnx
+  parallax-train quantize model.onnx --data drive.mcap --labels unseen/ --out model.int8.onnx
+  parallax-train quantize model.onnx --data drive.mcap --labels unseen/ --budget 0.3 --out model.int8.onnx")]
 pub(crate) struct QuantizeArgs {
     /// The float model, written by `parallax-train export`.
     pub(crate) model: PathBuf,
@@ -42,7 +42,33 @@ pub(crate) struct QuantizeArgs {
     /// Share of the values that the percentile method keeps at each end, in percent.
     #[arg(long, value_name = "PERCENT", default_value_t = 99.99)]
     pub(crate) percentile: f64,
-    /// The per-layer report (default: beside the model, as NAME.report.json).
+    /// Bits of the weights. 8 is right on every processor in `parallax-edge`; onnxruntime and its like can overflow on x86
+    /// without VNNI: `auto` makes those channels coarser that could, `7` all.
+    #[arg(long, value_name = "BITS", value_enum, default_value_t = Bits::Eight)]
+    pub(crate) weight_bits: Bits,
+    /// Whether biases take back the mean shift of rounding: where that lowers the noise at the output, or never.
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = Correct::Auto)]
+    pub(crate) bias_correction: Correct,
+    /// By how much a tensor's rounding noise may rise so that a Concat can copy it instead of requantizing it.
+    #[arg(long, value_name = "DB", default_value_t = QuantizeConfig::default().sharing_loss_db)]
+    pub(crate) sharing_loss: f32,
+    /// Measure what each layer costs: alone in int8, and alone in float. Takes two runs of the network per layer and picture.
+    #[arg(long)]
+    pub(crate) by_layer: bool,
+    /// Measure it as change of mIoU on this labelled set; best one that the network was not trained on.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) labels: Option<PathBuf>,
+    /// Classes file of that set [default: its own classes.toml].
+    #[arg(long, value_name = "FILE", requires = "labels")]
+    pub(crate) classes: Option<PathBuf>,
+    /// Pictures to measure layers on, evenly spread over the labelled set, or over the held frames.
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) pictures: u32,
+    /// Keep a layer in float when it alone costs more than this: points of mIoU with --labels, else percent of the pixels
+    /// that change their class.
+    #[arg(long, value_name = "POINTS")]
+    pub(crate) budget: Option<f64>,
+    /// The per-layer report (default: beside the model, as NAME.report.json, with its picture NAME.report.png).
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
     /// The report as one JSON object on stdout.
@@ -63,40 +89,144 @@ pub(crate) enum Ranges {
     Minmax,
 }
 
+/// `--weight-bits`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bits {
+    /// 8 bits everywhere.
+    #[value(name = "8")]
+    Eight,
+    /// 7 bits everywhere.
+    #[value(name = "7")]
+    Seven,
+    /// A coarser scale where two neighbours could overflow 16 bits.
+    Auto,
+}
+
+/// `--bias-correction`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Correct {
+    /// Where it lowers the noise at the output on the held frames.
+    Auto,
+    /// Never.
+    Off,
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &QuantizeArgs) -> anyhow::Result<Outcome> {
+    check(args)?;
+    let model = graph::read_model(&args.model)?;
+    let input = graph::model_input(&model)?;
+    let frames = read_frames(&args.data, &input, args.frames as usize)?;
+    frames.warn(args.frames as usize);
+    let PreparedFrames { prepared, mut lost, .. } = frames;
+    let (calibration, held) = split(prepared);
+    let config = QuantizeConfig {
+        ranges: args.ranges.method(),
+        percentile: args.percentile,
+        input_range: Some(input_range(&input)),
+        weight_bits: args.weight_bits.bits(),
+        sharing_loss_db: args.sharing_loss,
+        bias_correction: match args.bias_correction {
+            Correct::Auto => BiasCorrection::Auto,
+            Correct::Off => BiasCorrection::Off,
+        },
+    };
+    let given = CalibrationFrames { calibration: &calibration, held: &held };
+    let context = || format!("cannot quantize {}", args.model.display());
+    // The labels are read first: a typing error there should not cost the work before.
+    let labelled = args.labels.as_deref().map(|labels| {
+        let names = graph::class_names(&model);
+        read_labelled(labels, args.classes.as_deref(), names.as_deref(), &input, args.pictures as usize)
+    });
+    let labelled = labelled.transpose()?;
+    let mut quantized = quantize(&model, given, &config).with_context(context)?;
+    if args.by_layer || args.budget.is_some() || labelled.is_some() {
+        let pictures = match labelled {
+            Some(LabelledPictures { pictures, lost: unreadable }) => {
+                lost += unreadable;
+                pictures
+            }
+            None => unlabelled(given, args.pictures as usize),
+        };
+        measure_layers(&mut quantized, pictures, given, args.budget).with_context(context)?;
+    }
+    write(args, &quantized)?;
+    if !quantized.report.always_zero.is_empty() {
+        tracing::warn!(
+            "some tensors were zero on every frame: calibrate on footage that shows what the robot will see"
+        );
+    }
+    if quantized.report.is_interrupted() {
+        tracing::warn!("stopped before every layer was measured: those not measured are in int8");
+        return Ok(Outcome::DoneWithFindings);
+    }
+    Ok(if lost > 0 { Outcome::DoneWithLostInput } else { Outcome::Done })
+}
+
+fn check(args: &QuantizeArgs) -> anyhow::Result<()> {
     if !(50.0..=100.0).contains(&args.percentile) {
         let message = format!("expected --percentile from 50 to 100, got {}", args.percentile);
         return Err(BadArguments::error(message, "99.99 keeps all but one value in ten thousand at each end"));
     }
-    let model = graph::read_model(&args.model)?;
-    let input = graph::model_input(&model)?;
-    let frames = read_frames(&args.data, &input, args.frames as usize)?;
-    let (calibration, held) = split(frames.prepared);
-    let config = QuantizeConfig {
-        ranges: method(args.ranges),
-        percentile: args.percentile,
-        input_range: Some(input_range(&input)),
+    if !(0.0..=60.0).contains(&args.sharing_loss) {
+        let message = format!("expected --sharing-loss from 0 to 60 dB, got {}", args.sharing_loss);
+        return Err(BadArguments::error(
+            message,
+            "0 shares only what costs nothing at all, 6 gives up one of eight bits",
+        ));
+    }
+    if args.report.as_ref().is_some_and(|report| report.extension().is_some_and(|extension| extension == "png")) {
+        let message = "expected --report to name a JSON file, got a .png";
+        return Err(BadArguments::error(message, "the picture is written beside the report, under its name with .png"));
+    }
+    if args.budget.is_some_and(|budget| !(0.0..=100.0).contains(&budget)) {
+        let message = format!("expected --budget from 0 to 100 points, got {}", args.budget.unwrap_or_default());
+        return Err(BadArguments::error(message, "0.3 keeps a layer in float that alone costs 0.3 points of mIoU"));
+    }
+    Ok(())
+}
+
+/// Measures the layers, with a bar on stderr, and keeps those in float that cost more than the budget.
+fn measure_layers(
+    quantized: &mut Quantized,
+    pictures: Vec<JudgedPicture>,
+    frames: CalibrationFrames<'_>,
+    budget: Option<f64>,
+) -> anyhow::Result<()> {
+    let judge = quantized.judge(pictures)?;
+    let bar = ProgressBar::new(0);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} layers measured, {eta} left")?);
+    let progress = |done: usize, of: usize| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
     };
-    let frames_given = CalibrationFrames { calibration: &calibration, held: &held };
-    let quantized =
-        quantize(&model, frames_given, &config).with_context(|| format!("cannot quantize {}", args.model.display()))?;
-    let bytes = graph::encode(&quantized.model);
-    let report = serde_json::to_vec_pretty(&quantized.report)?;
+    quantized.measure_layers(&judge, Watch { stop: stop_on_signal(), progress: &progress })?;
+    bar.finish_and_clear();
+    if stop_on_signal().load(Ordering::Relaxed) && quantized.report.by_layer.is_empty() {
+        anyhow::bail!("stopped before the first layer was measured: nothing was written");
+    }
+    budget.map_or(Ok(()), |budget| Ok(quantized.keep_in_float_above(budget, &judge, frames)?))
+}
+
+/// Frames that the ranges do not come from, where there are some.
+fn unlabelled(frames: CalibrationFrames<'_>, wanted: usize) -> Vec<JudgedPicture> {
+    let from = if frames.held.is_empty() { frames.calibration } else { frames.held };
+    from.iter().take(wanted).map(|input| JudgedPicture { input: input.clone(), labels: None }).collect()
+}
+
+/// Writes the report and its picture, and the model last: where there is a model, there is its report.
+fn write(args: &QuantizeArgs, quantized: &Quantized) -> anyhow::Result<()> {
     let report_path = args.report.clone().unwrap_or_else(|| args.out.with_extension("report.json"));
+    let picture_path = report_path.with_extension("png");
+    write_bytes(&report_path, &serde_json::to_vec_pretty(&quantized.report)?)?;
+    plot::draw(&quantized.report, &picture_path)?;
+    let bytes = graph::encode(&quantized.model);
     write_atomically(&args.out, |file| file.write_all(&bytes))?;
-    write_bytes(&report_path, &report)?;
-    show(args, &quantized.report, bytes.len(), &report_path)?;
-    Ok(if frames.lost > 0 { Outcome::DoneWithLostInput } else { Outcome::Done })
+    show(args, &quantized.report, bytes.len(), [&report_path, &picture_path])
 }
 
 #[expect(clippy::print_stdout, reason = "results belong on stdout")]
-fn show(
-    args: &QuantizeArgs,
-    report: &parallax_train::quantize::QuantizeReport,
-    bytes: usize,
-    report_path: &Path,
-) -> anyhow::Result<()> {
+fn show(args: &QuantizeArgs, report: &QuantizeReport, bytes: usize, beside: [&Path; 2]) -> anyhow::Result<()> {
     if args.json {
         println!("{}", serde_json::to_string(report)?);
         return Ok(());
@@ -104,98 +234,27 @@ fn show(
     let float_bytes = std::fs::metadata(&args.model).map_or(0, |metadata| metadata.len());
     println!("{report}");
     println!("size: {:.2} MB, float {:.2} MB", bytes as f64 / 1e6, float_bytes as f64 / 1e6);
-    println!("wrote {} and {}", args.out.display(), report_path.display());
+    println!("wrote {}, {} and {}", args.out.display(), beside[0].display(), beside[1].display());
     Ok(())
 }
 
-fn method(ranges: Ranges) -> Option<RangeMethod> {
-    match ranges {
-        Ranges::Auto => None,
-        Ranges::Percentile => Some(RangeMethod::Percentile),
-        Ranges::Mse => Some(RangeMethod::Mse),
-        Ranges::Minmax => Some(RangeMethod::MinMax),
-    }
-}
-
-/// What a normalised picture can hold whatever it shows: byte 0 and byte 255 of every channel. The input's range is this
-/// and not what the calibration frames had, so that a brighter day is not clamped.
-fn input_range(input: &ModelInput) -> (f32, f32) {
-    let ends = (0..3).flat_map(|channel| {
-        let table = input.table(channel);
-        [table[0], table[255]]
-    });
-    ends.fold((0.0_f32, 0.0_f32), |(low, high), value| (low.min(value), high.max(value)))
-}
-
-struct PreparedFrames {
-    prepared: Vec<Vec<f32>>,
-    lost: usize,
-}
-
-/// Frames of a recording, a folder of pictures or a labelled set, evenly spread and prepared as the model's input.
-fn read_frames(data: &Path, input: &ModelInput, wanted: usize) -> anyhow::Result<PreparedFrames> {
-    let labelled = data.join("images").is_dir() && data.join("labels").is_dir();
-    let classes = data.join("classes.toml").is_file();
-    let (count, read): (usize, Box<dyn Fn(usize) -> parallax_core::Result<image::RgbImage>>) = if labelled && classes {
-        let set = LabelledSet::open(data, None)?;
-        (set.len(), Box::new(move |index| set.image(index)))
-    } else {
-        let recording = Recording::open(if labelled { data.join("images") } else { data.to_path_buf() })?;
-        (recording.len(), Box::new(move |index| recording.frame(index, Eye::Left)?.to_rgb()))
-    };
-    let mut preparer = Preparer::new(*input);
-    let mut frames = PreparedFrames { prepared: Vec::new(), lost: 0 };
-    for index in evenly_spread(count, wanted) {
-        match read(index) {
-            Ok(picture) => {
-                let mut values = vec![0.0; input.len()];
-                preparer.prepare(&picture, &mut values);
-                frames.prepared.push(values);
-            }
-            Err(error) => {
-                tracing::warn!("left out: {error}");
-                frames.lost += 1;
-            }
+impl Ranges {
+    fn method(self) -> Option<RangeMethod> {
+        match self {
+            Self::Auto => None,
+            Self::Percentile => Some(RangeMethod::Percentile),
+            Self::Mse => Some(RangeMethod::Mse),
+            Self::Minmax => Some(RangeMethod::MinMax),
         }
     }
-    if frames.prepared.is_empty() {
-        return Err(anyhow::Error::from(QuantizeError::NoFrames).context(data.display().to_string()));
-    }
-    Ok(frames)
 }
 
-/// At most `wanted` positions out of `count`, from the middle of equal parts.
-fn evenly_spread(count: usize, wanted: usize) -> impl Iterator<Item = usize> {
-    let wanted = wanted.min(count);
-    (0..wanted).map(move |part| (2 * part + 1) * count / (2 * wanted))
-}
-
-/// Calibration frames and held frames; with too few of them none is held back.
-fn split(frames: Vec<Vec<f32>>) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
-    if frames.len() < FEWEST_TO_SPLIT {
-        return (frames, Vec::new());
-    }
-    let (mut calibration, mut held) = (Vec::new(), Vec::new());
-    for (index, frame) in frames.into_iter().enumerate() {
-        if index % HOLD_EVERY == HOLD_EVERY / 2 { held.push(frame) } else { calibration.push(frame) }
-    }
-    (calibration, held)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_are_spread_over_the_whole_drive_without_repeats() {
-        assert_eq!(evenly_spread(10, 5).collect::<Vec<_>>(), [1, 3, 5, 7, 9]);
-        assert_eq!(evenly_spread(3, 64).collect::<Vec<_>>(), [0, 1, 2]);
-        assert_eq!(evenly_spread(1000, 3).collect::<Vec<_>>(), [166, 500, 833]);
-    }
-
-    #[test]
-    fn the_input_range_holds_black_and_white() {
-        let (low, high) = input_range(&ModelInput::imagenet(4, 4));
-        assert!((low + 0.485 / 0.229).abs() < 1e-5 && (high - (1.0 - 0.406) / 0.225).abs() < 1e-5, "{low} {high}");
+impl Bits {
+    fn bits(self) -> WeightBits {
+        match self {
+            Self::Eight => WeightBits::Eight,
+            Self::Seven => WeightBits::Seven,
+            Self::Auto => WeightBits::Auto,
+        }
     }
 }

@@ -1,15 +1,10 @@
-//! The arithmetic of quantization: real numbers to integers and back.
+//! The arithmetic of activations: real numbers to u8 and back.
 //!
 //! ```text
-//! q = clamp(round(x / scale) + zero_point, 0, 255)      x̂ = (q − zero_point) · scale          activations, u8
-//! q = clamp(round(w / scale), −127, 127)                ŵ = q · scale                         weights, s8
+//! q = clamp(round(x / scale) + zero_point, 0, 255)      x̂ = (q − zero_point) · scale
 //! ```
 //!
-//! Rounding is to nearest, ties to even, as ONNX QuantizeLinear demands. −128 is not used for weights, so that the
-//! grid is symmetric and a product of two of them never exceeds 127².
-
-/// Largest magnitude of a quantized weight.
-pub const WEIGHT_MAX: f32 = 127.0;
+//! Rounding is to nearest, ties to even, as ONNX QuantizeLinear demands.
 
 /// The u8 grid of one tensor.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,50 +44,6 @@ impl Affine {
     pub fn range(&self) -> (f32, f32) {
         (self.dequantize(0), self.dequantize(255))
     }
-}
-
-/// The weights of a convolution as s8, with one scale per output channel.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ChannelWeights {
-    /// Integers in the order of the float weights, channel-major.
-    pub integers: Vec<i8>,
-    /// One scale per output channel.
-    pub scales: Vec<f32>,
-}
-
-/// Quantizes weights `[channels, per_channel]` symmetrically per channel, and the bias to int32 with scale `s_x · s_w`.
-///
-/// A channel's scale is raised where its bias would not fit into int32 otherwise: a dead channel (all weights about
-/// zero after folding batch norm) still has a bias.
-pub fn quantize_weights(weights: &[f32], channels: usize, bias: Option<&[f32]>, input_scale: f32) -> ChannelWeights {
-    let per_channel = weights.len() / channels.max(1);
-    let mut quantized = ChannelWeights { integers: Vec::with_capacity(weights.len()), scales: Vec::new() };
-    for channel in 0..channels {
-        let row = &weights[channel * per_channel..(channel + 1) * per_channel];
-        let largest = row.iter().fold(0.0_f32, |largest, weight| largest.max(weight.abs()));
-        let bias = bias.map_or(0.0, |bias| bias[channel].abs());
-        let scale = channel_scale(largest, bias, input_scale);
-        quantized.scales.push(scale);
-        quantized
-            .integers
-            .extend(row.iter().map(|weight| (weight / scale).round_ties_even().clamp(-WEIGHT_MAX, WEIGHT_MAX) as i8));
-    }
-    quantized
-}
-
-fn channel_scale(largest_weight: f32, bias: f32, input_scale: f32) -> f32 {
-    // 2^30: half of int32, so that the accumulator has room beside the bias.
-    let smallest_for_bias = bias / (input_scale * 1_073_741_824.0);
-    let scale = (largest_weight / WEIGHT_MAX).max(smallest_for_bias);
-    if scale > f32::MIN_POSITIVE { scale } else { 1.0 }
-}
-
-/// The bias as int32 with scale `input_scale · weight_scale` per channel; the scales come second.
-pub fn quantize_bias(bias: &[f32], weight_scales: &[f32], input_scale: f32) -> (Vec<i32>, Vec<f32>) {
-    let scales: Vec<f32> = weight_scales.iter().map(|weight_scale| weight_scale * input_scale).collect();
-    let integers =
-        bias.iter().zip(&scales).map(|(bias, scale)| (f64::from(*bias) / f64::from(*scale)).round_ties_even() as i32);
-    (integers.collect(), scales)
 }
 
 /// Signal-to-noise ratio in decibels: `10 · log10(Σ x² / Σ (x − y)²)`; infinite when equal.

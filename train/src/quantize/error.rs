@@ -87,6 +87,12 @@ pub enum QuantizeError {
         /// tract's own chain of reasons.
         reason: String,
     },
+    /// A labelled picture, or a file that could not be written.
+    #[error(transparent)]
+    Core(#[from] parallax_core::Error),
+    /// The picture of the report could not be drawn.
+    #[error("cannot draw the report: {0}")]
+    Drawing(String),
     /// A tensor of a kind or layout that cannot be read.
     #[error("cannot read constant {tensor}: {reason}")]
     BadTensor {
@@ -109,7 +115,9 @@ impl QuantizeError {
             Self::NoModelInput { .. } => {
                 "models written by `parallax-train export` carry it; for another model, add that metadata entry"
             }
-            Self::Tract { .. } | Self::Unsupported(_) => "export the model again with this version of parallax-train",
+            Self::Tract { .. } | Self::Unsupported(_) | Self::BadTensor { .. } => {
+                "export the model again with this version of parallax-train"
+            }
             _ => return None,
         })
     }

@@ -1,12 +1,15 @@
 //! Reading and writing ONNX: constants, metadata, who produces a tensor and who reads it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use parallax_core::model_input::ModelInput;
 use prost::Message as _;
 use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto};
+use tract_onnx::pb::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, TensorShapeProto,
+    TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
+};
 
 use super::{QuantizeError, Result};
 
@@ -49,7 +52,7 @@ pub fn graph(model: &ModelProto) -> Result<&GraphProto> {
     model.graph.as_ref().ok_or_else(|| QuantizeError::Unsupported("the model has no graph".to_owned()))
 }
 
-fn graph_mut(model: &mut ModelProto) -> Result<&mut GraphProto> {
+pub(super) fn graph_mut(model: &mut ModelProto) -> Result<&mut GraphProto> {
     model.graph.as_mut().ok_or_else(|| QuantizeError::Unsupported("the model has no graph".to_owned()))
 }
 
@@ -79,6 +82,11 @@ pub fn model_input(model: &ModelProto) -> Result<ModelInput> {
     Ok(input)
 }
 
+/// The names of the classes that the model gives, in its order, from its metadata; none for a model that does not say.
+pub fn class_names(model: &ModelProto) -> Option<Vec<String>> {
+    serde_json::from_str(metadata(model, "parallax.classes")?).ok()
+}
+
 /// Turns `Constant` nodes into initializers, so that every constant is found in one place.
 ///
 /// # Errors
@@ -106,7 +114,8 @@ pub fn lift_constants(model: &mut ModelProto) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a model can be quantized at all: a recent operator set, one input, no quantization yet, finite weights.
+/// Checks that a model can be quantized at all: a recent operator set, one input, no quantization yet, finite weights, and
+/// operators that read only what is there before them.
 ///
 /// # Errors
 /// The first of these that does not hold.
@@ -124,7 +133,64 @@ pub fn check_float(model: &ModelProto) -> Result<()> {
             return Err(QuantizeError::NonFiniteWeight { tensor: tensor.name.clone(), value });
         }
     }
+    check_order(graph)?;
+    graph.node.iter().filter(|node| node.op_type == "Conv").try_for_each(|node| check_convolution(graph, node))?;
     inputs(graph).map(|_| ())
+}
+
+/// Each operator writes something new and reads what an operator before it, the model's input or an initializer gives.
+fn check_order(graph: &GraphProto) -> Result<()> {
+    let unsupported = |what: String| Err(QuantizeError::Unsupported(what));
+    let producers = producers(graph);
+    let mut known: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
+    known.extend(graph.initializer.iter().map(|tensor| tensor.name.as_str()));
+    for node in &graph.node {
+        let (name, operator) = (node_name(node), &node.op_type);
+        let unknown = node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str()));
+        if let Some(input) = unknown {
+            return unsupported(if producers.contains_key(input.as_str()) {
+                format!(
+                    "{operator} {name} reads {input} before it is computed: the graph has a cycle or is out of order"
+                )
+            } else {
+                format!("{operator} {name} reads {input}, which is nowhere in the file")
+            });
+        }
+        if node.output.iter().all(String::is_empty) {
+            return unsupported(format!("{operator} {name} writes nothing"));
+        }
+        for output in node.output.iter().filter(|output| !output.is_empty()) {
+            if !known.insert(output) {
+                return unsupported(format!("{operator} {name} writes {output}, which is there already"));
+            }
+        }
+    }
+    match graph.output.iter().find(|output| !known.contains(output.name.as_str())) {
+        Some(output) => unsupported(format!("the model's output {} is computed nowhere", output.name)),
+        None if graph.output.is_empty() => unsupported("the model has no output".to_owned()),
+        None => Ok(()),
+    }
+}
+
+/// Constant weights have at least an output and an input channel, and there is one bias for each output channel.
+fn check_convolution(graph: &GraphProto, node: &NodeProto) -> Result<()> {
+    let constant = |index: usize| {
+        let name = node.input.get(index)?;
+        graph.initializer.iter().find(|tensor| tensor.name == *name)
+    };
+    let Some(weights) = constant(1) else { return Ok(()) };
+    let bad = |tensor: &TensorProto, reason: String| QuantizeError::BadTensor { tensor: tensor.name.clone(), reason };
+    if weights.dims.len() < 3 || weights.dims.iter().any(|size| *size < 1) {
+        let expected = "expected weights [outputs, channels, height, width] of a convolution";
+        return Err(bad(weights, format!("{expected}, got {:?}", weights.dims)));
+    }
+    floats(weights)?;
+    let Some(bias) = constant(2) else { return Ok(()) };
+    let (expected, found) = (weights.dims[0], floats(bias)?.len());
+    if found as i64 != expected {
+        return Err(bad(bias, format!("expected a bias for each of {expected} channels, got {found}")));
+    }
+    Ok(())
 }
 
 /// Whether an operator belongs to a quantized model.
@@ -196,9 +262,9 @@ pub fn floats(tensor: &TensorProto) -> Result<Vec<f32>> {
         let (values, _rest) = tensor.raw_data.as_chunks::<4>();
         values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
     };
-    let expected: i64 = tensor.dims.iter().product();
-    if values.len() as i64 != expected {
-        return Err(bad(format!("expected {expected} values, got {}", values.len())));
+    let expected = tensor.dims.iter().try_fold(1_i64, |product, size| product.checked_mul(*size));
+    if expected != Some(values.len() as i64) {
+        return Err(bad(format!("expected the values of a tensor {:?}, got {}", tensor.dims, values.len())));
     }
     Ok(values)
 }
@@ -231,6 +297,18 @@ pub fn int32_tensor(name: &str, shape: &[usize], values: &[i32]) -> TensorProto 
 /// An int64 initializer.
 pub fn int64_tensor(name: &str, shape: &[usize], values: &[i64]) -> TensorProto {
     tensor(name, shape, DataType::Int64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+}
+
+/// The description of an f32 input of fixed shape.
+pub fn value_info(name: &str, shape: &[usize]) -> ValueInfoProto {
+    let dim = |size: &usize| tensor_shape_proto::Dimension {
+        value: Some(tensor_shape_proto::dimension::Value::DimValue(*size as i64)),
+        ..tensor_shape_proto::Dimension::default()
+    };
+    let shape = TensorShapeProto { dim: shape.iter().map(dim).collect() };
+    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape: Some(shape) };
+    let r#type = Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() });
+    ValueInfoProto { name: name.to_owned(), r#type, ..ValueInfoProto::default() }
 }
 
 /// A node with the default domain.

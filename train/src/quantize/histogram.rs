@@ -7,6 +7,9 @@
 /// Bins in a histogram.
 const BINS: usize = 16_384;
 
+/// Largest magnitude that is counted: beyond it a range's width or a squared error is no 32-bit number any more.
+const LARGEST: f32 = 1e18;
+
 /// A histogram over a symmetric range that grows by doubling.
 #[derive(Debug, Clone)]
 pub struct Histogram {
@@ -27,11 +30,11 @@ impl Histogram {
     /// Counts every value.
     ///
     /// # Errors
-    /// The first value that is not finite.
+    /// The first value that is not finite, or so large (10¹⁸) that its square is not.
     pub fn add(&mut self, values: &[f32]) -> Result<(), f32> {
         let (mut low, mut high) = (f32::INFINITY, f32::NEG_INFINITY);
         for &value in values {
-            if !value.is_finite() {
+            if value.is_nan() || value.abs() > LARGEST {
                 return Err(value);
             }
             low = low.min(value);

@@ -6,8 +6,12 @@
 //! | Add, Elu, Sigmoid, Mul, … | u8 in, u8 out, a scale of its own |
 //! | Relu after Conv or Add | gone: the u8 range starts at zero, so clamping is the ReLU |
 //! | MaxPool, Resize, Pad, Reshape, … | moves or averages values: its output keeps its input's scale, no requantisation |
-//! | Concat | one scale with every input whose range is at least half of the whole (and that has no fused Relu beside negative values); any other input is requantised |
+//! | Concat | one scale with every input for which that is free ([`super::sharing`]); any other input is requantised |
 //! | anything else | left in float and listed |
+//!
+//! A *layer* is an operator with an int8 form, together with the Relu that disappears into it. [`Layout::with_float`] is the
+//! layout in which some layers stay in float: what lies between two of them is a float tensor, what lies between one of
+//! them and an int8 layer is a u8 tensor still.
 
 use std::collections::{HashMap, HashSet};
 
@@ -54,11 +58,31 @@ pub struct QuantizedTensor {
     /// The tensor whose scale it keeps, for [`Treatment::Moves`].
     pub keeps_scale_of: Option<String>,
     /// The tensors it joins, for [`Treatment::Joins`].
-    pub joins: Vec<String>,
+    pub joins: Vec<Joined>,
     /// Whether a Relu was fused into it.
     pub relu: FusedRelu,
     /// What alone reads it, when that is an activation.
     pub reader: Reader,
+}
+
+/// An input of a Concat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The tensor.
+    pub tensor: String,
+    /// Whether something other than this Concat reads it, or the tensor whose scale it keeps.
+    pub read_elsewhere: bool,
+}
+
+/// An operator that can be computed in int8.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layer {
+    /// Its place in the graph.
+    pub place: usize,
+    /// Its name.
+    pub node: String,
+    /// What it is; with the Relu that disappears into it.
+    pub operator: String,
 }
 
 /// Whether a Relu was fused into a tensor's u8 range.
@@ -106,6 +130,53 @@ impl Layout {
         layout.find_treatments(graph);
         layout.find_tensors(graph);
         Ok(layout)
+    }
+
+    /// The operators that are computed in int8, in graph order.
+    ///
+    /// # Errors
+    /// A model without a graph.
+    pub fn layers(&self, model: &ModelProto) -> Result<Vec<Layer>> {
+        let graph = graph::graph(model)?;
+        let followed: HashSet<&str> = self.fused_relus.values().map(String::as_str).collect();
+        let in_int8 =
+            graph.node.iter().enumerate().filter(|(place, _)| {
+                self.treatments[*place] != Treatment::Float && !self.fused_relus.contains_key(place)
+            });
+        let layers = in_int8.map(|(place, node)| {
+            let relu = if followed.contains(node.output[0].as_str()) { "+Relu" } else { "" };
+            Layer { place, node: graph::node_name(node), operator: format!("{}{relu}", node.op_type) }
+        });
+        Ok(layers.collect())
+    }
+
+    /// The same layout with the layers at these places in float.
+    ///
+    /// # Errors
+    /// A model without a graph.
+    pub fn with_float(&self, model: &ModelProto, places: &HashSet<usize>) -> Result<Self> {
+        let graph = graph::graph(model)?;
+        let mut layout = self.clone();
+        let written: HashSet<&str> = places.iter().map(|place| graph.node[*place].output[0].as_str()).collect();
+        layout.fused_relus.retain(|_, before| !written.contains(before.as_str()));
+        layout.renamed.retain(|before, _| !written.contains(before.as_str()));
+        for (place, treatment) in layout.treatments.iter_mut().enumerate() {
+            let its_relu_is_back = self.fused_relus.contains_key(&place) && !layout.fused_relus.contains_key(&place);
+            if places.contains(&place) || its_relu_is_back {
+                *treatment = Treatment::Float;
+            }
+        }
+        layout.find_tensors(graph);
+        Ok(layout)
+    }
+
+    /// The tensor whose values decide a tensor's scale: itself, or the one whose scale it keeps.
+    pub fn scale_source<'a>(&'a self, name: &'a str) -> &'a str {
+        let keeps = |name: &str| {
+            let tensor = self.tensors.iter().find(|tensor| tensor.name == name)?;
+            tensor.keeps_scale_of.as_deref()
+        };
+        std::iter::successors(Some(name), |name| keeps(name)).last().unwrap_or(name)
     }
 
     /// A Relu disappears into the Conv or Add before it when nothing else reads what is between them.
@@ -176,7 +247,13 @@ impl Layout {
             }
             match treatment {
                 Treatment::Moves => tensor.keeps_scale_of = node.input.first().cloned(),
-                Treatment::Joins => tensor.joins.clone_from(&node.input),
+                Treatment::Joins => {
+                    let joined = |name: &String| Joined {
+                        tensor: name.clone(),
+                        read_elsewhere: self.is_read_elsewhere(graph, &consumers, name, index),
+                    };
+                    tensor.joins = node.input.iter().map(joined).collect();
+                }
                 _ => {}
             }
             if let Some(producer) = self.fused_relus.get(&index).and_then(|before| producer_of(graph, before)) {
@@ -187,6 +264,25 @@ impl Layout {
             tensors.push(tensor);
         }
         self.tensors = tensors;
+    }
+
+    /// Whether anything but the node at `reader` reads a tensor, or the tensor whose scale it keeps.
+    fn is_read_elsewhere(
+        &self,
+        graph: &GraphProto,
+        consumers: &HashMap<&str, Vec<usize>>,
+        tensor: &str,
+        reader: usize,
+    ) -> bool {
+        let readers = consumers.get(tensor).map_or(&[][..], Vec::as_slice);
+        if readers.iter().any(|place| *place != reader) || self.outputs.iter().any(|output| output == tensor) {
+            return true;
+        }
+        let writer = graph.node[..reader].iter().position(|node| node.output.iter().any(|name| name == tensor));
+        writer.is_some_and(|writer| {
+            self.treatments[writer] == Treatment::Moves
+                && self.is_read_elsewhere(graph, consumers, &graph.node[writer].input[0], writer)
+        })
     }
 }
 

@@ -2,9 +2,13 @@
 
 use serde::Serialize;
 
+use super::by_layer::{LayerCost, LayerCosts};
+use super::judge::{Judge, Verdict};
 use super::layout::{Layout, LeftInFloat};
 use super::ranges::RangeMethod;
 use super::rewrite::Rewritten;
+use super::sharing::Sharing;
+use super::weights::WeightBits;
 use super::{CalibrationFrames, LayerNoise, QuantizeConfig};
 
 /// The report of one quantization.
@@ -16,7 +20,7 @@ pub struct QuantizeReport {
     pub ranges: RangeMethod,
     /// The percentile, when that method is in use.
     pub percentile: Option<f64>,
-    /// Every method tried, with the SNR at the model's output in dB.
+    /// Every method tried, with the SNR at the model's output in dB when every layer is in int8.
     pub tried: Vec<Tried>,
     /// Frames the ranges come from.
     pub calibration_frames: usize,
@@ -30,8 +34,59 @@ pub struct QuantizeReport {
     pub agreement_with_float: Option<f64>,
     /// One entry per quantized tensor, in the order in which they are computed.
     pub layers: Vec<LayerReport>,
-    /// Operators that stay in float.
+    /// Operators that have no int8 form.
     pub left_in_float: Vec<LeftInFloat>,
+    /// Tensors that were zero on every calibration frame: their range says nothing about other footage.
+    pub always_zero: Vec<String>,
+    /// Which inputs of Concats have its grid, and what that costs.
+    pub sharing: Vec<Sharing>,
+    /// What correcting the biases does, where it was tried, when every layer is in int8.
+    pub bias_correction: Option<CorrectedBiases>,
+    /// How fine the weights' grid is.
+    pub weight_bits: WeightBits,
+    /// Convolutions that can go wrong in engines that add two products in 16 bits; `parallax-edge` does not.
+    pub convolutions_at_risk: usize,
+    /// The answers on the pictures that were judged, where that was asked for.
+    pub whole: Option<WholeModel>,
+    /// What each layer costs, where that was asked for, in graph order.
+    pub by_layer: Vec<LayerCost>,
+    /// What a layer may cost alone, in points, where that was given.
+    pub budget: Option<f64>,
+    /// Layers that were kept in float, because each alone costs more than the budget.
+    pub kept_in_float: Vec<String>,
+}
+
+/// What correcting the biases does at the model's output.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CorrectedBiases {
+    /// SNR before, in dB.
+    pub output_snr_db_before: f64,
+    /// SNR after, in dB.
+    pub output_snr_db_after: f64,
+    /// Whether the model has the corrected biases: where they raise the SNR.
+    pub applied: bool,
+}
+
+impl CorrectedBiases {
+    pub(super) fn new(before_db: f64, after_db: f64) -> Self {
+        let (output_snr_db_before, output_snr_db_after) = (rounded(before_db), rounded(after_db));
+        Self { output_snr_db_before, output_snr_db_after, applied: after_db > before_db }
+    }
+}
+
+/// The whole model's answers: in float, with every layer in int8, and as it was written.
+#[derive(Debug, Clone, Serialize)]
+pub struct WholeModel {
+    /// Pictures judged on.
+    pub pictures: usize,
+    /// In float.
+    pub float: Verdict,
+    /// With every layer in int8.
+    pub int8: Verdict,
+    /// As it was written: without the layers kept in float.
+    pub written: Verdict,
+    /// Layers that were to be measured by themselves; more than were when the work was stopped.
+    pub layers_wanted: usize,
 }
 
 /// One range method and what it gave.
@@ -64,6 +119,8 @@ pub struct LayerReport {
     pub own_snr_db: f64,
     /// SNR of the convolution's weights, in dB.
     pub weight_snr_db: Option<f64>,
+    /// Of the convolution's output channels, those in which two neighbouring products could overflow 16 bits.
+    pub channels_at_risk: Option<usize>,
 }
 
 impl QuantizeReport {
@@ -72,16 +129,14 @@ impl QuantizeReport {
         rewritten: &Rewritten,
         noise: &LayerNoise,
         ranges: RangeMethod,
-        tried: Vec<(RangeMethod, f64)>,
         frames: CalibrationFrames<'_>,
         config: &QuantizeConfig,
     ) -> Self {
-        let tried = tried.into_iter().map(|(ranges, snr)| Tried { ranges, output_snr_db: rounded(snr) });
         Self {
             schema: 1,
             ranges,
             percentile: (ranges == RangeMethod::Percentile).then_some(config.percentile),
-            tried: tried.collect(),
+            tried: Vec::new(),
             calibration_frames: frames.calibration.len(),
             held_frames: noise.frames,
             held_are_unseen: !frames.held.is_empty(),
@@ -89,7 +144,51 @@ impl QuantizeReport {
             agreement_with_float: noise.agreement,
             layers: layers(layout, rewritten, noise),
             left_in_float: layout.left_in_float.clone(),
+            always_zero: Vec::new(),
+            sharing: rewritten.grid.sharing.clone(),
+            bias_correction: None,
+            weight_bits: config.weight_bits,
+            convolutions_at_risk: rewritten.weights.values().filter(|noise| noise.channels_at_risk > 0).count(),
+            whole: None,
+            by_layer: Vec::new(),
+            budget: None,
+            kept_in_float: Vec::new(),
         }
+    }
+
+    pub(super) fn add_tried(&mut self, tried: Vec<(RangeMethod, f64)>) {
+        let tried = tried.into_iter().map(|(ranges, snr)| Tried { ranges, output_snr_db: rounded(snr) });
+        self.tried = tried.collect();
+    }
+
+    /// This report, with what was measured for an earlier one of the same float model.
+    pub(super) fn with_measured(self, earlier: Self) -> Self {
+        let Self { tried, always_zero, bias_correction, whole, by_layer, budget, kept_in_float, .. } = earlier;
+        Self { tried, always_zero, bias_correction, whole, by_layer, budget, kept_in_float, ..self }
+    }
+
+    /// Takes over what the layers cost and what the whole model is worth.
+    pub(super) fn add_costs(&mut self, judge: &Judge, int8: Verdict, costs: LayerCosts) {
+        let (pictures, float) = (judge.pictures(), judge.verdict_on_float);
+        self.whole = Some(WholeModel { pictures, float, int8, written: int8, layers_wanted: costs.wanted });
+        self.by_layer = costs.layers;
+    }
+
+    /// What a layer alone costs, in points; none where it was not measured.
+    pub fn cost_of(&self, node: &str) -> Option<f64> {
+        let cost = self.by_layer.iter().find(|cost| cost.node == node)?;
+        cost.points(&self.whole.as_ref()?.float)
+    }
+
+    /// Whether the measuring of layers was stopped before its end.
+    pub fn is_interrupted(&self) -> bool {
+        self.whole.as_ref().is_some_and(|whole| self.by_layer.len() < whole.layers_wanted)
+    }
+
+    /// The unit of costs and of the budget.
+    pub fn unit(&self) -> &'static str {
+        let labelled = self.whole.as_ref().is_some_and(|whole| whole.float.miou_percent.is_some());
+        if labelled { "points of mIoU" } else { "% of the pixels" }
     }
 
     /// What goes into the model's metadata: how it was made, in one line of JSON.
@@ -98,6 +197,8 @@ impl QuantizeReport {
             "form": "qdq",
             "activations": "u8 per tensor",
             "weights": "s8 per channel",
+            "weight_bits": self.weight_bits,
+            "kept_in_float": self.kept_in_float,
             "ranges": self.ranges,
             "calibration_frames": self.calibration_frames,
             "output_snr_db": self.output_snr_db,
@@ -121,38 +222,13 @@ fn layers(layout: &Layout, rewritten: &Rewritten, noise: &LayerNoise) -> Vec<Lay
         zero_point: grid.zero_point,
         snr_db: rounded(noise.accumulated_snr_db()),
         own_snr_db: rounded(noise.own_snr_db()),
-        weight_snr_db: rewritten.weight_snr_db.get(&tensor.node).copied().map(rounded),
+        weight_snr_db: rewritten.weights.get(&tensor.node).map(|noise| rounded(noise.snr_db)),
+        channels_at_risk: rewritten.weights.get(&tensor.node).map(|noise| noise.channels_at_risk),
     });
     reports.collect()
 }
 
-/// Two decimals; an infinite ratio (nothing lost) becomes 999, because JSON has no infinity.
-fn rounded(snr_db: f64) -> f64 {
-    if snr_db.is_finite() { (snr_db * 100.0).round() / 100.0 } else { 999.0 }
-}
-
-impl std::fmt::Display for QuantizeReport {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let widest = self.layers.iter().map(|layer| layer.node.chars().count()).max().unwrap_or(5).clamp(5, 48);
-        writeln!(formatter, "{:widest$}  operator       range                 SNR dB  alone  weights", "layer")?;
-        for layer in &self.layers {
-            let name: String = layer.node.chars().take(widest).collect();
-            let range = format!("{:.3} … {:.3}", layer.range[0], layer.range[1]);
-            let weights = layer.weight_snr_db.map_or(String::new(), |snr| format!("{snr:.1}"));
-            let (snr, own, operator) = (layer.snr_db, layer.own_snr_db, &layer.operator);
-            writeln!(formatter, "{name:widest$}  {operator:13}  {range:20}  {snr:6.1}  {own:5.1}  {weights:>7}")?;
-        }
-        for left in &self.left_in_float {
-            writeln!(formatter, "left in float: {} ({}): {}", left.node, left.operator, left.reason)?;
-        }
-        let tried = self.tried.iter().map(|tried| format!("{} {:.2} dB", tried.ranges, tried.output_snr_db));
-        writeln!(formatter, "ranges: {} (tried: {})", self.ranges, tried.collect::<Vec<_>>().join(", "))?;
-        if !self.held_are_unseen {
-            writeln!(formatter, "too few frames to hold some back: measured on the calibration frames themselves")?;
-        }
-        if let Some(agreement) = self.agreement_with_float {
-            writeln!(formatter, "pixels with the same class as in float: {:.2} %", 100.0 * agreement)?;
-        }
-        write!(formatter, "output: {:.2} dB over {} frames", self.output_snr_db, self.held_frames)
-    }
+/// Two decimals; an infinite ratio (nothing lost) becomes 999 and one without signal −999, because JSON has no infinity.
+pub(super) fn rounded(snr_db: f64) -> f64 {
+    if snr_db.is_nan() { -999.0 } else { (snr_db.clamp(-999.0, 999.0) * 100.0).round() / 100.0 }
 }

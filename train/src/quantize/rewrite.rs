@@ -13,13 +13,14 @@ use std::collections::{HashMap, HashSet};
 
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::affine::{quantize_bias, quantize_weights, snr_db};
+use super::affine::snr_db;
 use super::calibration::Grid;
 use super::layout::{Layout, Treatment};
+use super::weights::{FloatWeights, WeightBits, quantize_bias, quantize_weights};
 use super::{QuantizeError, Result, graph};
 
 /// A quantized model, and where to find each tensor in it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rewritten {
     /// The QDQ model.
     pub model: ModelProto,
@@ -27,22 +28,46 @@ pub struct Rewritten {
     pub grid: Grid,
     /// For each quantized tensor of the float model, its name after DequantizeLinear.
     pub dequantized: HashMap<String, String>,
-    /// Signal-to-noise ratio of the weights of each convolution, by node name.
-    pub weight_snr_db: HashMap<String, f64>,
+    /// What became of the weights of each convolution, by node name.
+    pub weights: HashMap<String, WeightNoise>,
+    /// The biases of the int8 convolutions, in graph order.
+    pub biases: Vec<QuantizedBias>,
+}
+
+/// The bias of an int8 convolution.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QuantizedBias {
+    /// What the convolution writes in the float model.
+    pub float_output: String,
+    /// What it writes in the QDQ model, before it is quantized.
+    pub written_output: String,
+    /// The initializer with the integers.
+    pub initializer: String,
+    /// What one step is worth, per channel.
+    pub scales: Vec<f32>,
+}
+
+/// What became of a convolution's weights.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WeightNoise {
+    /// Signal-to-noise ratio.
+    pub snr_db: f64,
+    /// Output channels in which two neighbouring products could overflow 16 bits.
+    pub channels_at_risk: usize,
 }
 
 /// Writes the QDQ form of `float`.
 ///
 /// # Errors
 /// Weights that cannot be read.
-pub fn rewrite(float: &ModelProto, layout: &Layout, grid: &Grid) -> Result<Rewritten> {
+pub fn rewrite(float: &ModelProto, layout: &Layout, grid: &Grid, bits: WeightBits) -> Result<Rewritten> {
     let source = graph::graph(float)?;
-    let mut writer = Writer::new(source, layout, grid);
+    let mut writer = Writer::new(source, layout, grid, bits);
     writer.quantize_tensor(&layout.input)?;
     for (index, node) in source.node.iter().enumerate() {
         writer.write_node(index, node)?;
     }
-    let Writer { nodes, initializers, dequantized, weight_snr_db, .. } = writer;
+    let Writer { nodes, initializers, dequantized, weights, biases, .. } = writer;
     let mut model = float.clone();
     model.graph = Some(GraphProto {
         node: nodes,
@@ -51,7 +76,7 @@ pub fn rewrite(float: &ModelProto, layout: &Layout, grid: &Grid) -> Result<Rewri
         ..source.clone()
     });
     drop_unused_initializers(&mut model);
-    Ok(Rewritten { model, grid: grid.clone(), dequantized, weight_snr_db })
+    Ok(Rewritten { model, grid: grid.clone(), dequantized, weights, biases })
 }
 
 fn drop_unused_initializers(model: &mut ModelProto) {
@@ -65,25 +90,34 @@ fn drop_unused_initializers(model: &mut ModelProto) {
 struct Writer<'a> {
     layout: &'a Layout,
     grid: &'a Grid,
+    bits: WeightBits,
     constants: HashMap<&'a str, &'a TensorProto>,
     wanted: HashSet<&'a str>,
     nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
     dequantized: HashMap<String, String>,
-    weight_snr_db: HashMap<String, f64>,
+    /// Tensors that an operator in float computes.
+    in_float: HashSet<&'a str>,
+    weights: HashMap<String, WeightNoise>,
+    biases: Vec<QuantizedBias>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(source: &'a GraphProto, layout: &'a Layout, grid: &'a Grid) -> Self {
+    fn new(source: &'a GraphProto, layout: &'a Layout, grid: &'a Grid, bits: WeightBits) -> Self {
+        let in_float =
+            source.node.iter().zip(&layout.treatments).filter(|(_, treatment)| **treatment == Treatment::Float);
         Self {
             layout,
             grid,
+            bits,
+            in_float: in_float.flat_map(|(node, _)| node.output.iter().map(String::as_str)).collect(),
             constants: graph::constants(source),
             wanted: layout.tensors.iter().map(|tensor| tensor.name.as_str()).collect(),
             nodes: Vec::new(),
             initializers: Vec::new(),
             dequantized: HashMap::new(),
-            weight_snr_db: HashMap::new(),
+            weights: HashMap::new(),
+            biases: Vec::new(),
         }
     }
 
@@ -96,7 +130,10 @@ impl<'a> Writer<'a> {
             self.write_weights(node, &mut written)?;
         }
         for input in &mut written.input {
-            if let Some(name) = self.dequantized.get(input) {
+            // Between two operators in float a tensor is not rounded, whoever else reads it.
+            if self.layout.treatments[index] == Treatment::Float && self.in_float.contains(input.as_str()) {
+                input.clone_from(&self.float_name(input));
+            } else if let Some(name) = self.dequantized.get(input) {
                 input.clone_from(name);
             }
         }
@@ -104,6 +141,9 @@ impl<'a> Writer<'a> {
         let renamed = |name: &String| self.layout.renamed.get(name).unwrap_or(name).clone();
         let outputs: Vec<String> = node.output.iter().map(renamed).collect();
         written.output = outputs.iter().map(|name| self.float_name(name)).collect();
+        if let Some(bias) = self.biases.last_mut().filter(|bias| bias.float_output == node.output[0]) {
+            bias.written_output.clone_from(&written.output[0]);
+        }
         self.nodes.push(written);
         outputs.iter().try_for_each(|name| self.quantize_tensor(name))
     }
@@ -144,11 +184,14 @@ impl<'a> Writer<'a> {
         let bias_name = node.input.get(2).filter(|name| !name.is_empty());
         let bias = bias_name.map(|name| self.constant(name).and_then(graph::floats)).transpose()?;
         let input_scale = self.grid.of(&node.input[0])?.scale;
-        let quantized = quantize_weights(&values, shape[0], bias.as_deref(), input_scale);
+        let weights = FloatWeights { values: &values, outputs: shape[0], group_channels: shape[1] };
+        let quantized = quantize_weights(weights, bias.as_deref(), input_scale, self.bits);
 
         // Two convolutions may share a weight tensor but see other input scales: names follow the output.
         let base = format!("{}_weight", node.output[0]);
-        self.weight_snr_db.insert(graph::node_name(node), weight_snr(&values, &quantized.integers, &quantized.scales));
+        let snr_db = weight_snr(&values, &quantized.integers, &quantized.scales);
+        let noise = WeightNoise { snr_db, channels_at_risk: quantized.channels_at_risk };
+        self.weights.insert(graph::node_name(node), noise);
         self.initializers.push(graph::int8_tensor(&format!("{base}_quantized"), &shape, &quantized.integers));
         self.initializers.push(graph::float_tensor(&format!("{base}_scale"), &[shape[0]], &quantized.scales));
         self.initializers.push(graph::int8_tensor(&format!("{base}_zero_point"), &[shape[0]], &vec![0; shape[0]]));
@@ -158,6 +201,9 @@ impl<'a> Writer<'a> {
             let (integers, scales) = quantize_bias(&bias, &quantized.scales, input_scale);
             self.initializers.push(graph::int32_tensor(&format!("{base}_quantized"), &[integers.len()], &integers));
             self.initializers.push(graph::float_tensor(&format!("{base}_scale"), &[scales.len()], &scales));
+            let float_output = node.output[0].clone();
+            let (written_output, initializer) = (float_output.clone(), format!("{base}_quantized"));
+            self.biases.push(QuantizedBias { float_output, written_output, initializer, scales });
             written.input[2] = self.dequantize_constant(&base, false);
         }
         Ok(())

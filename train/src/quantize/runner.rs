@@ -72,9 +72,18 @@ impl Runner {
         if input.len() != expected {
             return Err(QuantizeError::WrongInput { expected, found: input.len() });
         }
+        self.run_on(&[(&self.input_shape, input)])
+    }
+
+    /// Runs a model with several inputs, each a shape and its values in row-major order.
+    ///
+    /// # Errors
+    /// A wrong number of inputs or values, or an operator that fails.
+    pub fn run_on(&self, inputs: &[(&[usize], &[f32])]) -> Result<Vec<Output>> {
         let run = |error: TractError| QuantizeError::tract("run", &error);
-        let input = Tensor::from_shape(&self.input_shape, input).map_err(run)?;
-        let outputs = self.plan.run(tvec!(input.into_tvalue())).map_err(run)?;
+        let tensor = |(shape, values): &(&[usize], &[f32])| Tensor::from_shape(shape, values).map(Tensor::into_tvalue);
+        let inputs = inputs.iter().map(tensor).collect::<TractResult<TVec<TValue>>>().map_err(run)?;
+        let outputs = self.plan.run(inputs).map_err(run)?;
         Ok(outputs.into_iter().map(Output).collect())
     }
 }
@@ -87,6 +96,11 @@ impl Output {
     /// Its shape.
     pub fn shape(&self) -> &[usize] {
         self.0.shape()
+    }
+
+    /// Its shape and a copy of its values.
+    pub(super) fn to_owned_values(&self) -> Result<(Vec<usize>, Vec<f32>)> {
+        Ok((self.shape().to_vec(), self.values()?.to_vec()))
     }
 
     /// Its values in row-major order.

@@ -61,7 +61,7 @@ const MOST_DRAWS: usize = 20_000;
 /// The nearest that two neighbouring corners may come in the picture, pixels: smaller squares cannot be read. Squares of
 /// marker boards hold bits, which need more.
 const LEAST_SPACING_PX: f64 = 11.0;
-const LEAST_SPACING_WITH_MARKERS_PX: f64 = 17.0;
+const LEAST_SPACING_WITH_MARKERS_PX: f64 = 28.0;
 
 pub(super) fn scene(config: &BoardsConfig, board: Board) -> Result<BoardScene> {
     let mut dice = Dice::new(config.seed, "boards");

@@ -7,6 +7,8 @@ use tract_onnx::pb::*;
 
 use super::*;
 
+mod operators;
+
 /// A QDQ graph under construction. Every operator's result is quantised and dequantised again.
 struct Writer {
     graph: GraphProto,
@@ -279,6 +281,26 @@ fn float_parts_stay_with_tract_and_are_listed_with_their_reason() {
         [("Conv", "it has 2 groups for 4 channels in and 6 out"), ("Softplus", "there is no int8 form of Softplus")];
     assert_eq!(left, expected);
     assert_agree(&proto, &[1, 4, 8, 8], 0.02);
+}
+
+#[test]
+fn a_convolution_that_the_file_keeps_in_float_is_named_and_not_left() {
+    let (mut writer, image) = Writer::new([1, 4, 8, 8]);
+    writer.convolution((&image, 0.02), "first", [4, 4, 3, 3], flat(1, 1));
+    let first = writer.quantized("first", 0.05, 128);
+    let weights: Vec<f32> = (0..4 * 4 * 9).map(|_| f32::from(writer.random()) / 512.0 - 0.25).collect();
+    let weights = writer.floats("kept_w", &[4, 4, 3, 3], &weights);
+    let kept = writer.node("Conv", &[&first, &weights], "kept", flat(1, 1));
+    let kept = writer.quantized(&kept, 0.05, 128);
+    writer.convolution((&kept, 0.05), "last", [4, 4, 1, 1], flat(1, 0));
+    let last = writer.quantized("last", 0.05, 128);
+    let proto = writer.finish(&last, [1, 4, 8, 8]);
+    let whole = load(&proto, Isa::best(), &team(1)).unwrap();
+    assert_eq!((whole.left.as_slice(), whole.kept.as_slice()), ([].as_slice(), ["kept_node".to_owned()].as_slice()));
+    let (labels, _) = fused(&proto);
+    let expected = ["QuantizeLinear", "Conv", "DequantizeLinear", "QuantizeLinear", "Conv", "DequantizeLinear"];
+    assert_eq!(labels, expected);
+    assert_agree(&proto, &[1, 4, 8, 8], 0.05);
 }
 
 /// A convolution between quantised pictures, with something changed.
