@@ -153,9 +153,12 @@ pub fn drive(
     let failed = AtomicBool::new(false);
     std::thread::scope(|scope| -> Result<()> {
         let (sender, receiver) = sync_channel(LINES_ON_THE_WAY);
-        for thread in 0..threads {
-            let engines = models.0.iter().map(|(_, engine)| engine);
-            let mut segmenter = Segmenter::new(engines, frames.clone(), config.smoothing)?;
+        let engines = || models.0.iter().map(|(_, engine)| engine);
+        let segmenter = |_thread| Segmenter::new(engines(), frames.clone(), config.smoothing);
+        let segmenters = (0..threads).map(segmenter).collect::<Result<Vec<_>>>()?;
+        // Before the first frame, whose end is a sign of life already.
+        outputs.service.ready();
+        for (thread, mut segmenter) in segmenters.into_iter().enumerate() {
             let (sender, job, failed) = (sender.clone(), &job, &failed);
             let engine = &models.0[0].1;
             scope.spawn(move || {
@@ -165,7 +168,6 @@ pub fn drive(
             });
         }
         drop(sender);
-        outputs.service.ready();
         for message in receiver {
             if let Err(error) = message.and_then(|line| log.add(line, &mut on_line)) {
                 failed.store(true, Ordering::Relaxed);
