@@ -157,9 +157,6 @@ pub(crate) struct RecordArgs {
     /// Size that training will have: frames are judged in its pixels [default: the frames' own, at most 640 wide].
     #[arg(long, value_name = "WxH", value_parser = size)]
     pub(crate) size: Option<(u32, u32)>,
-    /// Parallax to the last kept frame with which a frame is kept, in pixels of that size; up to 2.5 keeps fewer frames.
-    #[arg(long, value_name = "PX", default_value_t = parallax_core::footage::LEAST_PARALLAX_PX, value_parser = parallax)]
-    pub(crate) parallax: f64,
     /// Keep all frames.
     #[arg(long)]
     pub(crate) all: bool,
@@ -234,12 +231,6 @@ fn size(text: &str) -> Result<(u32, u32), String> {
     sides
         .filter(fits)
         .ok_or_else(|| format!("expected a size from 64x32 to 4096 pixels, such as 640x192, got `{text}`"))
-}
-
-fn parallax(text: &str) -> Result<f64, String> {
-    let fits = parallax_core::footage::LEAST_PARALLAX_PX..=parallax_core::footage::TARGET_PARALLAX_PX;
-    let value = text.parse().ok().filter(|px| fits.contains(px));
-    value.ok_or_else(|| format!("expected pixels from {} to {}, got `{text}`", fits.start(), fits.end()))
 }
 
 fn encoding(text: &str) -> Result<Encoding, String> {

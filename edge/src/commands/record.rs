@@ -23,7 +23,6 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
         out: args.out.clone(),
         choice: if args.all { Choice::All } else { Choice::Gate },
         size: args.size,
-        parallax_px: args.parallax,
         cameras: [read(&args.camera)?, read(&args.right_camera)?],
         budget: args.budget,
         keep_free: args.keep_free,

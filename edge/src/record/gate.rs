@@ -4,9 +4,9 @@
 //! frame ──► exposure, sharpness ──► motion since the last kept frame ──► refused, kept, or the start of a new snippet
 //! ```
 //!
-//! Kept frames form *snippets*: in a snippet each frame has, with the one before it, parallax that training can tell, and most
-//! of the corners in common. So each is a possible partner of the next ones, and each but the first and last of a snippet a
-//! target with both its source frames. Where no such partner can be found any more (a turn on the
+//! Kept frames form *snippets*: in a snippet each frame has, with the one before it, the parallax that partners in training
+//! should have, and most of the corners in common. So each is a partner of the next at `--frame-gap 1`, and each but the first
+//! and last of a snippet a target with both its source frames. Where no such partner can be found any more (a turn on the
 //! spot went too far, the camera was lost, too much time has passed) a new snippet begins. A snippet too short to hold one
 //! target is not kept.
 //!
@@ -21,7 +21,8 @@ use parallax_core::camera::rectify::RectifyMap;
 use parallax_core::camera::{Camera, Intrinsics};
 use parallax_core::footage::statistics::quantile;
 use parallax_core::footage::{
-    BLURRED, CameraMotion, Followed, LEAST_FOLLOWED, LEAST_PARALLAX_PX, MOST_FLOW, MotionMeasure, Sight, blur, exposure,
+    BLURRED, CameraMotion, Followed, LEAST_FOLLOWED, LEAST_PARALLAX_PX, MOST_FLOW, MotionMeasure, Sight,
+    TARGET_PARALLAX_PX, blur, exposure,
 };
 use parallax_core::frame::Timestamp;
 use parallax_core::model_input::PictureResizer;
@@ -56,8 +57,6 @@ pub struct GateConfig {
     pub camera: Option<Camera>,
     /// Frames that a snippet needs to be kept.
     pub least_frames: usize,
-    /// Parallax to the last kept frame with which a frame is kept, pixels.
-    pub parallax_px: f64,
 }
 
 /// Why a frame is not kept.
@@ -323,7 +322,7 @@ impl Gate {
                 _ if apart > MOST_APART => return self.begin_snippet(frame, decision),
                 _ => {
                     frame.parallax_px = Some(motion.parallax_px);
-                    if motion.parallax_px >= self.config.parallax_px || followed.share() < NEAR_ARE_LEAVING {
+                    if motion.parallax_px >= TARGET_PARALLAX_PX || followed.share() < NEAR_ARE_LEAVING {
                         return self.keep(frame, decision);
                     }
                     self.offer_candidate(frame, decision);

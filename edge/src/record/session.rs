@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use parallax_camera::{Description, Shot, Source};
 use parallax_core::Error as CoreError;
 use parallax_core::camera::Camera;
-use parallax_core::footage::LEAST_PARALLAX_PX;
 use parallax_core::frame::Timestamp;
 use parallax_core::recording::{DurableHeader, Encoding, Eye, is_out_of_space};
 use serde::Serialize;
@@ -32,8 +31,6 @@ pub struct RecordConfig {
     pub choice: Choice,
     /// Width and height that training will have; the frames' own, at most 640 wide, when nothing was said.
     pub size: Option<(u32, u32)>,
-    /// Parallax to the last kept frame with which a frame is kept, pixels at that size.
-    pub parallax_px: f64,
     /// The left (or only) and the right camera, where they go before what the source says.
     pub cameras: [Option<Camera>; 2],
     /// Bytes that the folder may take.
@@ -55,7 +52,6 @@ impl RecordConfig {
             out: out.to_path_buf(),
             choice: Choice::Gate,
             size: None,
-            parallax_px: LEAST_PARALLAX_PX,
             cameras: [None, None],
             budget: None,
             keep_free: 200_000_000,
@@ -213,10 +209,9 @@ impl Session {
             self.store_frame(shot.clone(), FrameNote { value: 1.0, ..FrameNote::default() }, false)
         } else {
             let size = self.config.size.unwrap_or_else(|| own_size(self.facts.size));
-            let parallax_px = self.config.parallax_px;
             let gate = self.gate.get_or_insert_with(|| {
                 let least_frames = if shot.right.is_some() { 1 } else { TARGET_AND_PARTNERS };
-                Gate::new(GateConfig { size, camera: self.facts.cameras[0].clone(), least_frames, parallax_px })
+                Gate::new(GateConfig { size, camera: self.facts.cameras[0].clone(), least_frames })
             });
             let decision = gate.offer(shot);
             self.settle(decision)

@@ -63,14 +63,18 @@ pub struct CorrectedBiases {
     pub output_snr_db_before: f64,
     /// SNR after, in dB.
     pub output_snr_db_after: f64,
-    /// Whether the model has the corrected biases: where they raise the SNR.
+    /// Whether the model has the corrected biases: where they raise the SNR by [`LEAST_GAIN_DB`].
     pub applied: bool,
 }
+
+/// What corrected biases must gain on the held frames, dB. Less is chance on a handful of frames: 0.1 dB on two frames went
+/// with a loss of half a point of mIoU on 12 pictures, 1.6 dB on twelve with a gain in equal pixels.
+pub const LEAST_GAIN_DB: f64 = 0.5;
 
 impl CorrectedBiases {
     pub(super) fn new(before_db: f64, after_db: f64) -> Self {
         let (output_snr_db_before, output_snr_db_after) = (rounded(before_db), rounded(after_db));
-        Self { output_snr_db_before, output_snr_db_after, applied: after_db > before_db }
+        Self { output_snr_db_before, output_snr_db_after, applied: after_db >= before_db + LEAST_GAIN_DB }
     }
 }
 
