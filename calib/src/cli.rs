@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Board(BoardArgs),
     /// Find a camera, or a stereo pair, from pictures of a board.
     Solve(SolveArgs),
+    /// Say from new pictures of a board whether a camera still is what its file says.
+    Check(CheckArgs),
 }
 
 #[derive(Debug, Args)]
@@ -53,6 +55,7 @@ pub(crate) struct BoardArgs {
 Examples:
   parallax-calib solve pictures/ --board chessboard:9x6:25mm --out camera.yaml
   parallax-calib solve 'left*.jpg' --right 'right*.jpg' --board chessboard:9x6:25mm --out camera.yaml
+  parallax-calib solve pictures/ --board chessboard:9x6:25mm --out camera.yaml --report report.html
   parallax-calib solve fisheye/ --board aprilgrid:6x6:88mm:0.3 --model equidistant --out camera.yaml --json
 
 Boards: chessboard:COLUMNSxROWS:SQUARE (inner corners), charuco:COLUMNSxROWS:SQUARE:MARKER[:DICTIONARY] (squares),
@@ -78,12 +81,40 @@ pub(crate) struct SolveArgs {
     /// The camera file to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Write a page to look at: residuals, coverage, uncertainty, views
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
     /// Print one JSON object instead of text
     #[arg(long)]
     pub(crate) json: bool,
     /// Add every corner that was used to the JSON object
     #[arg(long, requires = "json")]
     pub(crate) corners: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  parallax-calib check camera.yaml new/ --board chessboard:9x6:25mm
+  parallax-calib check camera.yaml 'left*.jpg' --right 'right*.jpg' --board chessboard:9x6:25mm --json
+
+With --right the camera file is the left one; the right one is NAME_right beside it.
+Exit code 0: unchanged; 3: changed, or the pictures cannot tell.")]
+pub(crate) struct CheckArgs {
+    /// The camera file, in any form that `convert` reads
+    pub(crate) camera: PathBuf,
+    /// Pictures of the board: files, folders, quoted patterns such as 'left*.jpg', or recordings
+    #[arg(required = true)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Pictures of the right camera of a pair, taken at the same moments, in the same order
+    #[arg(long, value_name = "IMAGES", num_args = 1..)]
+    pub(crate) right: Vec<PathBuf>,
+    /// The board, such as chessboard:9x6:25mm
+    #[arg(long)]
+    pub(crate) board: Board,
+    /// Print one JSON object instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

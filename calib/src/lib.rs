@@ -11,7 +11,8 @@
 //! | [`solve`] | finds the cameras that saw the board so |
 //! | [`stereo`] | two cameras: their relation and rectification |
 //! | [`uncertainty`] | how far to trust the result, and which view to take next |
-//! | [`summary`] | the result in words and as JSON |
+//! | [`summary`], [`report`] | the result in words, as JSON, and as a page to look at |
+//! | [`mod@check`] | whether a camera still is what its file says |
 //!
 //! And what calibrations are good for: [`formats`] reads and writes the forms of ROS, Kalibr, OpenCV and Foxglove and reads
 //! those of KITTI and recordings, [`rectification`] turns a stereo pair level, [`undistort`] applies a calibration to pictures
@@ -19,6 +20,7 @@
 //!
 //! *Invariant:* no network and no inference engine is known here.
 
+pub mod check;
 pub mod detect;
 mod error;
 pub mod formats;
@@ -28,6 +30,7 @@ mod pair;
 pub mod pictures;
 pub mod print;
 pub mod rectification;
+pub mod report;
 pub mod solve;
 pub mod stereo;
 pub mod summary;

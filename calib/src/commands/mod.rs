@@ -1,7 +1,9 @@
 //! One file for each subcommand.
 
 pub(crate) mod board;
+pub(crate) mod check;
 pub(crate) mod convert;
+mod looking;
 pub(crate) mod show;
 pub(crate) mod solve;
 pub(crate) mod undistort;
