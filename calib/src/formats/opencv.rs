@@ -106,17 +106,9 @@ impl Stored<'_> {
             model: model.into(),
             d,
             r: self.numbers(&[&format!("R{which}")])?,
-            p: self.in_metres(self.numbers(&[&format!("P{which}")])?, unsaid),
+            p: in_metres(self.numbers(&[&format!("P{which}")])?, unsaid),
         };
         numbers.into_camera().map_err(|what| Error::Camera { what, path: Some(self.path.to_path_buf()) })
-    }
-
-    /// A 3×4 projection whose fourth column is in the board's unit.
-    fn in_metres(&self, mut projection: Vec<f64>, unsaid: &Unsaid) -> Vec<f64> {
-        for number in projection.iter_mut().skip(3).step_by(4) {
-            *number *= unsaid.metres_per_unit.unwrap_or(1.0);
-        }
-        projection
     }
 
     fn pair(&self, left: Camera, right: Camera, unsaid: &Unsaid) -> Result<CameraPair> {
@@ -152,6 +144,14 @@ impl Stored<'_> {
         }
         Ok(rectification::isometry(&rotation, Vector3::from_row_slice(&t) * metres_per_unit))
     }
+}
+
+/// A 3×4 projection whose fourth column is in the board's unit.
+fn in_metres(mut projection: Vec<f64>, unsaid: &Unsaid) -> Vec<f64> {
+    for number in projection.iter_mut().skip(3).step_by(4) {
+        *number *= unsaid.metres_per_unit.unwrap_or(1.0);
+    }
+    projection
 }
 
 /// ROS's model for OpenCV's coefficients.

@@ -85,7 +85,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// Lays a board out in the middle of a sheet, turned if it fits better so; without a sheet on the smallest ISO sheet
+    /// Lays a board out in the middle of a sheet, lying as the board does if it fits so; without a sheet on the smallest ISO sheet
     /// that holds it.
     ///
     /// # Errors
@@ -95,15 +95,17 @@ impl Page {
             Some(paper) => vec![paper],
             None => SHEETS[..5].iter().map(|&(_, width_mm, height_mm)| Paper { width_mm, height_mm }).collect(),
         };
-        let turned = sheets.iter().flat_map(|sheet| [*sheet, sheet.turned()]);
-        let paper = turned.into_iter().find(|sheet| sheet.holds(board)).ok_or_else(|| {
-            let (width, height) = needed_mm(board);
-            format!("{board} needs a sheet of {width:.0}x{height:.0} mm with its margin")
-        })?;
+        let (width, height) = needed_mm(board);
+        let lies_like_board = |sheet: &Paper| (sheet.width_mm > sheet.height_mm) == (width > height);
+        let as_board_lies = |sheet: &Paper| if lies_like_board(sheet) { *sheet } else { sheet.turned() };
+        let ways = sheets.iter().map(as_board_lies).flat_map(|sheet| [sheet, sheet.turned()]);
+        let paper = ways
+            .into_iter()
+            .find(|sheet| sheet.holds(board))
+            .ok_or_else(|| format!("{board} needs a sheet of {width:.0}x{height:.0} mm with its margin"))?;
         let extent = board.extent();
-        let (needed_width, needed_height) = needed_mm(board);
         let left = (paper.width_mm - extent.width() * 1e3) / 2.0;
-        let top = (paper.height_mm - needed_height) / 2.0 + MARGIN_MM;
+        let top = (paper.height_mm - height) / 2.0 + MARGIN_MM;
         let on_page = |area: &Rectangle| Rectangle {
             left: left + (area.left - extent.left) * 1e3,
             top: top + (area.top - extent.top) * 1e3,
@@ -111,7 +113,7 @@ impl Page {
             bottom: top + (area.bottom - extent.top) * 1e3,
         };
         let mut dark: Vec<Rectangle> = board.dark().iter().map(on_page).collect();
-        let text_left = (paper.width_mm - needed_width) / 2.0 + MARGIN_MM;
+        let text_left = (paper.width_mm - width) / 2.0 + MARGIN_MM;
         let strip = top + extent.height() * 1e3 + 5.0;
         dark.extend(ruler(text_left, strip));
         let text = vec![

@@ -25,6 +25,7 @@ pub(crate) struct RigCamera {
 
 /// Everything that is estimated.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_field_names, reason = "poses are named to_from throughout, and the rig is one of the frames")]
 pub(crate) struct Rig {
     pub(crate) cameras: Vec<RigCamera>,
     /// For each view, where the board was.

@@ -125,9 +125,12 @@ fn kept(seen: &[Observation], fate: &ViewFate) -> Vec<Observation> {
     seen.iter().zip(&fate.corners).filter(|(_, corner)| corner.1).map(|(o, _)| *o).collect()
 }
 
+/// For each corner of a view, seen minus expected pixel; none where no pixel is expected.
+type CornerErrors = Vec<Option<Vector2<f64>>>;
+
 /// Every view and corner measured against the fit, also those that were left out before.
 fn judge(rig: &Rig, target: &Target, observations: &[Vec<Observation>], fates: &[ViewFate]) -> Vec<ViewFate> {
-    let errors: Vec<(Option<Isometry3<f64>>, Vec<Option<Vector2<f64>>>)> = observations
+    let errors: Vec<(Option<Isometry3<f64>>, CornerErrors)> = observations
         .iter()
         .zip(fates)
         .map(|(seen, fate)| {
@@ -164,7 +167,7 @@ fn median_size(errors: &[Option<Vector2<f64>>]) -> f64 {
     sizes.get(sizes.len() / 2).map_or(0.0, |median| median * std::f64::consts::SQRT_2 / 1.1774)
 }
 
-fn errors_at(rig: &Rig, target: &Target, pose: Isometry3<f64>, seen: &[Observation]) -> Vec<Option<Vector2<f64>>> {
+fn errors_at(rig: &Rig, target: &Target, pose: Isometry3<f64>, seen: &[Observation]) -> CornerErrors {
     let alone = Rig { rig_from_board: vec![pose], ..rig.clone() };
     seen.iter().map(|o| error(&alone, target, 0, o)).collect()
 }

@@ -11,8 +11,9 @@ use rayon::prelude::*;
 
 /// Views that a camera of its own must have.
 const LEAST_VIEWS: usize = 3;
-/// What two cameras must leave of the squared error of one. Of one camera's views, noise leaves 0.97, board and lens that
-/// are not as modelled 0.9; OpenCV's sample pair, two cameras as alike as factories make them, 0.64.
+/// What two cameras must leave of the squared error of one. OpenCV's sample pair, two cameras as alike as factories make
+/// them, leaves 0.64. How little one camera's views leave is not measured: 0.8 lies between that and 1, where a second
+/// camera explains nothing.
 const MOST_LEFT: f64 = 0.8;
 /// And the least that one camera's error is, pixels: below, it is all noise of the detector.
 const LEAST_RMS_PX: f64 = 0.05;
