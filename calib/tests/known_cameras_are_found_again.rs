@@ -12,9 +12,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 
-/// As in OpenCV's sample pictures (0.13).
+/// A little more than OpenCV's sample pictures leave over.
 const NOISE_PX: f64 = 0.15;
-/// As in good pictures.
+/// A little less than OpenCV's sample pictures leave over.
 const GOOD_NOISE_PX: f64 = 0.1;
 const SEEDS: u64 = 50;
 
@@ -61,9 +61,10 @@ fn config(lens: boards::Lens, seed: u64) -> BoardsConfig {
     BoardsConfig { lens, tilt_degrees: 60.0, ..BoardsConfig::new(seed, &board, 20, (640, 480)) }
 }
 
-/// The numbers that a lens's views determine one by one. The six radial coefficients of the rational model compensate each
-/// other: OpenCV's fit of such corners, started at the truth, ends at k1 = 76 where 0.5 is true, as good in every pixel. They
-/// are judged by their pixels below.
+/// The numbers that a lens's views determine one by one. The six radial coefficients of the rational model stand in the
+/// numerator and the denominator of one fraction and compensate each other: of eight seeds, OpenCV's fit of such corners,
+/// started at the truth, ended once at k1 = 76 where 0.5 is true, as good in every pixel. They are judged by their pixels
+/// below.
 fn determined(lens: Lens) -> Vec<usize> {
     let names = lens.parameter_names().iter().enumerate();
     let is_determined = |name: &str| lens != Lens::RationalPolynomial || !name.starts_with('k');
@@ -97,8 +98,7 @@ fn the_claimed_uncertainty_is_the_true_one() {
                 lens.name(),
                 scores.len()
             );
-            // The spread of the scores is 1 when σ is right; the claim may be twice too large at most, and with 50 seeds
-            // a spread of 1.4 has a chance of one in a hundred thousand.
+            // The spread of the scores is 1 when σ is right; with 50 seeds, 1.4 is 4 of its standard deviations away.
             let spread = (scores.iter().map(|score| score * score).sum::<f64>() / scores.len() as f64).sqrt();
             assert!((0.5..1.4).contains(&spread), "{} {name}: errors are {spread:.2} σ", lens.name());
         }
@@ -215,9 +215,8 @@ fn two_cameras_that_were_mixed_are_told() {
 }
 
 #[test]
-#[ignore = "fails: taken for flat, the bent board is refused as pictures of two cameras"]
 fn a_bent_board_is_measured() {
-    let mut bent = scene(&config(boards::Lens::PlumbBob, 21));
+    let bent = scene(&config(boards::Lens::PlumbBob, 21));
     let mut views = seen(&bent, 0.0, 21);
     // The corners as a board sees them whose middle stands out by 2 mm along its width.
     let last = bent.board.corner(bent.board.corner_count() - 1);
@@ -235,11 +234,10 @@ fn a_bent_board_is_measured() {
     assert!((along_x - 0.002).abs() < 1e-5 && along_y.abs() < 1e-5, "{along_x} {along_y}");
     let flat = solve(&bent.board, &[size], &views, &SolveConfig { board: BoardShape::Flat, ..config }).unwrap();
     assert!(flat.rms_px > 0.1);
-    bent.views.clear();
 }
 
 #[test]
-#[ignore = "fails: the rotation between the cameras is more than 1 mrad off"]
+#[ignore = "fails: the rotation is 1.3 mrad off, not 1; it is 1.5 of the σ of 0.8 mrad that is claimed"]
 fn a_pair_is_found_again() {
     let board: Board = "charuco:8x6:30mm:22mm".parse().unwrap();
     let mut config = BoardsConfig::new(5, &board, 20, (640, 480));
@@ -250,7 +248,13 @@ fn a_pair_is_found_again() {
     let truth = scene.right_from_left.unwrap();
     let error = (pair.baseline_m() - truth.translation.vector.norm()).abs();
     assert!(error < 3.0 * pair.baseline_sigma_m() && pair.baseline_sigma_m() < 3e-4, "{error}");
-    assert!(pair.right_from_left.rotation.angle_to(&truth.rotation) < 1e-3);
+    let off = (pair.right_from_left.rotation * truth.rotation.inverse()).scaled_axis();
+    let covariance = pair.covariance.as_ref().unwrap().fixed_view::<3, 3>(0, 0).into_owned();
+    let sigma = covariance.diagonal().map(f64::sqrt);
+    // Of a thousand sets, one is farther away.
+    let distance = (off.transpose() * covariance.try_inverse().unwrap() * off)[0];
+    assert!(distance < 16.3, "the rotation is {off} rad off, claimed {sigma}");
+    assert!(off.norm() < 1e-3, "the rotation is {off} rad off, claimed {sigma}");
     assert!(pair.after.mean_px < 0.25 && pair.before.mean_px > 1.0, "{:?} {:?}", pair.before, pair.after);
     let right = &solution.cameras[1].camera;
     assert!((right.baseline_m().unwrap() - pair.baseline_m()).abs() < 1e-9 && right.needs_rectification());

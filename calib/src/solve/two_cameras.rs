@@ -6,7 +6,7 @@
 //! corners much better than one.
 
 use super::settle::{Settled, pose_of_view, refit};
-use super::{LEAST_CORNERS, Observation, Rig, Target};
+use super::{LEAST_CORNERS, Layout, Observation, Rig, Target};
 use rayon::prelude::*;
 
 /// Views that a camera of its own must have.
@@ -34,10 +34,10 @@ pub(super) fn second(
         return None;
     }
     let seen: Vec<Vec<Observation>> = used.iter().map(|&view| kept(settled, observations, view)).collect();
-    let one: f64 = costs(target, &settled.rig, &seen).into_iter().sum();
     let half = used.len() / 2;
     let rig_from_board = used.iter().filter_map(|&view| settled.views[view].rig_from_board).collect();
     let start = Rig { rig_from_board, ..settled.rig.clone() };
+    let one = cost_of_one(target, &start, &seen);
     // What was left out, one folder after the other, turn by turn, and by the side to which a view's errors point.
     let divisions: [Vec<bool>; 4] = [
         used.iter().map(|&view| !settled.views[view].is_used()).collect(),
@@ -49,6 +49,15 @@ pub(super) fn second(
     let (two, division) = divided.min_by(|a, b| a.0.total_cmp(&b.0))?;
     let rest = used.iter().zip(division).filter(|(_, is_second)| *is_second).map(|(view, _)| *view);
     (two < MOST_LEFT * one).then(|| rest.collect())
+}
+
+/// The squared error that one camera leaves, halved, with the board flat or bent, whichever is less. What a bent board
+/// leaves of a flat one's fit would also shrink with a second camera.
+fn cost_of_one(target: &Target, start: &Rig, views: &[Vec<Observation>]) -> f64 {
+    let cost = |rig: &Rig| -> f64 { costs(target, rig, views).into_iter().sum() };
+    let mut bent = start.clone();
+    let is_fitted = refit(&mut bent, target, views, &vec![true; Layout::of(start).count]).is_some();
+    if is_fitted { cost(start).min(cost(&bent)) } else { cost(start) }
 }
 
 fn kept(settled: &Settled, observations: &[Vec<Observation>], view: usize) -> Vec<Observation> {
