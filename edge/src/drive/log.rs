@@ -1,6 +1,5 @@
 //! Lines in the order of the frames, although threads finish them in another; written as they come.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
@@ -20,7 +19,8 @@ pub(super) struct Log {
     /// `frames.jsonl` and its folder.
     file: Option<(BufWriter<File>, PathBuf)>,
     next: usize,
-    early: BTreeMap<usize, FrameLine>,
+    /// Lines whose turn has not come: few, and in memory that is taken once.
+    early: Vec<FrameLine>,
     pub(super) frames: usize,
     pub(super) lost: usize,
     pub(super) dropped: u64,
@@ -39,7 +39,7 @@ impl Log {
         Ok(Self {
             file: folder.map(create).transpose()?,
             next: 0,
-            early: BTreeMap::new(),
+            early: Vec::with_capacity(super::LINES_ON_THE_WAY),
             frames: 0,
             lost: 0,
             dropped: 0,
@@ -52,9 +52,10 @@ impl Log {
         if line.frame == self.next {
             self.push(&line, on_line)?;
         } else {
-            self.early.insert(line.frame, line);
+            self.early.push(line);
         }
-        while let Some(line) = self.early.remove(&self.next) {
+        while let Some(place) = self.early.iter().position(|line| line.frame == self.next) {
+            let line = self.early.swap_remove(place);
             self.push(&line, on_line)?;
         }
         Ok(())
@@ -62,7 +63,9 @@ impl Log {
 
     /// After an interruption a frame may be missing between finished ones.
     pub(super) fn flush(&mut self, on_line: &mut impl FnMut(&FrameLine)) -> Result<()> {
-        std::mem::take(&mut self.early).into_values().try_for_each(|line| self.push(&line, on_line))
+        let mut early = std::mem::take(&mut self.early);
+        early.sort_unstable_by_key(|line| line.frame);
+        early.iter().try_for_each(|line| self.push(line, on_line))
     }
 
     fn push(&mut self, line: &FrameLine, on_line: &mut impl FnMut(&FrameLine)) -> Result<()> {
