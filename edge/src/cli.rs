@@ -52,6 +52,7 @@ pub(crate) enum Command {
   parallax-edge run --from /dev/video0 --bundle slim.bundle --http --foxglove --log logs --rate 15
   parallax-edge run --from /dev/video0 --bundle slim.bundle --json --thermal 'above 80: rate 5'
   parallax-edge run --config edge.toml")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct RunArgs {
     /// A configuration file with any of the following; flags go before it. docs/board.md lists its keys.
     #[arg(long, value_name = "FILE")]

@@ -2,7 +2,7 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_calib::solve::View;
-use parallax_calib::survey::{Survey, Watch, survey};
+use parallax_calib::survey::{Miss, Survey, Watch, survey};
 use parallax_calib::{Error, pictures};
 use parallax_core::board::Board;
 use parallax_core::program;
@@ -49,7 +49,7 @@ fn survey_of(paths: &[PathBuf], eye: Eye, board: &Board) -> anyhow::Result<Optio
 }
 
 fn has_lost_input(survey: &Survey) -> bool {
-    survey.pictures.iter().any(|picture| picture.found.as_ref().is_err_and(|miss| miss.is_lost_input()))
+    survey.pictures.iter().any(|picture| picture.found.as_ref().is_err_and(Miss::is_lost_input))
 }
 
 /// The pictures of one camera as views, or those of two, paired in their order.
