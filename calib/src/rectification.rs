@@ -169,8 +169,8 @@ mod tests {
         let depth = (found.rotations[0] * point.coords).z;
         let expected = found.intrinsics.fx * right_from_left.translation.vector.norm() / depth;
         assert!((column(0) - column(1) - expected).abs() < 1e-6);
-        for index in 0..2 {
-            assert!(shows_everywhere(&cameras[index], &found.rotations[index], found.intrinsics));
+        for (camera, rotation) in cameras.iter().zip(&found.rotations) {
+            assert!(shows_everywhere(camera, rotation, found.intrinsics));
         }
     }
 
