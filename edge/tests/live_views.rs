@@ -443,7 +443,6 @@ fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 #[test]
-#[ignore = "written for the DevTools protocol and not run yet"]
 fn a_browser_sees_moving_frames_and_the_state_of_the_run() {
     let Some(chromium) = chromium() else {
         println!("SKIPPED: no Chromium: install it or set PARALLAX_CHROMIUM; the page was seen by no browser");
