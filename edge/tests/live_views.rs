@@ -399,7 +399,8 @@ impl Tab {
         let mut tab = Self { browser, socket, session: String::new(), calls: 0, _profile: profile };
         let target = tab.call("Target.createTarget", serde_json::json!({ "url": page }));
         let attach = serde_json::json!({ "targetId": target["targetId"], "flatten": true });
-        tab.session = tab.call("Target.attachToTarget", attach)["sessionId"].as_str().unwrap().to_owned();
+        let attached = tab.call("Target.attachToTarget", attach);
+        attached["sessionId"].as_str().unwrap().clone_into(&mut tab.session);
         tab
     }
 
