@@ -7,7 +7,7 @@ use parallax_core::footage::Exposure;
 pub struct FrameMeasure {
     /// Frame number.
     pub index: usize,
-    /// 0 sharp to 1 without edges; see [`parallax_core::footage::blur`].
+    /// 0 sharp to 1 without edges; see [`mod@parallax_core::footage::blur`].
     pub blur: Option<f64>,
     /// How light is spread.
     pub exposure: Exposure,

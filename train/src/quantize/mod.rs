@@ -18,7 +18,7 @@
 //! | [`comparison`] | signal-to-noise ratio per layer, float against int8 |
 //! | [`judge`] | a model's answers against the float model's and against labels |
 //! | [`by_layer`] | what each layer alone costs, and what keeping it in float gives back |
-//! | [`report`], [`table`], [`plot`] | what was done and what it cost: as JSON, as a table, as a picture |
+//! | [`report`], `table`, [`plot`] | what was done and what it cost: as JSON, as a table, as a picture |
 //!
 //! The form is ONNX QDQ: u8 activations per tensor, s8 weights per output channel (axis 0, symmetric), int32 bias with
 //! scale `s_x · s_w`. ONNX Runtime, TensorRT and OpenVINO fuse it into integer kernels.
