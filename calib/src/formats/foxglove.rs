@@ -4,7 +4,7 @@
 //! `distortion_model`, `D`, `K`, `R`, `P`, matrices row by row.
 
 use super::first_line;
-use parallax_core::camera::{Camera, CameraNumbers, Distortion};
+use parallax_core::camera::{Camera, CameraNumbers};
 use parallax_core::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -57,20 +57,17 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Camera> {
 }
 
 pub(super) fn to_text(camera: &Camera) -> String {
-    let model = match camera.distortion {
-        Distortion::Equidistant(_) => "kannala_brandt", // Foxglove's name of it
-        lens => lens.ros_name(),
-    };
+    let CameraNumbers { name, width, height, k, d, r, p, .. } = CameraNumbers::of(camera);
     let message = Message {
         timestamp: Time::default(),
-        frame_id: camera.name.clone(),
-        width: camera.width,
-        height: camera.height,
-        distortion_model: model.to_owned(),
-        d: camera.distortion.coefficients().to_vec(),
-        k: camera.intrinsics.matrix().transpose().iter().copied().collect(),
-        r: camera.rectification.transpose().iter().copied().collect(),
-        p: camera.projection.transpose().iter().copied().collect(),
+        frame_id: name,
+        width,
+        height,
+        distortion_model: camera.distortion.foxglove_name().to_owned(),
+        d,
+        k,
+        r,
+        p,
     };
     serde_json::to_string_pretty(&message).unwrap_or_default() + "\n"
 }

@@ -1,11 +1,11 @@
 //! Applying a calibration: pictures and recordings as a plain pinhole would have taken them.
 //!
-//! Each eye's pictures go through [`RectifyMap`]; a pair comes out rectified. What else a recording holds goes with them:
+//! Each eye's pictures go through [`Rectifier`]; a pair comes out rectified. What else a recording holds goes with them:
 //! depth and ranges keep their points but get the z of the turned camera, poses become those of the turned camera, times stay.
 
 use crate::CameraPair;
 use nalgebra::{Rotation3, UnitQuaternion};
-use parallax_core::camera::rectify::RectifyMap;
+use parallax_core::camera::rectify::Rectifier;
 use parallax_core::camera::{Camera, rectified_depth, ros_yaml};
 use parallax_core::files::{AtomicFolder, write_picture};
 use parallax_core::frame::Frame;
@@ -36,7 +36,7 @@ pub struct Undistorted {
 pub struct Undistortion<'a> {
     recording: &'a Recording,
     cameras: CameraPair,
-    maps: Vec<(Eye, RectifyMap)>,
+    maps: Vec<(Eye, Rectifier)>,
 }
 
 impl<'a> Undistortion<'a> {
@@ -60,7 +60,7 @@ impl<'a> Undistortion<'a> {
                     hint: "for pictures that were resized after they were taken: `parallax-calib convert --resize`",
                 });
             }
-            maps.push((eye, RectifyMap::new(camera)));
+            maps.push((eye, Rectifier::new(camera)));
         }
         let right = cameras.right.clone().filter(|_| recording.has(Eye::Right));
         let cameras = CameraPair { right, ..cameras };

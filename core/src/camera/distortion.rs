@@ -38,6 +38,14 @@ impl Distortion {
         }
     }
 
+    /// The model's name in Foxglove's `CameraCalibration`.
+    pub const fn foxglove_name(&self) -> &'static str {
+        match self {
+            Self::Equidistant(_) => "kannala_brandt",
+            lens => lens.ros_name(),
+        }
+    }
+
     /// The coefficients in ROS's order.
     pub fn coefficients(&self) -> &[f64] {
         match self {

@@ -5,7 +5,7 @@
 //! with the same numbers are the same calibration. Nor is a lens without distortion another one than a `plumb_bob` lens with
 //! five zeros, which is what camera files make of it.
 
-use super::Camera;
+use super::{Camera, CameraNumbers};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -18,15 +18,13 @@ pub struct CameraIdentity(String);
 impl CameraIdentity {
     /// The identity of a camera.
     pub fn of(camera: &Camera) -> Self {
-        let k = camera.intrinsics.matrix().transpose();
-        let (r, p) = (camera.rectification.transpose(), camera.projection.transpose());
-        let numbers = k.iter().chain(camera.distortion.coefficients()).chain(r.iter()).chain(p.iter());
+        let CameraNumbers { width, height, model, k, d, r, p, .. } = CameraNumbers::of(camera);
         let mut bytes = Vec::new();
-        bytes.extend(camera.width.to_le_bytes());
-        bytes.extend(camera.height.to_le_bytes());
-        bytes.extend(camera.distortion.ros_name().bytes());
+        bytes.extend(width.to_le_bytes());
+        bytes.extend(height.to_le_bytes());
+        bytes.extend(model.bytes());
         // Adding zero makes one number of the two zeros, which are equal but not of the same bits.
-        numbers.for_each(|number| bytes.extend((number + 0.0).to_le_bytes()));
+        [k, d, r, p].iter().flatten().for_each(|number| bytes.extend((number + 0.0).to_le_bytes()));
         Self(crate::files::sha256_of_bytes(&bytes))
     }
 
@@ -54,12 +52,6 @@ impl CameraIdentity {
             found: identity.short().to_owned(),
             path: place.to_path_buf(),
         })
-    }
-}
-
-impl From<String> for CameraIdentity {
-    fn from(hash: String) -> Self {
-        Self(hash)
     }
 }
 

@@ -26,6 +26,21 @@ pub struct CameraNumbers {
 }
 
 impl CameraNumbers {
+    /// The numbers of a camera, with ROS's name of the lens model.
+    pub fn of(camera: &Camera) -> Self {
+        // Matrices are stored column by column.
+        Self {
+            name: camera.name.clone(),
+            width: camera.width,
+            height: camera.height,
+            k: camera.intrinsics.matrix().transpose().iter().copied().collect(),
+            model: camera.distortion.ros_name().to_owned(),
+            d: camera.distortion.coefficients().to_vec(),
+            r: camera.rectification.transpose().iter().copied().collect(),
+            p: camera.projection.transpose().iter().copied().collect(),
+        }
+    }
+
     /// The camera, every number and count checked.
     ///
     /// # Errors

@@ -1,65 +1,20 @@
 //! Rectification: what a plain pinhole would have seen from the same place.
 //!
 //! For each pixel of the rectified picture, `K'⁻¹` gives the ray in the rectified frame, `Rᵀ` turns it into the
-//! camera's frame, and the lens says where it fell: `raw = project(Rᵀ K'⁻¹ [u v 1]ᵀ)`.
+//! camera's frame, and the lens says where it fell: `raw = project(Rᵀ K'⁻¹ [u v 1]ᵀ)`. The raw picture is read there
+//! bilinearly.
+//!
+//! Training, the doctor, calibration and the board rectify with the same integers, so that a network sees on the board
+//! what it saw in training.
 
 use super::{Camera, Intrinsics};
 use crate::{Error, Result};
-use image::{Rgb, RgbImage};
+use image::RgbImage;
 use nalgebra::{Point3, Vector3};
 
-/// For each rectified pixel, the place in the raw picture to read it from; made once per camera.
-#[derive(Clone, Debug)]
-pub struct RectifyMap {
-    width: u32,
-    height: u32,
-    /// Raw `(u, v)`, row by row; NaN where the raw picture shows nothing.
-    raw_from_rectified: Vec<[f32; 2]>,
-}
-
-impl RectifyMap {
-    /// The map from `camera` to [`Camera::rectified`].
-    pub fn new(camera: &Camera) -> Self {
-        let k = camera.projection.fixed_view::<3, 3>(0, 0).into_owned();
-        let Intrinsics { fx, fy, cx, cy } = Intrinsics::from_matrix(&k);
-        let camera_from_rectified = camera.rectification.transpose();
-        let source_of = |index: u32| {
-            let (u, v) = (f64::from(index % camera.width), f64::from(index / camera.width));
-            let ray = camera_from_rectified * Vector3::new((u - cx) / fx, (v - cy) / fy, 1.0);
-            let pixel = camera.project(&Point3::from(ray));
-            pixel.map_or([f32::NAN; 2], |pixel| [pixel.x as f32, pixel.y as f32])
-        };
-        let raw_from_rectified = (0..camera.width * camera.height).map(source_of).collect();
-        Self { width: camera.width, height: camera.height, raw_from_rectified }
-    }
-
-    /// Where in the raw picture a rectified pixel comes from; NaN where nowhere.
-    pub fn raw_pixel(&self, x: u32, y: u32) -> [f32; 2] {
-        self.raw_from_rectified[(y * self.width + x) as usize]
-    }
-
-    /// The rectified picture, read bilinearly; black where the raw picture shows nothing.
-    ///
-    /// # Errors
-    /// [`Error::SizeMismatch`] when the picture is not of the camera's size.
-    pub fn rectify(&self, raw: &RgbImage) -> Result<RgbImage> {
-        if raw.dimensions() != (self.width, self.height) {
-            return Err(Error::SizeMismatch {
-                what: "picture to rectify and its camera",
-                expected: (self.width, self.height),
-                found: raw.dimensions(),
-            });
-        }
-        Ok(RgbImage::from_fn(self.width, self.height, |x, y| {
-            let [u, v] = self.raw_pixel(x, y);
-            read_bilinear(raw, u, v).unwrap_or(Rgb([0; 3]))
-        }))
-    }
-}
-
-/// A [`RectifyMap`] for many pictures: places and weights as integers, made once; no memory per picture.
+/// Rectifies the pictures of one camera: places and weights as integers, made once.
 ///
-/// Weights are multiples of 1/256, so that a value may differ by a step or two from [`RectifyMap::rectify`].
+/// Weights are multiples of 1/256: a value is within two steps of 255 of what real numbers would give.
 #[derive(Clone, Debug)]
 pub struct Rectifier {
     width: u32,
@@ -81,7 +36,6 @@ const NOWHERE: u32 = u32::MAX;
 impl Rectifier {
     /// From `camera` to [`Camera::rectified`].
     pub fn new(camera: &Camera) -> Self {
-        let map = RectifyMap::new(camera);
         let (width, height) = (camera.width, camera.height);
         // The upper left pixel has a right and a lower neighbour, so that all four are read without a question.
         let place = |at: f32, size: u32| {
@@ -89,10 +43,13 @@ impl Rectifier {
             let first = (at as u32).min(size.saturating_sub(2));
             (first, ((at - first as f32) * 256.0).round() as u16)
         };
-        let places = map.raw_from_rectified.iter().map(|&[u, v]| {
-            let inside = (-0.5..width as f32 - 0.5).contains(&u) && (-0.5..height as f32 - 0.5).contains(&v);
-            let ((x, right), (y, below)) = (place(u, width), place(v, height));
-            Place { pixel: if inside { y * width + x } else { NOWHERE }, weights: [right, below] }
+        let places = raw_pixels(camera).map(|raw| {
+            let inside =
+                |[u, v]: &[f32; 2]| (-0.5..width as f32 - 0.5).contains(u) && (-0.5..height as f32 - 0.5).contains(v);
+            raw.filter(inside).map_or(Place { pixel: NOWHERE, weights: [0; 2] }, |[u, v]| {
+                let ((x, right), (y, below)) = (place(u, width), place(v, height));
+                Place { pixel: y * width + x, weights: [right, below] }
+            })
         });
         Self { width, height, places: places.collect() }
     }
@@ -102,8 +59,18 @@ impl Rectifier {
         (self.width, self.height)
     }
 
-    /// Writes the rectified picture into `rectified`, which takes the camera's size; black where the raw picture shows
-    /// nothing.
+    /// The rectified picture; black where the raw picture shows nothing.
+    ///
+    /// # Errors
+    /// [`Error::SizeMismatch`] when the picture is not of the camera's size.
+    pub fn rectify(&self, raw: &RgbImage) -> Result<RgbImage> {
+        let mut rectified = RgbImage::default();
+        self.rectify_into(raw, &mut rectified)?;
+        Ok(rectified)
+    }
+
+    /// As [`Rectifier::rectify`], without memory of its own: writes the rectified picture into `rectified`, which
+    /// takes the camera's size.
     ///
     /// # Errors
     /// [`Error::SizeMismatch`] when the picture is not of the camera's size.
@@ -138,27 +105,23 @@ impl Rectifier {
     }
 }
 
-fn read_bilinear(picture: &RgbImage, u: f32, v: f32) -> Option<Rgb<u8>> {
-    let (width, height) = (picture.width() as f32, picture.height() as f32);
-    if !(-0.5..width - 0.5).contains(&u) || !(-0.5..height - 0.5).contains(&v) {
-        return None;
-    }
-    let (u, v) = (u.clamp(0.0, width - 1.0), v.clamp(0.0, height - 1.0));
-    let (x, y) = (u as u32, v as u32);
-    let (right, below) = ((x + 1).min(picture.width() - 1), (y + 1).min(picture.height() - 1));
-    let (a, b) = (u - x as f32, v - y as f32);
-    let at = |x, y, channel| f32::from(picture.get_pixel(x, y).0[channel]);
-    Some(Rgb(std::array::from_fn(|channel| {
-        let above = at(x, y, channel) * (1.0 - a) + at(right, y, channel) * a;
-        let under = at(x, below, channel) * (1.0 - a) + at(right, below, channel) * a;
-        (above * (1.0 - b) + under * b).round() as u8
-    })))
+/// For each rectified pixel, row by row, the place `(u, v)` in the raw picture; nothing behind the camera.
+fn raw_pixels(camera: &Camera) -> impl Iterator<Item = Option<[f32; 2]>> + '_ {
+    let k = camera.projection.fixed_view::<3, 3>(0, 0).into_owned();
+    let Intrinsics { fx, fy, cx, cy } = Intrinsics::from_matrix(&k);
+    let camera_from_rectified = camera.rectification.transpose();
+    (0..camera.width * camera.height).map(move |index| {
+        let (u, v) = (f64::from(index % camera.width), f64::from(index / camera.width));
+        let ray = camera_from_rectified * Vector3::new((u - cx) / fx, (v - cy) / fy, 1.0);
+        camera.project(&Point3::from(ray)).map(|pixel| [pixel.x as f32, pixel.y as f32])
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::Distortion;
     use super::*;
+    use image::Rgb;
     use nalgebra::Rotation3;
 
     fn camera() -> Camera {
@@ -170,7 +133,7 @@ mod tests {
         let camera = camera();
         assert!(!camera.needs_rectification());
         let picture = RgbImage::from_fn(64, 48, |x, y| Rgb([x as u8 * 3, y as u8 * 5, 7]));
-        assert_eq!(RectifyMap::new(&camera).rectify(&picture).unwrap(), picture);
+        assert_eq!(Rectifier::new(&camera).rectify(&picture).unwrap(), picture);
     }
 
     #[test]
@@ -182,17 +145,39 @@ mod tests {
             ..camera()
         };
         assert!(raw.needs_rectification() && !raw.rectified().needs_rectification());
-        let map = RectifyMap::new(&raw);
         let ray_in_rectified = raw.rectified().unproject([20.0, 30.0].into()).unwrap();
         let expected = raw.project(&Point3::from(rotation.inverse() * ray_in_rectified)).unwrap();
-        let [u, v] = map.raw_pixel(20, 30);
+        let [u, v] = raw_pixels(&raw).nth(30 * 64 + 20).unwrap().unwrap();
         assert!((f64::from(u) - expected.x).abs() < 1e-4 && (f64::from(v) - expected.y).abs() < 1e-4);
     }
 
     #[test]
     fn a_picture_of_another_size_is_refused() {
-        assert!(RectifyMap::new(&camera()).rectify(&RgbImage::new(10, 10)).is_err());
-        assert!(Rectifier::new(&camera()).rectify_into(&RgbImage::new(10, 10), &mut RgbImage::default()).is_err());
+        assert!(Rectifier::new(&camera()).rectify(&RgbImage::new(10, 10)).is_err());
+    }
+
+    /// The same with real numbers.
+    fn rectified_with_floats(camera: &Camera, raw: &RgbImage) -> RgbImage {
+        let pixels =
+            raw_pixels(camera).flat_map(|at| at.and_then(|[u, v]| read_bilinear(raw, u, v)).unwrap_or(Rgb([0; 3])).0);
+        RgbImage::from_vec(camera.width, camera.height, pixels.collect()).unwrap()
+    }
+
+    fn read_bilinear(picture: &RgbImage, u: f32, v: f32) -> Option<Rgb<u8>> {
+        let (width, height) = (picture.width() as f32, picture.height() as f32);
+        if !(-0.5..width - 0.5).contains(&u) || !(-0.5..height - 0.5).contains(&v) {
+            return None;
+        }
+        let (u, v) = (u.clamp(0.0, width - 1.0), v.clamp(0.0, height - 1.0));
+        let (x, y) = (u as u32, v as u32);
+        let (right, below) = ((x + 1).min(picture.width() - 1), (y + 1).min(picture.height() - 1));
+        let (a, b) = (u - x as f32, v - y as f32);
+        let at = |x, y, channel| f32::from(picture.get_pixel(x, y).0[channel]);
+        Some(Rgb(std::array::from_fn(|channel| {
+            let above = at(x, y, channel) * (1.0 - a) + at(right, y, channel) * a;
+            let under = at(x, below, channel) * (1.0 - a) + at(right, below, channel) * a;
+            (above * (1.0 - b) + under * b).round() as u8
+        })))
     }
 
     #[test]
@@ -201,9 +186,8 @@ mod tests {
         let bent = Camera { distortion: Distortion::PlumbBob([-0.3, 0.1, 2e-3, 1e-3, 0.0]), ..camera() };
         let wide = Camera { distortion: Distortion::PlumbBob([0.6, 0.0, 0.0, 0.0, 0.0]), ..camera() };
         for camera in [camera(), bent, wide] {
-            let expected = RectifyMap::new(&camera).rectify(&picture).unwrap();
-            let mut found = RgbImage::default();
-            Rectifier::new(&camera).rectify_into(&picture, &mut found).unwrap();
+            let expected = rectified_with_floats(&camera, &picture);
+            let found = Rectifier::new(&camera).rectify(&picture).unwrap();
             // Two weights wrong by 1/512 of a difference of 255, and the rounding.
             let far = expected.iter().zip(found.iter()).filter(|(a, b)| a.abs_diff(**b) > 2).count();
             assert_eq!(far, 0);

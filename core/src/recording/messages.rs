@@ -2,7 +2,7 @@
 //!
 //! Reference: Foxglove SDK message schemas, <https://docs.foxglove.dev/docs/visualization/message-schemas>.
 
-use crate::camera::{Camera, CameraNumbers, Distortion};
+use crate::camera::{Camera, CameraNumbers};
 use crate::depth::{DepthMap, DepthUnit};
 use crate::frame::{Frame, PixelFormat, Timestamp};
 use foxglove::messages as fox;
@@ -146,20 +146,17 @@ fn rows(message: &fox::RawImage, row_bytes: usize) -> Result<Vec<u8>, String> {
 }
 
 pub(super) fn calibration(camera: &Camera, timestamp: Timestamp, frame_id: &str) -> fox::CameraCalibration {
-    let model = match camera.distortion {
-        Distortion::Equidistant(_) => "kannala_brandt", // Foxglove's name of it
-        _ => camera.distortion.ros_name(),
-    };
+    let CameraNumbers { width, height, k, d, r, p, .. } = CameraNumbers::of(camera);
     fox::CameraCalibration {
         timestamp: Some(stamp(timestamp)),
         frame_id: frame_id.to_owned(),
-        width: camera.width,
-        height: camera.height,
-        distortion_model: model.to_owned(),
-        d: camera.distortion.coefficients().to_vec(),
-        k: camera.intrinsics.matrix().transpose().iter().copied().collect(),
-        r: camera.rectification.transpose().iter().copied().collect(),
-        p: camera.projection.transpose().iter().copied().collect(),
+        width,
+        height,
+        distortion_model: camera.distortion.foxglove_name().to_owned(),
+        d,
+        k,
+        r,
+        p,
     }
 }
 

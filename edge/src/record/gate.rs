@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use image::RgbImage;
 use parallax_camera::Shot;
-use parallax_core::camera::rectify::RectifyMap;
+use parallax_core::camera::rectify::Rectifier;
 use parallax_core::camera::{Camera, Intrinsics};
 use parallax_core::footage::statistics::quantile;
 use parallax_core::footage::{
@@ -159,7 +159,7 @@ struct Reference {
 
 /// What is known of the camera at training size.
 enum Lens {
-    Known { intrinsics: Intrinsics, rectify: Option<RectifyMap> },
+    Known { intrinsics: Intrinsics, rectify: Option<Rectifier> },
     Unknown,
 }
 
@@ -179,7 +179,7 @@ impl Gate {
         let lens = match &config.camera {
             Some(camera) => {
                 let small = camera.resized(width, height);
-                let rectify = small.needs_rectification().then(|| RectifyMap::new(&small));
+                let rectify = small.needs_rectification().then(|| Rectifier::new(&small));
                 Lens::Known { intrinsics: small.rectified().intrinsics, rectify }
             }
             None => Lens::Unknown,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::RgbImage;
 use nalgebra::{Isometry3, Rotation3, UnitQuaternion};
-use parallax_core::camera::rectify::RectifyMap;
+use parallax_core::camera::rectify::Rectifier;
 use parallax_core::camera::{Camera, CameraIdentity, Intrinsics, rectified_depth};
 use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, OpenOptions, Recording};
@@ -77,7 +77,7 @@ struct Lens {
     camera: Camera,
     /// At the frames' size.
     intrinsics: Intrinsics,
-    rectify: Option<RectifyMap>,
+    rectify: Option<Rectifier>,
     baseline_m: Option<f64>,
 }
 
@@ -368,7 +368,7 @@ impl Lens {
         camera.validate()?;
         Ok(Self {
             intrinsics: camera.rectified().resized(width as u32, height as u32).intrinsics,
-            rectify: camera.needs_rectification().then(|| RectifyMap::new(camera)),
+            rectify: camera.needs_rectification().then(|| Rectifier::new(camera)),
             baseline_m: camera.baseline_m().map(f64::abs),
             camera: camera.clone(),
         })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use parallax_core::camera::rectify::RectifyMap;
+use parallax_core::camera::rectify::Rectifier;
 use parallax_core::camera::{Camera, Intrinsics};
 use parallax_core::footage::Sight;
 use parallax_core::model_input::PictureResizer;
@@ -44,7 +44,7 @@ pub struct Drive {
     height: usize,
     /// At training size.
     intrinsics: Intrinsics,
-    rectify: [Option<RectifyMap>; 2],
+    rectify: [Option<Rectifier>; 2],
 }
 
 /// A frame as the checks look at it.
@@ -76,7 +76,7 @@ impl Drive {
             None => (CameraSource::Assumed("there is no camera file".into()), assumed_camera(recording.size())),
         };
         let right = recording.camera(Eye::Right).filter(|camera| camera.validate().is_ok());
-        let map = |camera: &Camera| camera.needs_rectification().then(|| RectifyMap::new(camera));
+        let map = |camera: &Camera| camera.needs_rectification().then(|| Rectifier::new(camera));
         Ok(Self {
             rectify: [map(&camera), right.and_then(map)],
             intrinsics: camera.rectified().resized(config.width as u32, config.height as u32).intrinsics,

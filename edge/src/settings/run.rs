@@ -1,0 +1,209 @@
+//! The run that settings ask for: what each part of the program gets, checked.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use parallax_core::camera::{Camera, ros_yaml};
+use parallax_kernels::Isa;
+
+use super::{EngineSettings, Log, Record, SCHEMA, Settings, Thermal, http, refuse};
+use crate::drive::{DriveConfig, Overlays};
+use crate::framing::Region;
+use crate::policy::thermal::{HYSTERESIS_C, SENSOR};
+use crate::policy::{Effect, ThermalConfig, rule};
+use crate::publish::mask_log::MaskLogConfig;
+use crate::record::{Choice, RecordConfig};
+use crate::{EngineConfig, Placement, Result};
+
+/// A run that makes sense: everything checked that can be without opening the source.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// The source of frames.
+    pub from: String,
+    /// The bundle.
+    pub bundle: PathBuf,
+    /// Which of the bundle's models; the first one by default.
+    pub model: Option<String>,
+    /// Whether pictures of another camera than the bundle's are taken.
+    pub any_camera: bool,
+    /// How the network is computed.
+    pub engine: EngineConfig,
+    /// The loop.
+    pub drive: DriveConfig,
+    /// Footage for pre-training.
+    pub record: Option<RecordConfig>,
+    /// Masks as MCAP files.
+    pub log: Option<MaskLogConfig>,
+    /// Preview page and metrics.
+    pub http: Option<(SocketAddr, Option<String>)>,
+    /// Foxglove's live view.
+    pub foxglove: Option<SocketAddr>,
+    /// Everything above as it was asked for, for the record.
+    pub effective: Settings,
+}
+
+impl Settings {
+    /// The run that they ask for.
+    ///
+    /// # Errors
+    /// [`EdgeError::Settings`] for what is missing or cannot be; a camera or token file that cannot be read.
+    pub fn check(self) -> Result<Run> {
+        let effective = Self { schema: Some(SCHEMA), ..self.clone() };
+        let from =
+            self.from.ok_or_else(|| refuse("expected a source of frames", "give --from URI, or `from` in --config"))?;
+        let bundle =
+            self.bundle.ok_or_else(|| refuse("expected a bundle", "give --bundle BUNDLE, or `bundle` in --config"))?;
+        if let Some(rate) = self.rate {
+            rule::rate(&rate.to_string()).map_err(|what| refuse(what, "`rate` is in frames a second"))?;
+        }
+        let threads = usize::from(self.threads.unwrap_or(1).max(1));
+        let engine = engine(self.engine, threads)?;
+        let region = self.roi.as_deref().map(str::parse::<Region>).transpose();
+        let drive = DriveConfig {
+            out: self.out,
+            limit: self.limit,
+            threads,
+            overlays: if self.overlays.unwrap_or(true) { Overlays::Write } else { Overlays::Skip },
+            undistort: self.undistort.as_deref().map(read_camera).transpose()?,
+            region: region.map_err(|what| refuse(what, "`roi` is in pixels of the camera's picture"))?,
+            smoothing: self.smooth.map(|frames| smoothing(frames, threads)).transpose()?,
+            rate: self.rate,
+            thermal: thermal(self.thermal)?,
+        };
+        if let Some(address) = self.foxglove.bind.filter(|address| !address.ip().is_loopback()) {
+            return Err(refuse(
+                format!("Foxglove's protocol knows no tokens, so it is served to this machine only, not on {address}"),
+                "bind it to 127.0.0.1:8765 and bring it over with `ssh -L 8765:127.0.0.1:8765 ROBOT`",
+            ));
+        }
+        let record = record(self.record)?;
+        let log = log(self.log)?;
+        let http = http::checked(self.http)?;
+        Ok(Run {
+            from,
+            bundle,
+            model: self.model,
+            any_camera: self.any_camera.unwrap_or(false),
+            engine,
+            drive,
+            record,
+            log,
+            http,
+            foxglove: self.foxglove.bind,
+            effective,
+        })
+    }
+}
+
+impl Run {
+    /// The roles of the models that rules may choose.
+    pub fn other_models(&self) -> impl Iterator<Item = &str> {
+        let rules = self.drive.thermal.iter().flat_map(|thermal| &thermal.rules);
+        rules.filter_map(|rule| match &rule.effect {
+            Effect::Model(role) => Some(role.as_str()),
+            Effect::Rate(_) => None,
+        })
+    }
+}
+
+fn read_camera(path: &Path) -> Result<Camera> {
+    let camera = ros_yaml::read(path)?;
+    if !camera.needs_rectification() {
+        tracing::warn!(
+            "nothing to undistort: the camera file has neither distortion nor rectification: {}",
+            path.display()
+        );
+    }
+    Ok(camera)
+}
+
+fn smoothing(frames: u8, threads: usize) -> Result<u8> {
+    if !(3..=31).contains(&frames) || frames.is_multiple_of(2) {
+        return Err(refuse(
+            format!("expected an odd number of masks between 3 and 31 to take the majority of, got {frames}"),
+            "an even number has ties, a large one lags: N frames lag N / 2 of them behind",
+        ));
+    }
+    if threads > 1 {
+        return Err(refuse(
+            format!("smoothing needs the frames in order, got {threads} threads"),
+            "leave out --threads, or --smooth",
+        ));
+    }
+    Ok(frames)
+}
+
+fn thermal(Thermal { sensor, hysteresis, rules }: Thermal) -> Result<Option<ThermalConfig>> {
+    let hysteresis_c = hysteresis.unwrap_or(HYSTERESIS_C);
+    if !(0.0..=50.0).contains(&hysteresis_c) {
+        return Err(refuse(
+            format!("expected a hysteresis between 0 and 50 degrees, got {hysteresis_c}"),
+            "5 degrees keep a board from going to and fro",
+        ));
+    }
+    if rules.is_empty() {
+        return match sensor {
+            None => Ok(None),
+            Some(_) => Err(refuse("a thermal sensor without rules does nothing", "add rules: 'above 80: rate 5'")),
+        };
+    }
+    Ok(Some(ThermalConfig { sensor: sensor.unwrap_or_else(|| SENSOR.into()), hysteresis_c, rules }))
+}
+
+fn engine(EngineSettings { split, pin, isa }: EngineSettings, threads: usize) -> Result<EngineConfig> {
+    let default = EngineConfig::default();
+    let pinned = pin.unwrap_or(false);
+    if pinned && threads > 1 {
+        return Err(refuse(
+            format!("one thread can be pinned, got {threads} frames at once"),
+            "share a frame's work with `split` instead of working on several frames with `threads`",
+        ));
+    }
+    let known = |name: &String| {
+        Isa::named(name).ok_or_else(|| {
+            let names: Vec<_> = Isa::available().into_iter().map(Isa::name).collect();
+            refuse(
+                format!("this processor has no {name} instructions, but {}", names.join(", ")),
+                "leave `isa` out to take the best",
+            )
+        })
+    };
+    Ok(EngineConfig {
+        isa: isa.as_ref().map(known).transpose()?.unwrap_or(default.isa),
+        threads: usize::from(split.unwrap_or(1).max(1)),
+        placement: if pinned { Placement::Pinned } else { Placement::Anywhere },
+        ..default
+    })
+}
+
+fn record(Record { folder, all, budget_mb, keep_free_mb }: Record) -> Result<Option<RecordConfig>> {
+    let Some(folder) = folder else {
+        return match (all, budget_mb, keep_free_mb) {
+            (None, None, None) => Ok(None),
+            _ => Err(refuse("what to record is said, but not where", "give --record DIR, or `folder` in [record]")),
+        };
+    };
+    let default = RecordConfig::of(&folder);
+    let bytes = |megabytes: f64| (megabytes * 1e6) as u64;
+    Ok(Some(RecordConfig {
+        choice: if all.unwrap_or(false) { Choice::All } else { Choice::Gate },
+        budget: budget_mb.map(bytes),
+        keep_free: keep_free_mb.map_or(default.keep_free, bytes),
+        ..default
+    }))
+}
+
+fn log(Log { folder, file_mib, budget_mib }: Log) -> Result<Option<MaskLogConfig>> {
+    let Some(folder) = folder else { return Ok(None) };
+    let (file_mib, budget_mib) = (file_mib.unwrap_or(64), budget_mib.unwrap_or(1024));
+    if file_mib == 0 || budget_mib < 2 * file_mib {
+        return Err(refuse(
+            format!(
+                "expected a budget of at least two files, got files of {file_mib} MiB and {budget_mib} MiB for all"
+            ),
+            "`log.file_mib` and `log.budget_mib` are in MiB",
+        ));
+    }
+    let bytes = |mib: u32| u64::from(mib) << 20;
+    Ok(Some(MaskLogConfig { folder, file_bytes: bytes(file_mib), budget_bytes: bytes(budget_mib) }))
+}

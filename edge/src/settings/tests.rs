@@ -1,0 +1,74 @@
+use super::*;
+use crate::drive::Overlays;
+use crate::policy::thermal::SENSOR;
+
+fn settings(text: &str) -> Result<Settings> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("edge.toml");
+    std::fs::write(&path, text).unwrap();
+    Settings::read(&path)
+}
+
+const LEAST: &str = "schema = 1\nfrom = 'drive.mcap'\nbundle = 'slim.bundle'\n";
+
+#[test]
+fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+    let file = settings(&format!(
+        "{LEAST}rate = 15\nsmooth = 5\n[thermal]\nrules = ['above 80: rate 5']\n[log]\nfolder = 'log'\n"
+    ))
+    .unwrap();
+    let flags = Settings { rate: Some(7.0), from: Some("/dev/video0".into()), ..Settings::default() };
+    let run = flags.over(file).check().unwrap();
+    assert_eq!((run.drive.rate, run.drive.smoothing, run.from.as_str()), (Some(7.0), Some(5), "/dev/video0"));
+    let thermal = run.drive.thermal.unwrap();
+    assert_eq!((thermal.sensor, thermal.hysteresis_c), (PathBuf::from(SENSOR), 5.0));
+    assert_eq!(run.log.unwrap().budget_bytes, 1 << 30);
+    assert_eq!((run.drive.threads, run.drive.overlays), (1, Overlays::Write));
+    let again: Settings = toml::from_str(&toml::to_string(&run.effective).unwrap()).unwrap();
+    assert_eq!(again, run.effective);
+}
+
+#[test]
+fn a_configuration_that_makes_no_sense_is_refused_by_name() {
+    for (more, said) in [
+        ("rat = 5", "rat"),
+        ("rate = 0.0", "frames a second"),
+        ("roi = '1,2,3'", "x,y,width,height"),
+        ("smooth = 4", "odd number"),
+        ("smooth = 5\nthreads = 2", "in order"),
+        ("[thermal]\nrules = ['above 80: stop']", "above DEGREES"),
+        ("[thermal]\nsensor = '/x'", "without rules"),
+        ("[thermal]\nhysteresis = -1.0\nrules = ['above 80: rate 5']", "hysteresis"),
+        ("[log]\nfolder = 'x'\nbudget_mib = 64", "two files"),
+        ("threads = 2\n[engine]\npin = true", "pinned"),
+        ("[engine]\nisa = 'z80'", "z80"),
+        ("[record]\nbudget_mb = 5", "not where"),
+        ("[http]\nbind = '0.0.0.0:8080'", "token"),
+        ("[http]\nbind = 'localhost'", "bind"),
+        ("[foxglove]\nbind = '0.0.0.0:8765'", "tokens"),
+        ("[htpt]\nbind = '127.0.0.1:1'", "htpt"),
+    ] {
+        let error = settings(&format!("{LEAST}{more}\n")).and_then(Settings::check).unwrap_err();
+        assert!(error.to_string().contains(said) && error.hint().is_some(), "{more}: {error}");
+        assert!(matches!(error, EdgeError::Settings { .. }), "{more}: {error:?}");
+    }
+    for text in ["from = 'x'", "schema = 2"] {
+        assert!(settings(text).unwrap_err().to_string().contains("schema = 1"), "{text}");
+    }
+    assert!(Settings::default().check().unwrap_err().to_string().contains("source of frames"));
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_token_that_cannot_be_guessed() {
+    let folder = tempfile::tempdir().unwrap();
+    let token_file = folder.path().join("token");
+    let check = |token: &str| {
+        std::fs::write(&token_file, token).unwrap();
+        let http = Http { bind: Some("0.0.0.0:8080".parse().unwrap()), token_file: Some(token_file.clone()) };
+        http::checked(http).map(|http| http.unwrap().1.unwrap())
+    };
+    assert_eq!(check("0123456789abcdef\n").unwrap(), "0123456789abcdef");
+    assert!(check("short").is_err() && check("0123456789 abcdef").is_err() && check("").is_err());
+    let loopback = Http { bind: Some(HTTP.parse().unwrap()), token_file: None };
+    assert_eq!(http::checked(loopback).unwrap().unwrap().1, None);
+}
