@@ -75,7 +75,7 @@ fn abs_rel(depth: &[f32], truth: f32) -> f32 {
 }
 
 #[test]
-fn given_poses_find_the_distance_of_a_wall_in_metres() {
+fn given_poses_find_the_distance_of_a_wall_in_metres_and_a_run_that_begins_there_keeps_it() {
     let folder = tempfile::tempdir().unwrap();
     let data = footage::stereo_drive(folder.path(), 14);
     // The wall moves 1.3 pixels a frame: at 5 m and 50 pixels of focal length the camera moves 0.13 m to the right.
@@ -85,11 +85,20 @@ fn given_poses_find_the_distance_of_a_wall_in_metres() {
     // Two frames apart a unit is 2.6 m, and a fresh network says 10.4 m.
     let config = PretrainConfig { terms, frame_gap: 2, ..config(Supervision::Video, &data, 120) };
     let run = folder.path().join("run");
-    let trained = pretrain(config, &run, &cpu()).unwrap().trained;
+    let trained = pretrain(config.clone(), &run, &cpu()).unwrap().trained;
     assert!((metres_per_unit(&run) - 2.6).abs() < 1e-6);
     assert!(!run.join("pose.safetensors").exists(), "nothing was to be learned about motion");
     let picture = image::open(data.join("frames/000006.png")).unwrap().to_rgb8();
     let error = abs_rel(&depth_m(&trained.model, &run, &picture), 5.0);
+    assert!(error < 0.15, "the wall is missed by {:.0} %", 100.0 * error);
+
+    // One frame apart a unit would be 1.3 m, and the wall half as far as it was learned to be.
+    let steps = LoopConfig { steps: 1, learning_rate: 1e-6, ..config.steps.clone() };
+    let next = PretrainConfig { frame_gap: 1, init: Some(run.clone()), steps, ..config };
+    let next_run = folder.path().join("next");
+    let trained = pretrain(next, &next_run, &cpu()).unwrap().trained;
+    assert!((metres_per_unit(&next_run) - 2.6).abs() < 1e-6);
+    let error = abs_rel(&depth_m(&trained.model, &next_run, &picture), 5.0);
     assert!(error < 0.15, "the wall is missed by {:.0} %", 100.0 * error);
 }
 

@@ -79,6 +79,13 @@ impl DepthBatches {
         Ok(Self { footage, config, metres_per_unit, speeds, samples })
     }
 
+    /// The same batches in the unit of an earlier run, `metres` long, if both know metres: its network goes on to mean the same
+    /// depths.
+    #[must_use]
+    pub fn in_unit(self, metres: Option<f64>) -> Self {
+        Self { metres_per_unit: self.metres_per_unit.map(|found| metres.unwrap_or(found)), ..self }
+    }
+
     /// Number of frames that can be targets.
     #[must_use]
     pub fn samples(&self) -> usize {

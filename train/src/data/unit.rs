@@ -6,6 +6,8 @@
 //! | else a range sensor | a quarter of the median measurement |
 //! | else video with given poses, or with known speed | ten median ways between a frame and its neighbour |
 //! | else | not known: depth has no scale |
+//!
+//! A run that begins with the network of another one keeps that one's unit instead: [`super::DepthBatches::in_unit`].
 
 use super::samples::{Demands, Sample};
 use super::supervision::Supervision;

@@ -10,7 +10,8 @@
 //!
 //! Without stereo the data fix it, so that the same range serves: where a range sensor teaches, [`FIRST_DEPTH`] units are the
 //! median of what it measured; else, where poses are given or wheel speed is, the median way between a frame and its
-//! neighbour is 0.1 units, as a baseline is. A run keeps its metres per unit in `run.toml`.
+//! neighbour is 0.1 units, as a baseline is. A run keeps its metres per unit in `run.toml`, and one that begins with its network
+//! takes them over.
 //!
 //! Reference: Godard et al., *Digging into Self-Supervised Monocular Depth Estimation*, ICCV 2019, section 3.
 

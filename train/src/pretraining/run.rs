@@ -25,7 +25,8 @@ const SCALES: usize = 4;
 /// When a setting makes no sense, the data cannot be trained on, the folder is not empty, or training fails.
 pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Result<Pretrained, Error> {
     config.check()?;
-    let config = with_size(config)?;
+    let metres_per_unit = unit_of_beginning(config.init.as_deref())?;
+    let config = with_size(PretrainConfig { metres_per_unit, ..config })?;
     let task = task(&config, device)?;
     let on = device.device.clone().autodiff();
     let model = starting_model(&config, &task, &on)?;
@@ -172,7 +173,7 @@ fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Err
     };
     let footage = Footage::open_for(&footage_config(config), &needs)?;
     Ok(DepthTask {
-        batches: DepthBatches::new(footage, batches)?,
+        batches: DepthBatches::new(footage, batches)?.in_unit(config.metres_per_unit),
         place,
         intrinsics: config.intrinsics,
         focal_course: focal::FocalCourse::default(),
@@ -197,6 +198,17 @@ fn describe(config: &PretrainConfig, task: &DepthTask, device: &ChosenDevice) ->
         task.batches.config.input,
         task.batches.footage.sources()?,
     )
+}
+
+/// Metres of the unit in which the network that a run begins with says depth; none for one that knows no depth or no metres.
+fn unit_of_beginning(init: Option<&Path>) -> Result<Option<f64>, Error> {
+    let Some(path) = init.filter(|path| !path.is_file()) else { return Ok(None) };
+    let folder = RunFolder::open(path)?;
+    let description = folder.description()?;
+    if description.kind != RunKind::Depth {
+        return Ok(None);
+    }
+    Ok(config_of(&folder, &description)?.metres_per_unit)
 }
 
 /// Fresh networks, or what `--init` gives them.
