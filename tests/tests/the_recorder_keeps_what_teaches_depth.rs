@@ -87,6 +87,14 @@ fn keeps_what_teaches(field: &Field, folder: &Path) -> Vec<Vec<usize>> {
     found
 }
 
+/// Two steps of pre-training on what was recorded.
+fn pre_trains(from: &str, data: &str, folder: &Path) {
+    let out = argument(&folder.join("run"));
+    let small = ["--size", "64x32", "--network", "slim", "--steps", "2", "--batch", "2", "--device", "cpu"];
+    let command = [&["pretrain", "--from", from, "--data", data, "--out", &out], &small[..]].concat();
+    run_to_end("parallax-train", &command).unwrap();
+}
+
 #[test]
 fn useful_pairs_are_kept_and_useless_ones_are_not() {
     let folder = tempfile::tempdir().unwrap();
@@ -119,30 +127,7 @@ fn useful_pairs_are_kept_and_useless_ones_are_not() {
     let data = argument(&out);
     let checked = run_to_end("parallax-train", &["doctor", &data, "--size", "320x128"]).unwrap();
     assert!(checked.contains("chose the frames"), "{checked}");
-    let runs = argument(&folder.path().join("run"));
-    run_to_end(
-        "parallax-train",
-        &[
-            "pretrain",
-            "--from",
-            "video",
-            "--data",
-            &data,
-            "--size",
-            "64x32",
-            "--network",
-            "slim",
-            "--steps",
-            "2",
-            "--batch",
-            "2",
-            "--device",
-            "cpu",
-            "--out",
-            &runs,
-        ],
-    )
-    .unwrap();
+    pre_trains("video", &data, folder.path());
 }
 
 #[test]
@@ -175,28 +160,5 @@ fn both_eyes_are_kept_and_a_turn_gives_new_views() {
     let recording = Recording::open(&recordings_in(&out).unwrap()[0]).unwrap();
     assert!((0..recording.len()).all(|index| recording.has_frame(index, Eye::Right)));
     assert_eq!(recording.camera(Eye::Right).and_then(parallax_core::camera::Camera::baseline_m), Some(0.16));
-    let runs = argument(&folder.path().join("run"));
-    run_to_end(
-        "parallax-train",
-        &[
-            "pretrain",
-            "--from",
-            "video,stereo",
-            "--data",
-            &argument(&out),
-            "--size",
-            "64x32",
-            "--network",
-            "slim",
-            "--steps",
-            "2",
-            "--batch",
-            "2",
-            "--device",
-            "cpu",
-            "--out",
-            &runs,
-        ],
-    )
-    .unwrap();
+    pre_trains("video,stereo", &argument(&out), folder.path());
 }
