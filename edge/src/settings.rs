@@ -17,6 +17,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use parallax_camera::preview::{Visitors, visitors};
 use parallax_core::camera::{Camera, ros_yaml};
 use parallax_core::files::read_text;
 use parallax_kernels::Isa;
@@ -169,15 +170,12 @@ pub struct Run {
     /// Masks as MCAP files.
     pub log: Option<MaskLogConfig>,
     /// Preview page and metrics.
-    pub http: Option<(SocketAddr, Option<String>)>,
+    pub http: Option<Visitors>,
     /// Foxglove's live view.
     pub foxglove: Option<SocketAddr>,
     /// Everything above as it was asked for, for the record.
     pub effective: Settings,
 }
-
-/// The shortest token: 16 characters of 6 bits cannot be tried out over a network.
-const TOKEN_LEN: usize = 16;
 
 impl Settings {
     /// Reads a configuration file.
@@ -414,35 +412,11 @@ fn log(Log { folder, file_mib, budget_mib }: Log) -> Result<Option<MaskLogConfig
 }
 
 /// The address and the token; an address that others reach needs one.
-fn http(Http { bind, token_file }: Http) -> Result<Option<(SocketAddr, Option<String>)>> {
-    let Some(bind) = bind else {
-        return match token_file {
-            None => Ok(None),
-            Some(_) => Err(refuse("a token without --http protects nothing", "add --http ADDRESS:PORT")),
-        };
-    };
-    let token = token_file.as_deref().map(read_token).transpose()?;
-    if token.is_none() && !bind.ip().is_loopback() {
-        return Err(refuse(
-            format!("others can reach {bind}: expected a token file"),
-            "make one with `head -c 24 /dev/urandom | base64 | tr +/ -_ > token` and give --token-file token, or bind to 127.0.0.1",
-        ));
-    }
-    Ok(Some((bind, token)))
-}
-
-fn read_token(path: &Path) -> Result<String> {
-    let token = read_text(path)?.trim().to_owned();
-    // As they are in an address.
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    if token.len() < TOKEN_LEN || !token.bytes().all(good) {
-        return Err(EdgeError::Settings {
-            what: format!("expected a token of {TOKEN_LEN} or more letters, digits, `-`, `.`, `_`, `~`"),
-            path: Some(path.to_path_buf()),
-            hint: "make one with `head -c 24 /dev/urandom | base64 | tr +/ -_`",
-        });
-    }
-    Ok(token)
+fn http(Http { bind, token_file }: Http) -> Result<Option<Visitors>> {
+    visitors(bind, token_file.as_deref()).map_err(|error| match error {
+        parallax_camera::Error::Preview { what, hint } => refuse(what, hint),
+        other => other.into(),
+    })
 }
 
 #[cfg(test)]
@@ -512,11 +486,11 @@ mod tests {
         let check = |token: &str| {
             std::fs::write(&token_file, token).unwrap();
             let http = Http { bind: Some("0.0.0.0:8080".parse().unwrap()), token_file: Some(token_file.clone()) };
-            super::http(http).map(|http| http.unwrap().1.unwrap())
+            super::http(http).map(|http| http.unwrap().token.unwrap())
         };
         assert_eq!(check("0123456789abcdef\n").unwrap(), "0123456789abcdef");
         assert!(check("short").is_err() && check("0123456789 abcdef").is_err() && check("").is_err());
         let loopback = Http { bind: Some(HTTP.parse().unwrap()), token_file: None };
-        assert_eq!(super::http(loopback).unwrap().unwrap().1, None);
+        assert_eq!(super::http(loopback).unwrap().unwrap().token, None);
     }
 }

@@ -87,6 +87,18 @@ impl Folder {
     /// [`Error::Capture`] when it holds something and may not, belongs to another board or camera, or is in use.
     pub fn open(root: &Path, facts: &Facts, existing: Existing) -> Result<Self> {
         std::fs::create_dir_all(root).map_err(parallax_core::Error::io("create", root))?;
+        let lock = File::open(root).map_err(parallax_core::Error::io("read", root))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::capture(
+                    format!("another capture is at work in {}", root.display()),
+                    "wait until it has ended, or choose another --out",
+                ));
+            }
+            // Some file systems know no locks.
+            Err(TryLockError::Error(error)) => tracing::debug!("{} is not locked: {error}", root.display()),
+        }
         let path = root.join(FACTS);
         let is_occupied = std::fs::read_dir(root).map_err(parallax_core::Error::io("read", root))?.next().is_some();
         let views = numbers(&root.join(EYES[0]))?.len();
@@ -108,18 +120,6 @@ impl Folder {
             // Nothing was kept yet, so nothing binds.
             let text = serde_json::to_string_pretty(facts).map_err(|error| Error::capture(error.to_string(), ""))?;
             files::write_bytes(&path, (text + "\n").as_bytes())?;
-        }
-        let lock = File::open(&path).map_err(parallax_core::Error::io("read", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::capture(
-                    format!("another capture is at work in {}", root.display()),
-                    "wait until it has ended, or choose another --out",
-                ));
-            }
-            // Some file systems know no locks.
-            Err(TryLockError::Error(error)) => tracing::debug!("{} is not locked: {error}", path.display()),
         }
         let mut folder = Self { root: root.to_path_buf(), eyes: facts.sizes.len(), last: 0, _lock: lock };
         folder.sweep()?;

@@ -17,6 +17,7 @@
 //! | [`adviser`] | solves what there is, beside the camera |
 //! | [`guidance`] | the view to take next, in words |
 //! | [`status`] | how it stands, for a terminal, a page and programs |
+//! | `page` | the page (feature `live`) |
 //!
 //! Nothing here queues pictures: the caller hands over the newest one, and what came meanwhile is missed.
 
@@ -26,6 +27,8 @@ pub mod gate;
 pub mod guidance;
 pub mod look;
 pub mod motion;
+#[cfg(feature = "live")]
+pub mod page;
 pub mod placement;
 pub mod sharpness;
 pub mod status;

@@ -30,7 +30,7 @@ const CAMERA: &str = "camera.yaml";
 
 pub(crate) fn run(args: &CaptureArgs) -> anyhow::Result<Outcome> {
     let stop = stop_on_signal();
-    let page = Page::prepare(args)?;
+    let visitors = page::asked_for(args)?;
     let mut source = Source::open(&args.from).map_err(Error::from)?.with_both_eyes();
     let mut lost = source.damage().inspect(|damage| tracing::warn!("the source is damaged: {damage}")).is_some();
     let mut shot = Shot::default();
@@ -47,7 +47,7 @@ pub(crate) fn run(args: &CaptureArgs) -> anyhow::Result<Outcome> {
         .into());
     }
     let mut capture = start(args, &source, &shot)?;
-    let page = page.start()?;
+    let page = Page::start(visitors.as_ref())?;
     let (mut terminal, mut events) = (Terminal::start(), Events::new(args.json));
     loop {
         let kept = kept(&capture, args);
