@@ -68,15 +68,13 @@ impl Page {
         let served = Arc::clone(&shared);
         let serve = move || {
             runtime.block_on(async move {
-                tokio::select! {
-                    ended = door.serve(router(served)) => {
-                        if let Err(error) = ended {
-                            tracing::error!("the page has ended: {error}");
-                        }
+                tokio::spawn(async move {
+                    if let Err(error) = door.serve(router(served)).await {
+                        tracing::error!("the page has ended: {error}");
                     }
-                    // Also when nobody can say stop any more.
-                    _ = stopped => {}
-                }
+                });
+                // Ends with an error when nobody can say stop any more.
+                let _stop = stopped.await;
             });
         };
         let thread = std::thread::Builder::new().name("page".into()).spawn(serve).map_err(refuse)?;
