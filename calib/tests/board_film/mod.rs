@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use image::GrayImage;
-use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
+use nalgebra::Vector3;
 use parallax_core::board::Board;
 use parallax_core::camera::Camera;
 use parallax_world::boards::{self, BoardScene, BoardView, BoardsConfig, PictureConfig};
@@ -84,10 +84,9 @@ impl Film {
         let blur_px = if *held == Held::Blurred { 2.2 } else { 0.6 };
         let picture = PictureConfig { blur_px, samples: 4, ..PictureConfig::default() };
         let config = BoardsConfig { picture, ..self.config.clone() };
-        let behind = BoardView {
-            left_from_board: Isometry3::from_parts(Translation3::new(0.0, 0.0, -9.0), UnitQuaternion::identity()),
-        };
-        self.scene.picture(&config, eye, view.as_ref().unwrap_or(&behind), 2 * index + eye)
+        // A wall: the patches of the rendered background look like pieces of a board.
+        let Some(view) = view else { return GrayImage::from_pixel(SIZE.0, SIZE.1, image::Luma([90])) };
+        self.scene.picture(&config, eye, view, 2 * index + eye)
     }
 
     /// Writes the pictures into a folder, `left/` and `right/` for a pair.

@@ -130,7 +130,11 @@ fn finish(args: &CaptureArgs, capture: Capture, lost: bool, events: &mut Events)
 
 /// What is safe whatever went wrong.
 fn kept(capture: &Capture, args: &CaptureArgs) -> String {
-    format!("{} views are kept in {}, --resume goes on with them", capture.views(), args.out.display())
+    let (count, out) = (capture.views(), args.out.display());
+    match count {
+        1 => format!("1 view is kept in {out}, --resume goes on with it"),
+        _ => format!("{count} views are kept in {out}, --resume goes on with them"),
+    }
 }
 
 /// What came next.

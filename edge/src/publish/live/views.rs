@@ -2,7 +2,6 @@
 //!
 //! That the camera is lost is a picture too: no view keeps showing what was seen before.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -156,6 +155,8 @@ fn lost_picture((width, height): (u32, u32), why: &str) -> RgbImage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use crate::drive::FrameLine;
     use crate::publish::handover::Full;
     use parallax_camera::preview::Jpeg;
