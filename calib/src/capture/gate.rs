@@ -131,8 +131,8 @@ pub(super) struct Gate<'a> {
     pub(super) board: &'a Board,
     pub(super) target: &'a Target,
     pub(super) limits: Limits,
-    /// Where the views so far have the board.
-    pub(super) kept: &'a [Placement],
+    /// The views so far by their numbers, and where they have the board.
+    pub(super) kept: &'a [(usize, Placement)],
     /// Where they have corners.
     pub(super) seen: &'a Coverage,
     pub(super) solution: Option<&'a Solution>,
@@ -189,13 +189,13 @@ impl Gate<'_> {
         let (Some(Ok(found)), Some(placement)) = (sight.detections.first(), sight.placement) else {
             return Err((Refusal::OtherBoard, "its corners allow no position of the board".to_owned()));
         };
-        let nearest = self.kept.iter().enumerate().map(|(index, kept)| (kept.difference(&placement), index + 1));
+        let nearest = self.kept.iter().map(|(view, kept)| (kept.difference(&placement), view));
         let nearest = nearest.min_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((_, view)) = nearest.filter(|(difference, _)| *difference < 1.0) {
             return Err((Refusal::Repeated, format!("as in view {view}: move or tilt the board")));
         }
         let is_new_kind =
-            |same: fn(&Placement, &Placement) -> bool| !self.kept.iter().any(|kept| same(kept, &placement));
+            |same: fn(&Placement, &Placement) -> bool| !self.kept.iter().any(|(_, kept)| same(kept, &placement));
         let is_new = self.new_fields(found) >= NEW_FIELDS
             || is_new_kind(|a, b| a.away() == b.away())
             || is_new_kind(|a, b| a.distance() == b.distance());

@@ -168,7 +168,7 @@ impl Capture {
             board: &self.config.board,
             target: &self.target,
             limits: Limits { footage: self.config.footage, widest_edge_px: self.config.widest_edge_px },
-            kept: &self.kept.iter().filter_map(|kept| kept.placement).collect::<Vec<_>>(),
+            kept: &self.placements(),
             seen: &self.coverage(),
             solution: self.advice.as_ref().and_then(|advice| advice.solution.as_ref().ok()),
             left: &self.left,
@@ -217,6 +217,11 @@ impl Capture {
         }
     }
 
+    /// The views by their numbers, and where they have the board.
+    fn placements(&self) -> Vec<(usize, Placement)> {
+        self.kept.iter().enumerate().filter_map(|(index, kept)| Some((index + 1, kept.placement?))).collect()
+    }
+
     /// Where the left pictures of the views have corners.
     fn coverage(&self) -> Coverage {
         let found = self.kept.iter().filter_map(|kept| kept.view.detections[0].as_ref().ok());
@@ -239,8 +244,8 @@ impl Capture {
     pub fn wish(&self) -> Wish {
         let solution = self.advice.as_ref().and_then(|advice| advice.solution.as_ref().ok());
         let next = solution.and_then(|solution| solution.cameras[0].trust.next_view);
-        let kept: Vec<Placement> = self.kept.iter().filter_map(|kept| kept.placement).collect();
-        next.map_or_else(|| Wish::before_anything_is_known(&kept), Wish::from)
+        let kept = || self.kept.iter().filter_map(|kept| kept.placement).collect::<Vec<_>>();
+        next.map_or_else(|| Wish::before_anything_is_known(&kept()), Wish::from)
     }
 
     /// How it stands.
