@@ -57,7 +57,7 @@ fn close(found: &Camera, truth: &Camera) -> bool {
 fn pictures(folder: &Path) -> BTreeSet<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return BTreeSet::new() };
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.ends_with(".png")).collect()
+    names.filter(|name| name.strip_suffix(".png").is_some()).collect()
 }
 
 #[test]

@@ -85,6 +85,15 @@ pub enum Enough {
     Many,
 }
 
+/// What was taken.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// In the order of their names.
+    pub views: Vec<View>,
+    /// Width and height of the pictures of each camera.
+    pub sizes: Vec<(u32, u32)>,
+}
+
 /// A view that was kept.
 #[derive(Clone, Debug)]
 struct Kept {
@@ -173,19 +182,16 @@ impl Capture {
             solution: self.advice.as_ref().and_then(|advice| advice.solution.as_ref().ok()),
             left: &self.left,
         };
-        let outcome = match gate.judge(&sight) {
-            Err((reason, why)) => Outcome::Refused { reason, why },
-            Ok(()) => {
-                let name = self.folder.add(&look.pictures)?;
-                let detections = sight.detections.iter().cloned();
-                let detections = detections.map(|found| found.map_err(|miss| miss.describe(&self.config.board)));
-                let view = View { name: name.clone(), detections: detections.collect() };
-                self.kept.push(Kept { view, placement: sight.placement });
-                self.ask();
-                Outcome::Kept { view: self.kept.len(), name }
-            }
-        };
-        Ok((outcome, sight))
+        if let Err((reason, why)) = gate.judge(&sight) {
+            return Ok((Outcome::Refused { reason, why }, sight));
+        }
+        let name = self.folder.add(&look.pictures)?;
+        let detections = sight.detections.iter().cloned();
+        let detections = detections.map(|found| found.map_err(|miss| miss.describe(&self.config.board)));
+        let view = View { name: name.clone(), detections: detections.collect() };
+        self.kept.push(Kept { view, placement: sight.placement });
+        self.ask();
+        Ok((Outcome::Kept { view: self.kept.len(), name }, sight))
     }
 
     /// Pictures were lost: what comes next does not follow what was seen last.
@@ -253,15 +259,15 @@ impl Capture {
         Status::of(self)
     }
 
-    /// The views for the final solution, in the order of their names, and the sizes of the pictures.
+    /// What there is for the final solution.
     ///
     /// # Errors
     /// [`Error::NotDetermined`] without any view.
-    pub fn finish(self) -> Result<(Vec<View>, Vec<(u32, u32)>)> {
+    pub fn finish(self) -> Result<Taken> {
         if self.kept.is_empty() {
             return Err(gate::nothing_kept(&self.refused, self.frames));
         }
-        Ok((self.kept.into_iter().map(|kept| kept.view).collect(), self.sizes))
+        Ok(Taken { views: self.kept.into_iter().map(|kept| kept.view).collect(), sizes: self.sizes })
     }
 
     /// How many views there are.

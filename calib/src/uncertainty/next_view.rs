@@ -141,7 +141,12 @@ impl<'a> Knowledge<'a> {
                 let Some(pose) = pose(self.target, self.camera, place, size, away) else { continue };
                 let seen = self.visible(pose);
                 // Only views that a detector would accept.
-                if seen.len() < self.board.corner_count() / if self.board.allows_parts() { 2 } else { 1 } {
+                let is_accepted = if self.board.allows_parts() {
+                    2 * seen.len() >= self.board.corner_count()
+                } else {
+                    seen.len() == self.board.corner_count() && self.shows_fields_around(pose)
+                };
+                if !is_accepted {
                     continue;
                 }
                 let Some(improvement) = self.after(pose, &seen) else { continue };
@@ -151,6 +156,17 @@ impl<'a> Knowledge<'a> {
             }
         }
         best
+    }
+
+    /// Whether half a field around the outermost corners is in the picture: a corner is known by its four fields.
+    fn shows_fields_around(&self, pose: Isometry3<f64>) -> bool {
+        let (far, half) = (self.target.middle() * 2.0, self.board.least_gap_m() / 2.0);
+        let (width, height) = (f64::from(self.camera.width), f64::from(self.camera.height));
+        let corners = [(-half, -half), (far.x + half, -half), (far.x + half, far.y + half), (-half, far.y + half)];
+        corners.into_iter().all(|(x, y)| {
+            let pixel = self.camera.project(&(pose * Point3::new(x, y, 0.0)));
+            pixel.is_some_and(|pixel| (0.0..width).contains(&pixel.x) && (0.0..height).contains(&pixel.y))
+        })
     }
 
     fn visible(&self, pose: Isometry3<f64>) -> Vec<Observation> {

@@ -10,7 +10,7 @@ use parallax_core::picture::{draw_line, draw_text};
 /// Fields of the picture in which a view has corners.
 const COVERED: Rgb<u8> = Rgb([40, 200, 90]);
 /// How much of that colour a field gets.
-const COVERED_SHARE: f32 = 0.18;
+const COVERED_SHARE: f32 = 0.14;
 /// Where the board should be next.
 const NEXT: Rgb<u8> = Rgb([255, 200, 0]);
 /// Corners of a view that was kept, of one that might be kept, and of one that cannot.

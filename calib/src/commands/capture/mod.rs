@@ -14,7 +14,7 @@ use page::Page;
 use parallax_calib::Error;
 use parallax_calib::capture::folder::Existing;
 use parallax_calib::capture::gate::counted;
-use parallax_calib::capture::{Capture, CaptureConfig, Enough, Facts, Folder, Footage, Pace};
+use parallax_calib::capture::{Capture, CaptureConfig, Enough, Facts, Folder, Footage, Pace, Taken};
 use parallax_camera::{Arrival, Shot, Source};
 use parallax_core::program::stop_on_signal;
 use std::io::Write as _;
@@ -109,7 +109,7 @@ fn start(args: &CaptureArgs, source: &Source, first: &Shot) -> anyhow::Result<Ca
 /// Solves what was kept, as `solve` does.
 fn finish(args: &CaptureArgs, capture: Capture, lost: bool, events: &mut Events) -> anyhow::Result<Outcome> {
     let (status, kept) = (capture.status(), kept(&capture, args));
-    let (views, sizes) = capture.finish()?;
+    let Taken { views, sizes } = capture.finish()?;
     let solved = conclude(Task {
         board: &args.board,
         config: config(args.model, args.bent),
