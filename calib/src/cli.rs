@@ -1,7 +1,9 @@
 //! The command line, as written.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use parallax_calib::capture::sharpness::WIDEST_PX;
 use parallax_core::board::Board;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -23,6 +25,8 @@ pub(crate) enum Command {
     Undistort(UndistortArgs),
     /// Write a board to print, as PDF or SVG at true scale.
     Board(BoardArgs),
+    /// Take views of a board with a camera, guided, and find the camera from them.
+    Capture(CaptureArgs),
     /// Find a camera, or a stereo pair, from pictures of a board.
     Solve(SolveArgs),
     /// Say from new pictures of a board whether a camera still is what its file says.
@@ -48,6 +52,72 @@ pub(crate) struct BoardArgs {
     /// The file to write, .pdf or .svg
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  parallax-calib capture --from /dev/video0 --board chessboard:9x6:25mm --out views
+  parallax-calib capture --from 'v4l2:/dev/video0?size=1280x800&fps=30' --board charuco:8x11:20mm:15mm --out views --http
+  parallax-calib capture --from 'stereo:/dev/video0|/dev/video2' --board aprilgrid:6x6:88mm:0.3 --out views
+  parallax-calib capture --from walk.mcap --board chessboard:9x6:25mm --out views --json
+  parallax-calib capture --from photographs/ --stills --board chessboard:9x6:25mm --out views
+  parallax-calib capture --from /dev/video0 --board chessboard:9x6:25mm --out views --resume
+
+Move the board about. A view is kept when the board is still for a moment, sharp, and held as in no view before; what is
+missing is said in words. Ctrl-C ends, and so do --views views with which the verdict is good, or twice as many; then the
+camera is solved as by `solve`. Every view is written at once, without loss, to OUT/left (and OUT/right for a pair):
+OUT/capture.json says how to solve them again.
+Exit code 3: done, but pictures were lost or did not belong.")]
+pub(crate) struct CaptureArgs {
+    /// A camera (v4l2:DEVICE, cmd:COMMAND, http://HOST/PATH, stereo:LEFT|RIGHT), a recording or a folder of pictures; see
+    /// docs/cameras.md
+    #[arg(long, value_name = "URI")]
+    pub(crate) from: String,
+    /// The board, such as chessboard:9x6:25mm; see `solve --help`
+    #[arg(long)]
+    pub(crate) board: Board,
+    /// The lens model
+    #[arg(long, value_enum, default_value_t = LensName::PlumbBob)]
+    pub(crate) model: LensName,
+    /// Estimate how far the board is bent
+    #[arg(long)]
+    pub(crate) bent: bool,
+    /// The folder for the views and camera.yaml
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Go on with the views that are in the folder
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Views to take at least
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(3..=500))]
+    pub(crate) views: u32,
+    /// The pictures are single photographs, not a film: whether the board moves does not follow from the picture before
+    #[arg(long)]
+    pub(crate) stills: bool,
+    /// The widest edges (10 to 90 %) between the board's fields that are sharp, pixels
+    #[arg(long, value_name = "PX", default_value_t = WIDEST_PX, value_parser = edge_width)]
+    pub(crate) edge_width: f64,
+    /// Serve a page with the live picture and what to do next
+    #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = HTTP)]
+    pub(crate) http: Option<SocketAddr>,
+    /// The file with the token that --http asks visitors for; needed where others can reach it
+    #[arg(long, value_name = "FILE", requires = "http")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// Write a page to look at in the end: residuals, coverage, uncertainty, views
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+    /// Print one JSON object for every picture, every solution and the end
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where the page is when nothing else is said.
+const HTTP: &str = "127.0.0.1:8090";
+
+fn edge_width(text: &str) -> Result<f64, String> {
+    let width = text.parse().ok().filter(|width| (1.0..=40.0).contains(width));
+    width.ok_or_else(|| "expected pixels from 1 to 40".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -41,12 +41,23 @@ pub enum Error {
         /// The remedy.
         hint: String,
     },
+    /// Views cannot be taken, or not here.
+    #[error("{what}")]
+    Capture {
+        /// Expected and found.
+        what: String,
+        /// The remedy.
+        hint: String,
+    },
     /// The user stopped the work.
     #[error("stopped; {} was not written", path.display())]
     Stopped {
         /// The file that would have been written.
         path: PathBuf,
     },
+    /// A source of pictures cannot be used.
+    #[error(transparent)]
+    Camera(#[from] parallax_camera::Error),
     /// Reading or writing failed.
     #[error(transparent)]
     Core(#[from] parallax_core::Error),
@@ -59,8 +70,10 @@ impl Error {
             Self::Pictures { hint, .. }
             | Self::Board { hint, .. }
             | Self::NotDetermined { hint, .. }
-            | Self::Pair { hint, .. } => Some(hint),
+            | Self::Pair { hint, .. }
+            | Self::Capture { hint, .. } => Some(hint),
             Self::Stopped { .. } => None,
+            Self::Camera(error) => error.hint(),
             Self::Core(error) => error.hint(),
         }
     }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`print`](mod@print) | boards on paper, at true scale |
 //! | [`pictures`] | which pictures are meant |
+//! | [`capture`] | takes them from a camera, with guidance |
 //! | [`survey`](mod@survey) | looks for the board in all of them |
 //! | [`detect`] | finds a board in a picture, to a fraction of a pixel |
 //! | [`solve`] | finds the cameras that saw the board so |
@@ -20,6 +21,7 @@
 //!
 //! *Invariant:* no network and no inference engine is known here.
 
+pub mod capture;
 pub mod check;
 pub mod detect;
 mod error;

@@ -16,6 +16,7 @@ fn main() -> ExitCode {
     program::start_logging("info");
     let result = match Cli::parse().command {
         Command::Board(args) => commands::board::run(&args),
+        Command::Capture(args) => commands::capture::run(&args),
         Command::Check(args) => commands::check::run(&args),
         Command::Convert(args) => commands::convert::run(&args),
         Command::Show(args) => commands::show::run(&args),

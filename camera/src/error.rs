@@ -53,6 +53,14 @@ pub enum Error {
         /// The source.
         uri: String,
     },
+    /// Pictures cannot be served so.
+    #[error("{what}")]
+    Preview {
+        /// Expected and found.
+        what: String,
+        /// The remedy.
+        hint: &'static str,
+    },
     /// One frame cannot be read; the next one may be fine.
     #[error("lost frame {index}: {source}")]
     LostFrame {
@@ -77,7 +85,7 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Open(error) | Self::LostFrame { source: error, .. } => error.hint(),
-            Self::Uri { hint, .. } | Self::Unfit { hint, .. } => Some(hint),
+            Self::Uri { hint, .. } | Self::Unfit { hint, .. } | Self::Preview { hint, .. } => Some(hint),
             Self::Reach { source, .. } => hint_of_system_error(source),
             Self::NoPicture { fault: Fault::Stalled { .. }, .. } => Some(
                 "a device: check cable and power; a command: it must write Motion-JPEG, or raw frames with \

@@ -45,6 +45,7 @@
 //! | `stream` | commands and servers: pictures in a stream of bytes |
 //! | `stereo` | two pictures of one moment |
 //! | `recorded` | recordings, folders and pictures |
+//! | [`preview`] | pictures for people over HTTP: who may see them, Motion-JPEG (feature `preview`) |
 //! | `clock`, `sys` | the clock of time stamps; the system calls |
 //!
 //! *Invariant:* nothing here knows what the frames are for.
@@ -53,6 +54,7 @@
 mod clock;
 mod error;
 mod live;
+pub mod preview;
 mod recorded;
 mod shot;
 mod source;

@@ -1,6 +1,7 @@
 //! One file for each subcommand.
 
 pub(crate) mod board;
+pub(crate) mod capture;
 pub(crate) mod check;
 pub(crate) mod convert;
 mod looking;

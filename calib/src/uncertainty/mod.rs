@@ -19,6 +19,8 @@ pub use next_view::{NextView, Side};
 pub use projection::ProjectionMap;
 pub use verdict::{Reason, Verdict};
 
+pub(crate) use next_view::{Knowledge, pose as pose_of_next_view};
+
 use crate::solve::{Observation, Settled, Solution, SolveConfig, Target};
 
 /// How far one camera can be trusted.
@@ -52,7 +54,8 @@ pub(crate) fn judge(
         let projection = solved.covariance.as_ref().map(|covariance| projection::Map::new(solved, covariance));
         let next_view = projection
             .as_ref()
-            .and_then(|map| next_view::best(&solution.board, target, solved, map, solution.sigma_px));
+            .and_then(|map| next_view::Knowledge::new(&solution.board, target, solved, map, solution.sigma_px))
+            .and_then(|known| known.best());
         let mut trust = Trust {
             coverage: coverage::of(&solution, index),
             projection: projection.map(|map| map.sigmas),

@@ -14,7 +14,6 @@
 //! ```
 //! docs/board.md explains each key.
 
-mod http;
 mod run;
 #[cfg(test)]
 mod tests;

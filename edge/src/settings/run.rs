@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use parallax_camera::preview::{Visitors, visitors};
 use parallax_core::camera::{Camera, ros_yaml};
 use parallax_kernels::Isa;
 
-use super::{EngineSettings, Log, Record, SCHEMA, Settings, Thermal, http, refuse};
+use super::{EngineSettings, Http, Log, Record, SCHEMA, Settings, Thermal, refuse};
 use crate::drive::{DriveConfig, Overlays};
 use crate::framing::Region;
 use crate::policy::thermal::{HYSTERESIS_C, SENSOR};
@@ -35,7 +36,7 @@ pub struct Run {
     /// Masks as MCAP files.
     pub log: Option<MaskLogConfig>,
     /// Preview page and metrics.
-    pub http: Option<(SocketAddr, Option<String>)>,
+    pub http: Option<Visitors>,
     /// Foxglove's live view.
     pub foxglove: Option<SocketAddr>,
     /// Everything above as it was asked for, for the record.
@@ -78,7 +79,7 @@ impl Settings {
         }
         let record = record(self.record)?;
         let log = log(self.log)?;
-        let http = http::checked(self.http)?;
+        let http = http(self.http)?;
         Ok(Run {
             from,
             bundle,
@@ -206,4 +207,12 @@ fn log(Log { folder, file_mib, budget_mib }: Log) -> Result<Option<MaskLogConfig
     }
     let bytes = |mib: u32| u64::from(mib) << 20;
     Ok(Some(MaskLogConfig { folder, file_bytes: bytes(file_mib), budget_bytes: bytes(budget_mib) }))
+}
+
+/// The address and the token; an address that others reach needs one.
+pub(super) fn http(Http { bind, token_file }: Http) -> Result<Option<Visitors>> {
+    visitors(bind, token_file.as_deref()).map_err(|error| match error {
+        parallax_camera::Error::Preview { what, hint } => refuse(what, hint),
+        other => other.into(),
+    })
 }

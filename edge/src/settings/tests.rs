@@ -65,10 +65,10 @@ fn an_address_that_others_reach_needs_a_token_that_cannot_be_guessed() {
     let check = |token: &str| {
         std::fs::write(&token_file, token).unwrap();
         let http = Http { bind: Some("0.0.0.0:8080".parse().unwrap()), token_file: Some(token_file.clone()) };
-        http::checked(http).map(|http| http.unwrap().1.unwrap())
+        run::http(http).map(|http| http.unwrap().token.unwrap())
     };
     assert_eq!(check("0123456789abcdef\n").unwrap(), "0123456789abcdef");
     assert!(check("short").is_err() && check("0123456789 abcdef").is_err() && check("").is_err());
     let loopback = Http { bind: Some(HTTP.parse().unwrap()), token_file: None };
-    assert_eq!(http::checked(loopback).unwrap().unwrap().1, None);
+    assert_eq!(run::http(loopback).unwrap().unwrap().token, None);
 }

@@ -22,6 +22,7 @@ pub use views::{BoardView, Lens};
 
 use crate::dataset::{Existing, Watch, replace_folder, target_folder};
 use crate::{Error, Result};
+use image::GrayImage;
 use parallax_core::board::Board;
 use parallax_core::camera::{Camera, ros_yaml};
 use parallax_core::files::{AtomicFolder, write_bytes, write_picture};
@@ -136,6 +137,15 @@ pub struct BoardScene {
     pub right_from_left: Option<nalgebra::Isometry3<f64>>,
     /// Where the board is held.
     pub views: Vec<BoardView>,
+}
+
+impl BoardScene {
+    /// What camera `eye` (0: left, 1: right) sees of the board held as in `view`; `number` tells noise and background of
+    /// pictures apart.
+    pub fn picture(&self, config: &BoardsConfig, eye: usize, view: &BoardView, number: usize) -> GrayImage {
+        let painter = Painter::new(&self.board, &self.cameras[eye], &config.picture);
+        painter.paint(&view.camera_from_board(self, eye), config.seed, number)
+    }
 }
 
 /// Cameras and poses of a configuration.

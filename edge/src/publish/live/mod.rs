@@ -10,24 +10,23 @@
 //! | [`views`] | pictures for people, encoded in a thread of their own, only while somebody looks |
 //! | [`status`] | how the run goes, as JSON for the page |
 //! | [`metrics`] | the same as numbers for Prometheus |
-//! | [`access`] | who may see it |
 //! | [`server`] | HTTP |
 //! | [`foxglove`] | Foxglove's WebSocket |
 //!
 //! Two threads, whatever the number of visitors: one encodes, one serves.
 
-mod access;
 mod foxglove;
 mod metrics;
 mod server;
 mod status;
 mod views;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
+use parallax_camera::preview::{Door, Visitors};
 use parallax_core::labels::Classes;
 use tokio::sync::watch;
 
@@ -35,7 +34,6 @@ use super::handover::{Full, Handover};
 use super::{News, Outlet};
 use crate::drive::FrameLine;
 use crate::{EdgeError, Result};
-use access::Access;
 use foxglove::Foxglove;
 use metrics::Metrics;
 use status::Board;
@@ -45,7 +43,7 @@ use views::Views;
 #[derive(Debug, Clone)]
 pub struct LiveConfig {
     /// Address of the page, and the token that visitors need.
-    pub http: Option<(SocketAddr, Option<String>)>,
+    pub http: Option<Visitors>,
     /// Address for Foxglove.
     pub foxglove: Option<SocketAddr>,
     /// The classes of the masks.
@@ -90,8 +88,11 @@ impl Live {
         };
         let metrics = Metrics::new(Arc::clone(&handover), config.log.clone());
         let board = Board::new(&config.bundle, &config.classes);
-        let shared = Arc::new(Shared { metrics, board, views: Views::new() });
-        let http = config.http.clone().map(|(address, token)| listen(address, token)).transpose()?;
+        let shared = Arc::new(Shared { metrics, board, views: Views::default() });
+        let door = config.http.as_ref().map(|visitors| {
+            Door::open(visitors).map_err(serve_error("the preview page", &visitors.address.to_string()))
+        });
+        let door = door.transpose()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(serve_error("live views", "this machine"))?;
         let foxglove = config.foxglove.map(|address| {
@@ -101,7 +102,7 @@ impl Live {
         let foxglove = foxglove.transpose()?;
         let mut addresses: Vec<String> =
             foxglove.iter().map(|foxglove| format!("ws://{}", foxglove.address())).collect();
-        addresses.extend(http.iter().map(|(_, _, address)| format!("http://{address}/")));
+        addresses.extend(door.iter().map(|door| format!("http://{}/", door.address())));
 
         let (stop, stopped) = watch::channel(false);
         let (serving, encoding) = (Arc::clone(&shared), Arc::clone(&shared));
@@ -111,7 +112,7 @@ impl Live {
             spawn("live views", move || {
                 views::encode(&handover, &wants, &encoding.views, foxglove.as_ref(), &classes);
             })?,
-            spawn("http", move || server::serve(&runtime, http, &serving, stopped))?,
+            spawn("http", move || server::serve(&runtime, door, &serving, stopped))?,
         ];
         Ok(Self { outlet, shared, addresses, stop, threads })
     }
@@ -142,19 +143,6 @@ impl Live {
             let _ended = thread.join();
         }
     }
-}
-
-/// A listener, who may see what it serves, and its address with the port that it really has.
-type Listening = (TcpListener, Access, SocketAddr);
-
-fn listen(address: SocketAddr, token: Option<String>) -> Result<Listening> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    });
-    let (listener, address) = bound.map_err(serve_error("the preview page", &address.to_string()))?;
-    Ok((listener, Access::new(token.as_deref()), address))
 }
 
 fn serve_error(what: &'static str, address: &str) -> impl FnOnce(std::io::Error) -> EdgeError {

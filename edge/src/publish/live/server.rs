@@ -11,44 +11,29 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, SET_COOKIE};
-use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use parallax_camera::preview::{Door, json, text};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
-use tokio_stream::StreamExt as _;
-use tokio_stream::wrappers::WatchStream;
 
-use super::access::{Access, COOKIE_NAME, Verdict};
+use super::Shared;
 use super::status::State as CameraState;
 use super::views::View;
-use super::{Listening, Shared};
 
 const PAGE: &str = include_str!("page.html");
 const SCRIPT: &str = include_str!("page.js");
-/// What stands between two pictures of a stream.
-const BOUNDARY: &str = "parallax-frame";
 
 /// Serves until `stopped`; open streams end then.
-pub(super) fn serve(
-    runtime: &Runtime,
-    http: Option<Listening>,
-    shared: &Arc<Shared>,
-    mut stopped: watch::Receiver<bool>,
-) {
+pub(super) fn serve(runtime: &Runtime, door: Option<Door>, shared: &Arc<Shared>, mut stopped: watch::Receiver<bool>) {
     let shared = Arc::clone(shared);
     runtime.block_on(async move {
-        if let Some((listener, access, _)) = http {
-            let serving = async move {
-                let listener = tokio::net::TcpListener::from_std(listener)?;
-                axum::serve(listener, router(shared, access)).await
-            };
+        if let Some(door) = door {
             tokio::spawn(async move {
-                if let Err(error) = serving.await {
+                if let Err(error) = door.serve(router(shared)).await {
                     tracing::error!("the preview page has ended: {error}");
                 }
             });
@@ -58,7 +43,7 @@ pub(super) fn serve(
     });
 }
 
-fn router(shared: Arc<Shared>, access: Access) -> Router {
+fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .route("/", get(|| async { text("text/html; charset=utf-8", PAGE) }))
         .route("/page.js", get(|| async { text("text/javascript; charset=utf-8", SCRIPT) }))
@@ -68,58 +53,13 @@ fn router(shared: Arc<Shared>, access: Access) -> Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(health))
         .with_state(shared)
-        .layer(from_fn_with_state(access, judge))
 }
 
-/// Lets in who may see this, and says to browsers what a page from here may do.
-async fn judge(State(access): State<Access>, request: Request, next: Next) -> Response {
-    let mut response = match access.judge(request.uri(), request.headers()) {
-        Verdict::Welcome => next.run(request).await,
-        Verdict::WelcomeWithCookie(token) => {
-            let cookie = format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict");
-            let is_page = request.uri().path() == "/";
-            let mut response = if is_page {
-                // Without the token in the address, which browsers remember.
-                (StatusCode::SEE_OTHER, [(LOCATION, "/")]).into_response()
-            } else {
-                next.run(request).await
-            };
-            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-                response.headers_mut().insert(SET_COOKIE, cookie);
-            }
-            response
-        }
-        Verdict::Refused => (StatusCode::UNAUTHORIZED, "this needs its token: ?token=TOKEN\n").into_response(),
-    };
-    let headers: [(HeaderName, &'static str); 3] = [
-        (CACHE_CONTROL, "no-store"),
-        (REFERRER_POLICY, "no-referrer"),
-        (CONTENT_SECURITY_POLICY, "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'self'"),
-    ];
-    for (name, value) in headers {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
-
-fn text(kind: &'static str, text: &'static str) -> Response {
-    ([(CONTENT_TYPE, kind)], text).into_response()
-}
-
-/// Motion-JPEG. The boundary follows each picture at once: browsers show a picture when they see the next boundary.
 async fn stream(State(shared): State<Arc<Shared>>, Path(view): Path<String>) -> Response {
-    let Some(view) = View::named(&view) else {
-        return (StatusCode::NOT_FOUND, "there are overlay, mask and camera\n").into_response();
-    };
-    let pictures = WatchStream::new(shared.views.look(view)).filter_map(|jpeg| jpeg);
-    let parts = pictures.map(|jpeg| {
-        let head = format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());
-        let part = [head.as_bytes(), &jpeg, format!("\r\n--{BOUNDARY}\r\n").as_bytes()].concat();
-        Ok::<_, std::convert::Infallible>(Bytes::from(part))
-    });
-    let opening = tokio_stream::once(Ok(Bytes::from(format!("--{BOUNDARY}\r\n"))));
-    let kind = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
-    ([(CONTENT_TYPE, kind)], Body::from_stream(opening.chain(parts))).into_response()
+    match View::named(&view) {
+        Some(view) => shared.views.of(view).stream(),
+        None => (StatusCode::NOT_FOUND, "there are overlay, mask and camera\n").into_response(),
+    }
 }
 
 async fn status(State(shared): State<Arc<Shared>>) -> Response {
@@ -128,13 +68,6 @@ async fn status(State(shared): State<Arc<Shared>>) -> Response {
 
 async fn about(State(shared): State<Arc<Shared>>) -> Response {
     json(serde_json::to_vec(shared.board.about()))
-}
-
-fn json(text: serde_json::Result<Vec<u8>>) -> Response {
-    match text {
-        Ok(text) => ([(CONTENT_TYPE, "application/json")], text).into_response(),
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
-    }
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> Response {

@@ -2,15 +2,14 @@
 //!
 //! That the camera is lost is a picture too: no view keeps showing what was seen before.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
+use parallax_camera::preview::Newest;
 use parallax_core::labels::Classes;
 use parallax_core::picture::{draw_text, mask_in_colors, overlay_onto};
-use tokio::sync::watch;
 
 use super::foxglove::{Foxglove, Scene};
 use crate::publish::handover::{Handover, Taken};
@@ -44,33 +43,21 @@ impl View {
     }
 }
 
-/// An encoded picture; none before the first one.
-pub(super) type Jpeg = Option<Arc<Vec<u8>>>;
-
-/// The newest picture of each view, for as many visitors as there are; a slow one misses pictures.
-#[derive(Debug)]
-pub(super) struct Views([watch::Sender<Jpeg>; 3]);
+/// The newest picture of each view.
+#[derive(Debug, Default)]
+pub(super) struct Views([Newest; 3]);
 
 impl Views {
-    pub(super) fn new() -> Self {
-        Self(View::ALL.map(|_| watch::Sender::new(None)))
-    }
-
-    /// The pictures of a view from now on.
-    pub(super) fn look(&self, view: View) -> watch::Receiver<Jpeg> {
-        self.sender(view).subscribe()
-    }
-
-    fn sender(&self, view: View) -> &watch::Sender<Jpeg> {
+    pub(super) fn of(&self, view: View) -> &Newest {
         &self.0[view as usize]
     }
 
     fn is_looked_at(&self, view: View) -> bool {
-        self.sender(view).receiver_count() > 0
+        self.of(view).is_looked_at()
     }
 
     fn show(&self, view: View, jpeg: Vec<u8>) {
-        self.sender(view).send_replace(Some(Arc::new(jpeg)));
+        self.of(view).show(jpeg);
     }
 }
 
@@ -168,9 +155,13 @@ fn lost_picture((width, height): (u32, u32), why: &str) -> RgbImage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
+
     use crate::drive::FrameLine;
     use crate::publish::handover::Full;
+    use parallax_camera::preview::Jpeg;
     use parallax_core::labels::LabelMap;
+    use tokio::sync::watch;
 
     fn frame(number: usize) -> News {
         News::Frame(Arc::new(Published {
@@ -197,27 +188,27 @@ mod tests {
 
     #[test]
     fn only_what_is_looked_at_is_encoded() {
-        let views = Views::new();
+        let views = Views::default();
         assert!(!run(&views, frame(0)));
-        let mut mask = views.look(View::Mask);
+        let mut mask = views.of(View::Mask).look();
         assert!(!run(&views, frame(1)), "a mask needs no picture");
         let close = |found: [u8; 3], expected: [u8; 3]| found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) < 12);
         assert!(close(seen(&mut mask).unwrap().get_pixel(30, 20).0, [200, 0, 0]));
-        assert_eq!(seen(&mut views.look(View::Overlay)), None);
-        let mut overlay = views.look(View::Overlay);
+        assert_eq!(seen(&mut views.of(View::Overlay).look()), None);
+        let mut overlay = views.of(View::Overlay).look();
         assert!(run(&views, frame(2)));
         assert!(close(seen(&mut overlay).unwrap().get_pixel(30, 20).0, [110, 0, 90]));
     }
 
     #[test]
     fn a_loss_is_shown_in_every_view_in_place_of_the_last_picture() {
-        let views = Views::new();
-        let mut camera = views.look(View::Camera);
+        let views = Views::default();
+        let mut camera = views.of(View::Camera).look();
         run(&views, frame(0));
         let before = seen(&mut camera).unwrap();
         run(&views, News::Lost(Arc::new(FrameLine { error: Some("unplugged".into()), ..FrameLine::default() })));
         let after = seen(&mut camera).unwrap();
         assert!(before.get_pixel(60, 40).0[2] > 180 && after.get_pixel(600, 400).0[2] < 20);
-        assert!(seen(&mut views.look(View::Mask)).is_some(), "who comes later sees it too");
+        assert!(seen(&mut views.of(View::Mask).look()).is_some(), "who comes later sees it too");
     }
 }

@@ -1,0 +1,24 @@
+//! Pictures for people, over HTTP: what every page of ours has in common.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `visitors` | which address may be served, and the token that it needs |
+//! | `access` | who may see it (feature `preview`) |
+//! | `newest` | the newest picture of a view, as Motion-JPEG for as many visitors as there are (feature `preview`) |
+//! | `door` | the listener, and what holds for every answer (feature `preview`) |
+//!
+//! Behind a feature, because `axum` makes a build of the whole workspace compile burn anew (docs/decisions/0018).
+
+#[cfg(feature = "preview")]
+mod access;
+#[cfg(feature = "preview")]
+mod door;
+#[cfg(feature = "preview")]
+mod newest;
+mod visitors;
+
+#[cfg(feature = "preview")]
+pub use door::{Door, json, text};
+#[cfg(feature = "preview")]
+pub use newest::{Jpeg, Newest};
+pub use visitors::{Visitors, visitors};
