@@ -89,7 +89,7 @@ fn angle_between(a: Vector2<f64>, b: Vector2<f64>) -> f64 {
 }
 
 /// Whether the picture is dark on one side of the segment and light on the other at every place along it.
-fn is_edge(picture: &GrayImage, from: Point2<f64>, to: Point2<f64>, dark_is_clockwise: bool) -> bool {
+pub(super) fn is_edge(picture: &GrayImage, from: Point2<f64>, to: Point2<f64>, dark_is_clockwise: bool) -> bool {
     let along = to - from;
     let length = along.norm();
     let clockwise = Vector2::new(-along.y, along.x) / length;

@@ -6,16 +6,19 @@
 //! | 2 | `links` | which junctions are joined by an edge, dark on one side and light on the other all along |
 //! | 3 | `lattice` | linked junctions get integer coordinates |
 //! | 4 | `markers` | bits of the fields, for boards with markers |
-//! | 5 | `place` | which lattice corner is which corner of the board; corners that step 1 missed are looked for |
+//! | 5 | `place` | which lattice corner is which corner of the board |
+//! |   | `fill` | corners that step 1 missed are looked for where their neighbours (`local`) say they must be |
 //! | 6 | `subpixel` | final positions, from a window that fits between the neighbours |
 //!
 //! Steps 2 and 3 follow edges from corner to corner, so nothing in them assumes straight lines across the picture: wide
 //! lenses and tilted boards are found as well.
 
+mod fill;
 mod homography;
 mod junctions;
 mod lattice;
 mod links;
+mod local;
 mod markers;
 mod place;
 mod subpixel;
@@ -69,16 +72,25 @@ pub fn detect(picture: &GrayImage, board: &Board) -> Result<Detection, NotFound>
             break;
         }
     }
-    best.map(|corners| finish(picture, board, corners))
+    best.and_then(|corners| finish(picture, board, corners))
 }
 
-fn finish(picture: &GrayImage, board: &Board, mut corners: Vec<Corner>) -> Detection {
-    corners.sort_by_key(|corner| corner.number);
-    let spacings = place::spacings_px(board, &corners);
-    for (corner, spacing_px) in corners.iter_mut().zip(&spacings) {
-        corner.pixel = subpixel::refine(picture, corner.pixel, spacing_px.least);
+/// Leaves out corners that contradict their neighbours, and gives the others their final places.
+fn finish(picture: &GrayImage, board: &Board, corners: Vec<Corner>) -> Result<Detection, NotFound> {
+    let mut known = fill::consistent(board, corners.into_iter().map(|corner| (corner.number, corner.pixel)).collect());
+    // Twice: how the lines bend is only known from corners that have been refined.
+    for _ in 0..2 {
+        let refined = |(&number, &pixel): (&usize, &Point2<f64>)| {
+            let window = subpixel::Window::new(board, number, fill::lines_through(board, &known, number)?)?;
+            Some((number, subpixel::refine(picture, pixel, &window)?))
+        };
+        known = known.iter().filter_map(refined).collect();
     }
-    let mut typical: Vec<f64> = spacings.iter().map(|spacing| spacing.typical).collect();
-    typical.sort_by(f64::total_cmp);
-    Detection { spacing_px: typical.get(typical.len() / 2).copied().unwrap_or_default(), corners }
+    let corners: Vec<Corner> = known.into_iter().map(|(number, pixel)| Corner { number, pixel }).collect();
+    if corners.len() < LEAST_CORNERS {
+        return Err(NotFound::TooFew { corners: corners.len() });
+    }
+    let mut spacings = place::spacings_px(board, &corners);
+    spacings.sort_by(f64::total_cmp);
+    Ok(Detection { spacing_px: spacings.get(spacings.len() / 2).copied().unwrap_or_default(), corners })
 }

@@ -4,14 +4,12 @@
 //! a chessboard is recognised by its size, so it must be seen whole. Corners that were not found at first are looked for
 //! where their neighbours say they must be.
 
-use super::homography::Homography;
+use super::fill::{self, Known, complete};
 use super::junctions::Junction;
 use super::lattice::{Lattice, bounds};
-use super::links::read;
 use super::markers::Codes;
-use super::{Corner, LEAST_CORNERS, subpixel};
+use super::{Corner, LEAST_CORNERS};
 use image::GrayImage;
-use nalgebra::{Point2, Vector2};
 use parallax_core::board::Board;
 use std::collections::BTreeMap;
 
@@ -90,8 +88,6 @@ pub(super) fn on_board(
         None => by_size(picture, board, junctions, lattices),
     }
 }
-
-type Known = BTreeMap<usize, Point2<f64>>;
 
 /// The lattice's corners by their numbers on the board; those beside the board are left out.
 fn placed(board: &Board, junctions: &[Junction], lattice: &Lattice, placement: Placement) -> Known {
@@ -259,103 +255,13 @@ fn vote(
     best.filter(|(_, count)| *count >= 2).map(|((_, placement), _)| placement)
 }
 
-/// Known neighbours that a missing corner is predicted from.
-const NEIGHBOURS: usize = 10;
-/// Lattice steps to the farthest of them; further away a lens bends the plane too much.
-const REACH: i32 = 4;
-/// A junction this near to a prediction, as a part of the spacing, is the corner.
-const NEAR: f64 = 0.25;
-
-/// Adds corners that were missed: each is predicted from its known neighbours and accepted where the picture shows two
-/// dark and two light sectors of the right order.
-fn complete(picture: &GrayImage, board: &Board, junctions: &[Junction], mut known: Known) -> Known {
-    loop {
-        let missing = (0..board.corner_count()).filter(|number| !known.contains_key(number));
-        let found: Known =
-            missing.filter_map(|number| Some((number, look_for(picture, board, junctions, &known, number)?))).collect();
-        if found.is_empty() {
-            return known;
-        }
-        known.extend(found);
-    }
-}
-
-fn look_for(
-    picture: &GrayImage,
-    board: &Board,
-    junctions: &[Junction],
-    known: &Known,
-    number: usize,
-) -> Option<Point2<f64>> {
-    let columns = board.corner_columns() as i32;
-    let place = |number: usize| (number as i32 % columns, number as i32 / columns);
-    let (x, y) = place(number);
-    let steps = |other: usize| {
-        let (a, b) = place(other);
-        (a - x).abs().max((b - y).abs())
-    };
-    let mut near: Vec<usize> = known.keys().copied().filter(|&other| steps(other) <= REACH).collect();
-    near.sort_by_key(|&other| steps(other));
-    near.truncate(NEIGHBOURS);
-    if near.len() < 6 || steps(near[0]) > 1 {
-        return None;
-    }
-    let on_print = |number: usize| board.corner(number).xy();
-    let pairs: Vec<_> = near.iter().map(|&other| (on_print(other), known[&other])).collect();
-    let map = Homography::fit(&pairs)?;
-    let predicted = map.apply(on_print(number))?;
-    // The four fields around the corner, as the prediction sees them.
-    let spacing = board.least_gap_m();
-    let field = |dx: f64, dy: f64| map.apply(on_print(number) + Vector2::new(dx, dy) * spacing);
-    let reach = (field(0.5, 0.0)? - field(-0.5, 0.0)?).norm().min((field(0.0, 0.5)? - field(0.0, -0.5)?).norm());
-    let nearest = junctions
-        .iter()
-        .map(|junction| junction.pixel)
-        .min_by(|a, b| (a - predicted).norm().total_cmp(&(b - predicted).norm()));
-    let start = nearest.filter(|pixel| (pixel - predicted).norm() < NEAR * reach).unwrap_or(predicted);
-    let corner = subpixel::refine(picture, start, reach);
-    if (corner - predicted).norm() > NEAR * reach {
-        return None;
-    }
-    let offset = corner - predicted;
-    // Within the white ring around a marker, but out of the blur of the edges.
-    let aside = (2.0 / reach).clamp(0.1, 0.25);
-    let value = |dx: f64, dy: f64| read(picture, field(dx * aside, dy * aside)? + offset);
-    let around = [value(-1.0, -1.0)?, value(1.0, -1.0)?, value(1.0, 1.0)?, value(-1.0, 1.0)?];
-    let (dark, light) = if (x + y).rem_euclid(2) == 0 {
-        ([around[0], around[2]], [around[1], around[3]])
-    } else {
-        ([around[1], around[3]], [around[0], around[2]])
-    };
-    let contrast = light[0].min(light[1]) - dark[0].max(dark[1]);
-    // As strict as the test of an edge.
-    (contrast > 8.0).then_some(corner)
-}
-
-/// Distances in pixels from a corner to its neighbours on the board.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Spacing {
-    pub(super) least: f64,
-    pub(super) typical: f64,
-}
-
-/// For each corner, how far its neighbours are.
-pub(super) fn spacings_px(board: &Board, corners: &[Corner]) -> Vec<Spacing> {
+/// For each corner that has neighbours, the mean distance to them in pixels.
+pub(super) fn spacings_px(board: &Board, corners: &[Corner]) -> Vec<f64> {
     let known: Known = corners.iter().map(|corner| (corner.number, corner.pixel)).collect();
-    let (columns, rows) = (board.corner_columns() as i32, board.corner_rows() as i32);
     let spacing = |corner: &Corner| {
-        let (x, y) = (corner.number as i32 % columns, corner.number as i32 / columns);
-        let neighbour = |(dx, dy): &(i32, i32)| {
-            let (a, b) = (x + dx, y + dy);
-            let is_on_board = (0..columns).contains(&a) && (0..rows).contains(&b);
-            let pixel = is_on_board.then(|| known.get(&((b * columns + a) as usize)))??;
-            Some((pixel - corner.pixel).norm())
-        };
-        let distances: Vec<f64> = super::lattice::STEPS.iter().filter_map(neighbour).collect();
-        // A corner whose neighbours are all hidden is refined in the smallest window.
-        let least = distances.iter().copied().fold(f64::INFINITY, f64::min);
-        let typical = distances.iter().sum::<f64>() / distances.len().max(1) as f64;
-        Spacing { least: if least.is_finite() { least } else { 0.0 }, typical }
+        let near = fill::direct_neighbours(board, &known, corner.number);
+        let sum: f64 = near.iter().map(|(_, pixel)| (pixel - corner.pixel).norm()).sum();
+        (!near.is_empty()).then(|| sum / near.len() as f64)
     };
-    corners.iter().map(spacing).collect()
+    corners.iter().filter_map(spacing).collect()
 }
