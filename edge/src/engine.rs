@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use parallax_core::bundle::{Bundle, BundledModel};
 use parallax_core::labels::Classes;
+use parallax_core::model_file;
 use parallax_core::model_input::ModelInput;
 use parallax_kernels::Isa;
 use parallax_kernels::shape::PictureShape;
@@ -17,7 +18,7 @@ use tract_onnx::prelude::*;
 
 use crate::cores::{self, Placement};
 use crate::int8::{self, Fused, Left};
-use crate::{EdgeError, Result, soundness};
+use crate::{EdgeError, Result};
 
 /// How models are run.
 #[derive(Debug, Clone, Copy)]
@@ -169,9 +170,8 @@ pub(crate) fn read_proto(bundle: &Bundle, model: &BundledModel) -> Result<ModelP
     let not_onnx =
         |reason: String| EdgeError::NotOnnx { file: model.file.clone(), reason, bundle: bundle.path().to_path_buf() };
     let mut bytes = bundle.model_bytes(model);
-    let proto = tract_onnx::onnx().proto_model_for_read(&mut bytes).map_err(|error| not_onnx(one_line(&error)))?;
-    soundness::check(&proto).map_err(not_onnx)?;
-    Ok(proto)
+    model_file::check(bytes).map_err(not_onnx)?;
+    tract_onnx::onnx().proto_model_for_read(&mut bytes).map_err(|error| not_onnx(one_line(&error)))
 }
 
 /// A model before optimisation, with every operator known and every shape fixed.

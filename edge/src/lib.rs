@@ -5,7 +5,6 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`engine`] | a bundle's model, loaded and checked against its contract |
-//! | `soundness` | what a model file must fulfil before tract sees it |
 //! | `int8` | QDQ patterns of an int8 file, as operators of our own that compute in integers |
 //! | [`worker`] | one frame through the model: prepare, infer, postprocess; buffers made once |
 //! | [`framing`] | what of a picture the network sees: undistortion, region |
@@ -43,7 +42,6 @@ pub mod record;
 mod segmenter;
 pub mod settings;
 pub mod smoothing;
-mod soundness;
 pub mod stages;
 pub mod worker;
 

@@ -97,27 +97,60 @@ impl Part {
             row.copy_from_slice(source);
             return;
         }
+        let place = (first, channels);
+        match own {
+            _ if own.is_multiple_of(16) => self.repeat(source, row, place, copy_sixteens),
+            16..32 => self.repeat(source, row, place, copy_ends::<16>),
+            8..16 => self.repeat(source, row, place, copy_ends::<8>),
+            4..8 => self.repeat(source, row, place, copy_ends::<4>),
+            _ => self.repeat(source, row, place, <[u8]>::copy_from_slice),
+        }
+    }
+
+    /// Writes every pixel of `source` as often as the factor says.
+    #[inline]
+    fn repeat(
+        &self,
+        source: &[u8],
+        row: &mut [u8],
+        (first, channels): (usize, usize),
+        copy: impl Fn(&mut [u8], &[u8]),
+    ) {
+        let own = self.shape.channels;
         let pixels = row.chunks_exact_mut(channels * self.factor).zip(source.chunks_exact(own));
         for (copies, pixel) in pixels {
-            let (once, again) = copies.split_at_mut(channels);
-            let once = &mut once[first..first + own];
+            let mut copies = copies.chunks_exact_mut(channels).map(|copy| &mut copy[first..first + own]);
             match &self.table {
-                None => copy(pixel, once),
-                Some(table) => table.run_to(pixel, once),
-            }
-            for copy_of in again.chunks_exact_mut(channels) {
-                copy(once, &mut copy_of[first..first + own]);
+                // From the source each: what was just written is slow to read where the writes were of other sizes.
+                None => copies.for_each(|to| copy(to, pixel)),
+                Some(table) => {
+                    let Some(once) = copies.next() else { continue };
+                    table.run_to(pixel, once);
+                    copies.for_each(|to| copy(to, once));
+                }
             }
         }
     }
 }
 
-/// A copy that needs no call for the usual numbers of channels.
+/// Copies a multiple of sixteen bytes, without a call.
 #[inline]
-fn copy(from: &[u8], to: &mut [u8]) {
-    match (from.as_chunks::<16>(), to.as_chunks_mut::<16>()) {
-        ((from, []), (to, [])) => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
-        _ => to.copy_from_slice(from),
+fn copy_sixteens(to: &mut [u8], from: &[u8]) {
+    assert_eq!(from.len(), to.len(), "numbers to copy");
+    for (to, from) in to.as_chunks_mut::<16>().0.iter_mut().zip(from.as_chunks::<16>().0) {
+        *to = *from;
+    }
+}
+
+/// Copies the first and the last `LEN` bytes, which are all of a slice of at most twice as many, without a call.
+#[inline]
+fn copy_ends<const LEN: usize>(to: &mut [u8], from: &[u8]) {
+    assert_eq!(from.len(), to.len(), "numbers to copy");
+    if let (Some(from), Some(to)) = (from.first_chunk::<LEN>(), to.first_chunk_mut()) {
+        *to = *from;
+    }
+    if let (Some(from), Some(to)) = (from.last_chunk::<LEN>(), to.last_chunk_mut()) {
+        *to = *from;
     }
 }
 
@@ -146,7 +179,7 @@ mod tests {
 
     #[test]
     fn one_part_of_any_width_is_repeated_in_both_directions() {
-        for channels in [1, 3, 16, 17, 32] {
+        for channels in [1, 3, 4, 7, 8, 10, 15, 16, 17, 31, 32, 33] {
             let assembly = Assembly::new(vec![part(3, 5, channels, 2)]).unwrap();
             let input: Vec<u8> = (0..15 * channels).map(|at| (at * 7) as u8).collect();
             let mut output = vec![0; assembly.output().len()];

@@ -1,17 +1,20 @@
 //! Linear interpolation between pixels: the picture at another size.
 //!
 //! ```text
-//! place of output o on an axis = numerator(o) / d        between input i = ⌊place⌋ and i + 1, w = numerator mod d
-//! sum = Σ weight_y · weight_x · input − d_y · d_x · zero point     weights d − w and w on each axis
-//! q   = clamp(round(f32(sum) · m) + zero point', 0, 255)           m = (scale / scale') / f32(d_y · d_x)
+//! value  = scale · f32(q − zero point)
+//! weight = weight_y · weight_x             of each of the four pixels around a place
+//! sum    = ((w₀₀ · v₀₀ + w₀₁ · v₀₁) + w₁₀ · v₁₀) + w₁₁ · v₁₁
+//! q'     = clamp(round(sum / scale') + zero point', 0, 255)
 //! ```
 //!
-//! Places are fractions of whole numbers, so the sum is exact, whatever the order: for twice the size d = 4 on each axis, and
-//! the weights are 9, 3, 3, 1 of 16. Where a place lies outside of the picture its border is taken.
+//! All in single precision, each operation rounded on its own and in this order, places included: halves are frequent (for
+//! twice the size the weights are 9, 3, 3, 1 of 16), and these are the operations by which onnxruntime decides where they go.
+//! On an axis a place lies between pixel i = ⌊place⌋ and i + 1, which weigh i + 1 − place and place − i; where there is no
+//! pixel i + 1 both are the last one and weigh a half. A place outside of the picture is moved to its border.
 
 use crate::addition::Grid;
 use crate::isa::compiled_for;
-use crate::requantization::{check_scale, requantize};
+use crate::requantization::check_scale;
 use crate::shape::PictureShape;
 use crate::team::Team;
 use crate::{Isa, KernelError, Result};
@@ -35,67 +38,41 @@ pub struct Interpolation {
     isa: Isa,
     input: PictureShape,
     output: PictureShape,
-    axes: [Axis; 2],
-    input_zero_point: i32,
-    multiplier: f32,
-    limits: (f32, f32),
-    zero_point: i32,
-}
-
-/// The places of an axis, with their common denominator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Axis {
-    denominator: u32,
-    places: Vec<Place>,
+    /// Of the rows, and of the columns.
+    places: [Vec<Place>; 2],
+    grids: [Grid; 2],
 }
 
 /// Between two pixels of an axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Place {
     pixels: [usize; 2],
-    weights: [u32; 2],
+    weights: [f32; 2],
 }
 
-/// Results of 16-bit sums: 255 · 257 is the largest u16.
-const MOST_IN_16_BITS: u32 = 257;
+/// Pixels of an axis: places are held in memory.
+const MOST_PIXELS: usize = 1 << 16;
 
 impl Interpolation {
     /// The picture `input` at `[height, width]`.
     ///
     /// # Errors
-    /// Empty pictures, scales that are not positive and finite, or sizes whose common denominators leave 32 bits.
+    /// Empty pictures, axes of more than 2¹⁶ pixels, or scales that are not positive and finite or whose ratio is not.
     pub fn new(
         input: PictureShape,
         [height, width]: [usize; 2],
         coordinates: Coordinates,
-        [from, to]: [Grid; 2],
+        grids: [Grid; 2],
         isa: Isa,
     ) -> Result<Self> {
         input.check("the input")?;
         let output = PictureShape { height, width, channels: input.channels };
         output.check("the output")?;
-        from.check()?;
-        to.check()?;
-        let axes = [Axis::new(input.height, height, coordinates)?, Axis::new(input.width, width, coordinates)?];
-        let whole = axes[0].denominator.checked_mul(axes[1].denominator);
-        let Some(whole) = whole.filter(|whole| *whole <= i32::MAX as u32 / 255) else {
-            return Err(KernelError::Size { what: DENOMINATOR, found: axes[1].denominator as usize });
-        };
-        let ratio = from.scale / to.scale;
-        check_scale("ratio of scales", ratio)?;
-        let multiplier = ratio / whole as f32;
-        check_scale("multiplier", multiplier)?;
-        let zero_point = f32::from(to.zero_point);
-        Ok(Self {
-            isa,
-            input,
-            output,
-            axes,
-            input_zero_point: i32::from(from.zero_point) * whole as i32,
-            multiplier,
-            limits: (-zero_point, 255.0 - zero_point),
-            zero_point: i32::from(to.zero_point),
-        })
+        grids.into_iter().try_for_each(Grid::check)?;
+        check_scale("ratio of scales", grids[0].scale / grids[1].scale)?;
+        check_scale("largest number of the input", grids[0].scale * 255.0)?;
+        let places = [coordinates.places(input.height, height)?, coordinates.places(input.width, width)?];
+        Ok(Self { isa, input, output, places, grids })
     }
 
     /// The picture that goes out.
@@ -112,26 +89,15 @@ impl Interpolation {
         assert_eq!(output.len(), self.output.len(), "numbers in the output");
         let interpolation = self;
         let row_len = self.output.width * self.output.channels;
-        let narrow = self.axes[0].denominator * self.axes[1].denominator <= MOST_IN_16_BITS;
         team.for_each_part(output, row_len, &mut [], 0, |y, row, _scratch| {
-            if narrow {
-                compiled_for!(
-                    self.isa,
-                    narrow_row(interpolation: &Interpolation, input: &[u8], y: usize, row: &mut [u8])
-                );
-            } else {
-                compiled_for!(
-                    self.isa,
-                    wide_row(interpolation: &Interpolation, input: &[u8], y: usize, row: &mut [u8])
-                );
-            }
+            compiled_for!(self.isa, row_between(interpolation: &Interpolation, input: &[u8], y: usize, row: &mut [u8]));
         });
     }
 
     /// The four pixels around a place.
     #[inline(always)]
     fn around<'a>(&self, input: &'a [u8], y: usize, x: usize) -> [&'a [u8]; 4] {
-        let (rows, columns) = (self.axes[0].places[y].pixels, self.axes[1].places[x].pixels);
+        let (rows, columns) = (self.places[0][y].pixels, self.places[1][x].pixels);
         let pixel = |row: usize, column: usize| {
             &input[(row * self.input.width + column) * self.input.channels..][..self.input.channels]
         };
@@ -140,80 +106,52 @@ impl Interpolation {
 
     /// Their weights.
     #[inline(always)]
-    fn weights(&self, y: usize, x: usize) -> [u32; 4] {
-        let (rows, columns) = (self.axes[0].places[y].weights, self.axes[1].places[x].weights);
+    fn weights(&self, y: usize, x: usize) -> [f32; 4] {
+        let (rows, columns) = (self.places[0][y].weights, self.places[1][x].weights);
         [rows[0] * columns[0], rows[0] * columns[1], rows[1] * columns[0], rows[1] * columns[1]]
-    }
-
-    #[inline(always)]
-    fn finish(&self, sum: i32) -> u8 {
-        requantize(sum - self.input_zero_point, self.multiplier, self.limits, self.zero_point)
     }
 }
 
-/// Pixels of an axis: places are held in memory.
-const MOST_PIXELS: usize = 1 << 16;
-
-const DENOMINATOR: &str = "the denominator of an interpolation's places";
-
-impl Axis {
-    fn new(input: usize, output: usize, coordinates: Coordinates) -> Result<Self> {
+impl Coordinates {
+    /// Where the `output` pixels of an axis lie among the `input` ones.
+    fn places(self, input: usize, output: usize) -> Result<Vec<Place>> {
         let found = input.max(output);
         if found > MOST_PIXELS {
             return Err(KernelError::Size { what: "an axis of an interpolation", found });
         }
-        let [input, output] = [input as i64, output as i64];
-        let (denominator, first, step) = match coordinates {
-            Coordinates::AlignCorners if output > 1 => (output - 1, 0, input - 1),
-            Coordinates::AlignCorners => (1, 0, 0),
-            Coordinates::PytorchHalfPixel if output == 1 => (1, 0, 0),
-            Coordinates::HalfPixel | Coordinates::PytorchHalfPixel => (2 * output, input - output, 2 * input),
-            Coordinates::Asymmetric => (output, 0, input),
+        let (last, factor) = (input - 1, output as f32 / input as f32);
+        let place = |at: usize| {
+            let at = at as f32;
+            let place = match self {
+                Self::PytorchHalfPixel | Self::AlignCorners if output == 1 => 0.0,
+                Self::HalfPixel | Self::PytorchHalfPixel => (at + 0.5) / factor - 0.5,
+                Self::AlignCorners => at * last as f32 / (output - 1) as f32,
+                Self::Asymmetric => at / factor,
+            };
+            let place = place.clamp(0.0, last as f32);
+            let pixel = place as usize;
+            let weight = place - pixel as f32;
+            if pixel == last {
+                return Place { pixels: [last; 2], weights: [0.5; 2] };
+            }
+            Place { pixels: [pixel, pixel + 1], weights: [(pixel + 1) as f32 - place, weight] }
         };
-        let common = gcd(gcd(denominator, first), step);
-        let (denominator, first, step) = (denominator / common, first / common, step / common);
-        let place = |at: i64| {
-            let numerator = (first + at * step).clamp(0, (input - 1) * denominator);
-            let (pixel, weight) = (numerator / denominator, (numerator % denominator) as u32);
-            let pixels = [pixel, (pixel + 1).min(input - 1)].map(|pixel| pixel as usize);
-            Place { pixels, weights: [denominator as u32 - weight, weight] }
-        };
-        Ok(Self { denominator: denominator as u32, places: (0..output).map(place).collect() })
+        Ok((0..output).map(place).collect())
     }
 }
 
-fn gcd(a: i64, b: i64) -> i64 {
-    if b == 0 { a.abs() } else { gcd(b, a % b) }
-}
-
-/// A row whose sums fit into 16 bits.
 #[inline(always)]
-fn narrow_row(interpolation: &Interpolation, input: &[u8], y: usize, row: &mut [u8]) {
-    for (x, pixel) in row.chunks_exact_mut(interpolation.output.channels).enumerate() {
-        let [a, b, c, d] = interpolation.around(input, y, x);
-        let weights = interpolation.weights(y, x).map(|weight| weight as u16);
-        for ((((output, a), b), c), d) in pixel.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            let sum = u16::from(*a) * weights[0]
-                + u16::from(*b) * weights[1]
-                + u16::from(*c) * weights[2]
-                + u16::from(*d) * weights[3];
-            *output = interpolation.finish(i32::from(sum));
-        }
-    }
-}
-
-/// A row whose sums fit into 32 bits.
-#[inline(always)]
-fn wide_row(interpolation: &Interpolation, input: &[u8], y: usize, row: &mut [u8]) {
+fn row_between(interpolation: &Interpolation, input: &[u8], y: usize, row: &mut [u8]) {
+    let [from, to] = interpolation.grids;
     for (x, pixel) in row.chunks_exact_mut(interpolation.output.channels).enumerate() {
         let [a, b, c, d] = interpolation.around(input, y, x);
         let weights = interpolation.weights(y, x);
         for ((((output, a), b), c), d) in pixel.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            let sum = u32::from(*a) * weights[0]
-                + u32::from(*b) * weights[1]
-                + u32::from(*c) * weights[2]
-                + u32::from(*d) * weights[3];
-            *output = interpolation.finish(sum as i32);
+            let sum = weights[0] * from.dequantize(*a)
+                + weights[1] * from.dequantize(*b)
+                + weights[2] * from.dequantize(*c)
+                + weights[3] * from.dequantize(*d);
+            *output = to.quantize(sum);
         }
     }
 }
@@ -257,12 +195,11 @@ mod tests {
     }
 
     #[test]
-    #[cfg_attr(miri, ignore = "thousands of places take minutes there")]
-    fn sizes_whose_sums_leave_32_bits_are_refused() {
-        let shape = PictureShape { height: 4001, width: 4003, channels: 1 };
+    fn axes_beyond_every_picture_are_refused() {
+        let shape = PictureShape { height: 40, width: 30, channels: 1 };
         let of = |size| Interpolation::new(shape, size, Coordinates::HalfPixel, [GRID; 2], Isa::PORTABLE);
-        assert!(of([4007, 4013]).is_err());
+        assert!(of([1, (1 << 16) + 1]).is_err());
         assert!(of([0, 1]).is_err());
-        assert!(of([8002, 8006]).is_ok());
+        assert!(of([1, 1 << 16]).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 """Makes a small network of operators that stand between convolutions and quantizes it with onnxruntime's quantize_static.
 
-Usage: quantize_operators.py MODEL windows|mean|gate|bilinear
+Usage: quantize_operators.py MODEL windows|mean|gate|bilinear|chain
 Writes the int8 (QDQ) model for pictures [1, 3, 64, 128] in [-2, 2] and prints one JSON object with its operators.
 """
 import json
@@ -58,6 +58,18 @@ def main():
         last = node("AveragePool", [stem], "mean", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
     elif kind == "gate":
         last = node("Mul", [stem, node("Sigmoid", [stem], "gate")], "gated")
+    elif kind == "chain":
+        mean = node("AveragePool", [stem], "mean", kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+        deep = node("Relu", [convolution(mean, "deep", 24, 16, 3, pads=[1] * 4, strides=[2, 2])], "deep_relu")
+        up = node("Resize", [deep, "", twice], "up", mode="linear", coordinate_transformation_mode="half_pixel")
+        joined = node("Concat", [convolution(up, "wide", 24, 1, 3, pads=[1] * 4, group=24), mean], "joined", axis=1)
+        gated = node("Mul", [joined, node("Sigmoid", [joined], "gate")], "gated")
+        mixed = node("Relu", [convolution(gated, "mixed", 16, 40, 3, pads=[1] * 4)], "mixed_relu")
+        small = node(
+            "AveragePool", [mixed], "small", kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 0], count_include_pad=1)
+        back = node("Resize", [small, "", twice], "back", mode="linear", coordinate_transformation_mode="align_corners")
+        late = node("Elu", [convolution(back, "late", 16, 16, 3, pads=[1] * 4)], "late_elu")
+        last = node("Add", [late, mixed], "residual")
     else:
         last = node("Resize", [stem, "", twice], "up", mode="linear", coordinate_transformation_mode="half_pixel")
     convolution(last, "logits", CLASSES, 16, 1)

@@ -25,6 +25,7 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use parallax_core::model_file;
 use parallax_kernels::Isa;
 use parallax_kernels::boundary::Boundary;
 use parallax_kernels::shape::PictureShape;
@@ -35,7 +36,6 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid as _;
 use tract_onnx::tract_hir::internal::DimLike as _;
 
-use crate::soundness;
 use graph::Graph;
 pub(crate) use operator::Int8Operator;
 use operator::Kernel;
@@ -125,8 +125,22 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
 pub(crate) fn analysed(onnx: &Onnx, proto: &ModelProto) -> TractResult<InferenceModel> {
     let mut model = onnx.model_for_proto_model(proto)?;
     model.analyse(false)?;
-    soundness::check_shapes(&model).map_err(TractError::msg)?;
+    check_shapes(&model)?;
     Ok(model)
+}
+
+/// # Errors
+/// A tensor that the model will compute and that does not fit into memory.
+fn check_shapes(model: &InferenceModel) -> TractResult<()> {
+    for node in model.nodes() {
+        for output in &node.outputs {
+            let Some(shape) = output.fact.shape.concretize() else { continue };
+            let sizes: Vec<i64> = shape.iter().map(|size| size.to_i64().unwrap_or(1)).collect();
+            let fault = |fault| TractError::msg(format!("{} gives a tensor that {fault}", node.name));
+            model_file::count(&sizes).map_err(fault)?;
+        }
+    }
+    Ok(())
 }
 
 fn fixed_shapes(model: &InferenceModel) -> TractResult<Shapes> {

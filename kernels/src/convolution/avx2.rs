@@ -9,6 +9,7 @@ use std::arch::x86_64::*;
 use super::packing::{Group, LANES};
 use super::{Isa, Job};
 use crate::isa::Kind;
+use crate::requantization::avx2::requantize;
 
 /// Pixels computed together: 6 · 2 sums, 2 vectors of weights and one pair of values fill the 16 registers.
 pub(super) const PIXELS: usize = 6;
@@ -97,12 +98,4 @@ pub(super) fn store<Element>(job: &mut Job<'_, Element>, group: &Group, first: u
             output.copy_from_slice(&all[..used]);
         }
     }
-}
-
-#[target_feature(enable = "avx2")]
-fn requantize(sums: __m256i, multipliers: __m256, (low, high): (f32, f32), zero_point: i32) -> __m256i {
-    let scaled = _mm256_mul_ps(_mm256_cvtepi32_ps(sums), multipliers);
-    let clamped = _mm256_min_ps(_mm256_max_ps(scaled, _mm256_set1_ps(low)), _mm256_set1_ps(high));
-    // Rounds to nearest, ties to even: the processor's mode, which Rust does not change.
-    _mm256_add_epi32(_mm256_cvtps_epi32(clamped), _mm256_set1_epi32(zero_point))
 }

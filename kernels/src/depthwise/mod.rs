@@ -6,8 +6,10 @@
 //!
 //! In NHWC the channels of a tap lie side by side, so that plain Rust over the channels, compiled for each instruction set,
 //! does for most: a product u8 · s8 fits into 16 bits (255 · 128 = 32 640), one 16-bit multiplication; sums are 32 bits.
-//! AVX-512 VNNI multiplies four taps at once and has code of its own (`vnni`).
+//! AVX2 multiplies two taps at once and AVX-512 VNNI four; they have code of their own (`avx2`, `vnni`).
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
@@ -15,6 +17,8 @@ use std::ops::Range;
 
 use crate::convolution::strip::{Order, Reading, Values};
 use crate::convolution::{Strips, expect_length, fold_zero_point, product};
+#[cfg(target_arch = "x86_64")]
+use crate::isa::Kind;
 use crate::isa::compiled_for;
 use crate::requantization::{Requantization, requantize};
 use crate::shape::{Padding, PictureShape, Window};
@@ -52,7 +56,17 @@ pub struct Depthwise {
     /// Where the taps of a window begin, from the window's beginning.
     taps: Vec<usize>,
     #[cfg(target_arch = "x86_64")]
-    vnni: Option<vnni::Packed>,
+    packed: Packed,
+}
+
+/// What the variants with code of their own read.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone)]
+enum Packed {
+    /// Plain Rust packs nothing.
+    Nothing,
+    Avx2(avx2::Packed),
+    Vnni(vnni::Packed),
 }
 
 impl Depthwise {
@@ -87,8 +101,13 @@ impl Depthwise {
         });
         let taps: Vec<usize> = taps.collect();
         #[cfg(target_arch = "x86_64")]
-        let vnni = (isa.0 == crate::isa::Kind::Avx512Vnni)
-            .then(|| vnni::Packed::new(weights, &bias, &requantization.multipliers, &taps));
+        let packed = match isa.0 {
+            Kind::Portable => Packed::Nothing,
+            Kind::Avx2 | Kind::AvxVnni | Kind::Avx512VlVnni => {
+                Packed::Avx2(avx2::Packed::new(weights, &bias, &requantization.multipliers, &taps))
+            }
+            Kind::Avx512Vnni => Packed::Vnni(vnni::Packed::new(weights, &bias, &requantization.multipliers, &taps)),
+        };
         let tap_major = (0..taps.len()).flat_map(|tap| {
             let count = taps.len();
             (0..channels).map(move |channel| i16::from(weights[channel * count + tap]))
@@ -103,7 +122,7 @@ impl Depthwise {
             bias,
             taps,
             #[cfg(target_arch = "x86_64")]
-            vnni,
+            packed,
         })
     }
 
@@ -154,9 +173,10 @@ impl Depthwise {
 
     fn run_strip(&self, strip: &[u8], output: &mut [u8]) {
         #[cfg(target_arch = "x86_64")]
-        if let Some(packed) = &self.vnni {
-            vnni::run(self.isa, self, packed, strip, output);
-            return;
+        match &self.packed {
+            Packed::Avx2(packed) => return avx2::run(self.isa, self, packed, strip, output),
+            Packed::Vnni(packed) => return vnni::run(self.isa, self, packed, strip, output),
+            Packed::Nothing => {}
         }
         let depthwise = self;
         compiled_for!(self.isa, run_strip(depthwise: &Depthwise, strip: &[u8], output: &mut [u8]));

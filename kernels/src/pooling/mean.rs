@@ -1,16 +1,24 @@
 //! The mean of a window, on a grid of its own.
 //!
 //! ```text
-//! sum = Σ (input − zero point)                       over the taps within the picture
-//! q   = clamp(round(f32(sum) · m) + zero point', 0, 255)        m = (scale / scale') / f32(count)
+//! mean = (Σ scale · f32(q − zero point)) / f32(count)        over the taps within the picture, row after row
+//! q'   = clamp(round(mean / scale' + zero point'), 0, 255)
 //! ```
 //!
-//! `count` is the number of taps: of all, or of those within the picture. Taps outside stand for 0.0 and add nothing.
+//! in single precision, each operation rounded on its own and in this order: a mean is often half way between two integers,
+//! and these are the operations by which onnxruntime decides where it goes. `count` is the number of taps: of all, or of those
+//! within the picture. Taps outside stand for 0.0 and add nothing.
+//!
+//! The mean of a whole picture is a sum of integers, as it is there:
+//!
+//! ```text
+//! q' = clamp(round(f32(Σ (q − zero point)) · m) + zero point', 0, 255)        m = scale / (scale' · f32(count))
+//! ```
 
 use super::inside;
 use crate::addition::Grid;
 use crate::isa::compiled_for;
-use crate::requantization::{check_scale, requantize};
+use crate::requantization::{check_scale, clamp, requantize, round};
 use crate::shape::{PictureShape, Window};
 use crate::team::Team;
 use crate::{Isa, KernelError, Result};
@@ -46,7 +54,16 @@ pub struct AveragePool {
     isa: Isa,
     config: AveragePoolConfig,
     output: PictureShape,
-    ratio: f32,
+    sums: Sums,
+}
+
+/// In what numbers the taps are added.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Sums {
+    /// Values, in single precision.
+    Values,
+    /// Integers, of a whole picture, and what their sum is multiplied with.
+    Integers { multiplier: f32 },
 }
 
 impl AveragePool {
@@ -75,10 +92,14 @@ impl AveragePool {
         if taps > 1 << 23 {
             return Err(KernelError::Size { what: "window of a mean", found: taps });
         }
-        let ratio = from.scale / to.scale;
-        check_scale("ratio of scales", ratio)?;
-        check_scale("multiplier", ratio / taps as f32)?;
-        Ok(Self { isa, config, output, ratio })
+        let multiplier = from.scale / (to.scale * taps as f32);
+        check_scale("ratio of scales", from.scale / to.scale)?;
+        check_scale("multiplier", multiplier)?;
+        check_scale("largest sum", from.scale * 255.0 * taps as f32)?;
+        let padded = [window.before, window.after] != [[0; 2]; 2];
+        let whole = window.kernel == [input.height, input.width] && !padded;
+        let sums = if whole { Sums::Integers { multiplier } } else { Sums::Values };
+        Ok(Self { isa, config, output, sums })
     }
 
     /// The mean of every channel of a whole picture.
@@ -129,19 +150,19 @@ fn row_of_means(pool: &AveragePool, input: &[u8], y: usize, row: &mut [u8]) {
     let channels = pool.output.channels;
     let rows = pool.taps(0, y);
     for (x, pixel) in row.chunks_exact_mut(channels).enumerate() {
-        let columns = pool.taps(1, x);
+        let taps = [rows, pool.taps(1, x)];
         let (whole, rest) = pixel.as_chunks_mut::<LANES>();
         for (index, output) in whole.iter_mut().enumerate() {
-            mean_of(pool, input, rows, columns, index * LANES, output);
+            mean_of(pool, input, taps, index * LANES, output);
         }
         let mut first = whole.len() * LANES;
         let (some, rest) = rest.as_chunks_mut::<8>();
         for output in some {
-            mean_of(pool, input, rows, columns, first, output);
+            mean_of(pool, input, taps, first, output);
             first += output.len();
         }
         for output in rest {
-            mean_of(pool, input, rows, columns, first, std::array::from_mut(output));
+            mean_of(pool, input, taps, first, std::array::from_mut(output));
             first += 1;
         }
     }
@@ -152,33 +173,66 @@ fn row_of_means(pool: &AveragePool, input: &[u8], y: usize, row: &mut [u8]) {
 fn mean_of<const LANES: usize>(
     pool: &AveragePool,
     input: &[u8],
-    rows: (usize, usize),
-    columns: (usize, usize),
+    taps: [(usize, usize); 2],
     first: usize,
     output: &mut [u8; LANES],
 ) {
-    let AveragePoolConfig { input: PictureShape { width, channels, .. }, window, counted, grids } = &pool.config;
-    let mut sums = [0_i32; LANES];
-    for row in 0..rows.1 {
-        let row = rows.0 + row * window.dilation[0];
-        for column in 0..columns.1 {
-            let column = columns.0 + column * window.dilation[1];
-            let begin = (row * width + column) * channels + first;
-            for (sum, number) in sums.iter_mut().zip(&input[begin..begin + LANES]) {
-                *sum += i32::from(*number);
+    let AveragePoolConfig { window, counted, grids: [from, to], .. } = &pool.config;
+    let zero_point = i32::from(from.zero_point);
+    let within = taps[0].1 * taps[1].1;
+    match pool.sums {
+        Sums::Values => {
+            let mut sums = [0.0_f32; LANES];
+            pool.for_each_tap::<LANES>(input, taps, first, |numbers| {
+                for (sum, number) in sums.iter_mut().zip(numbers) {
+                    *sum += from.scale * (i32::from(*number) - zero_point) as f32;
+                }
+            });
+            let count = match counted {
+                Counted::All => window.kernel[0] * window.kernel[1],
+                Counted::Inside => within,
+            };
+            for (output, sum) in output.iter_mut().zip(sums) {
+                let steps = sum / count as f32 / to.scale + f32::from(to.zero_point);
+                // SAFETY: between 0 and 255 after the clamp, and no NaN: sums are finite, counts and scales positive.
+                *output = unsafe { round(clamp(steps, 0.0, 255.0)).to_int_unchecked::<i32>() as u8 };
+            }
+        }
+        Sums::Integers { multiplier } => {
+            let mut sums = [0_i32; LANES];
+            pool.for_each_tap::<LANES>(input, taps, first, |numbers| {
+                for (sum, number) in sums.iter_mut().zip(numbers) {
+                    *sum += i32::from(*number);
+                }
+            });
+            let limits = (-f32::from(to.zero_point), 255.0 - f32::from(to.zero_point));
+            for (output, sum) in output.iter_mut().zip(sums) {
+                let sum = sum - within as i32 * zero_point;
+                *output = requantize(sum, multiplier, limits, i32::from(to.zero_point));
             }
         }
     }
-    let within = rows.1 * columns.1;
-    let count = match counted {
-        Counted::All => window.kernel[0] * window.kernel[1],
-        Counted::Inside => within,
-    };
-    let multiplier = pool.ratio / count as f32;
-    let (zero_points, to) = (within as i32 * i32::from(grids[0].zero_point), grids[1].zero_point);
-    let limits = (-f32::from(to), 255.0 - f32::from(to));
-    for (output, sum) in output.iter_mut().zip(sums) {
-        *output = requantize(sum - zero_points, multiplier, limits, i32::from(to));
+}
+
+impl AveragePool {
+    /// The numbers of some channels at every tap, row after row.
+    #[inline(always)]
+    fn for_each_tap<const LANES: usize>(
+        &self,
+        input: &[u8],
+        [rows, columns]: [(usize, usize); 2],
+        first: usize,
+        mut visit: impl FnMut(&[u8]),
+    ) {
+        let AveragePoolConfig { input: PictureShape { width, channels, .. }, window, .. } = &self.config;
+        for row in 0..rows.1 {
+            let row = rows.0 + row * window.dilation[0];
+            for column in 0..columns.1 {
+                let column = columns.0 + column * window.dilation[1];
+                let begin = (row * width + column) * channels + first;
+                visit(&input[begin..begin + LANES]);
+            }
+        }
     }
 }
 

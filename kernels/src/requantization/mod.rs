@@ -11,6 +11,8 @@
 //! does. No sum of products and no fused multiply-add is in it, so there is no order to choose.
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod avx2;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod avx512;
 
 use crate::{KernelError, Result};

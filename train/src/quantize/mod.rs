@@ -48,6 +48,7 @@ pub mod weights;
 
 use std::collections::HashSet;
 
+use parallax_core::model_file;
 use tract_onnx::pb::ModelProto;
 use tract_onnx::pb::tensor_proto::DataType;
 
@@ -133,7 +134,8 @@ pub struct Quantized {
 /// Quantizes `float` with ranges from the calibration frames, and measures the noise on the held frames.
 ///
 /// # Errors
-/// A model that is already quantized, has non-finite weights, fewer than one frame, or that tract cannot run.
+/// A model that is already quantized, has non-finite weights, is damaged or asks for more than memory holds, fewer than one
+/// frame, or what tract cannot run.
 pub fn quantize(float: &ModelProto, frames: CalibrationFrames<'_>, config: &QuantizeConfig) -> Result<Quantized> {
     if frames.calibration.is_empty() {
         return Err(QuantizeError::NoFrames);
@@ -141,6 +143,7 @@ pub fn quantize(float: &ModelProto, frames: CalibrationFrames<'_>, config: &Quan
     let mut float = float.clone();
     graph::lift_constants(&mut float)?;
     graph::check_float(&float)?;
+    model_file::check(&graph::encode(&float)).map_err(QuantizeError::Unsupported)?;
     let layout = Layout::of(&float)?;
     let calibration = Calibration::run(&float, &layout, frames.calibration)?;
     let methods = config.ranges.map_or(vec![RangeMethod::Percentile, RangeMethod::Mse], |method| vec![method]);

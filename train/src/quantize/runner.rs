@@ -1,9 +1,12 @@
 //! A model in tract, with any of its tensors as outputs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use parallax_core::model_file;
 use tract_onnx::pb::{ModelProto, ValueInfoProto};
 use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::infer::Factoid as _;
 
 use super::{QuantizeError, Result, graph};
 
@@ -43,15 +46,19 @@ impl Runner {
             graph.value_info.clear();
         }
         graph::graph(&model)?;
-        let load = |error: TractError| QuantizeError::tract("load", &error);
-        let model = tract_onnx::onnx().model_for_proto_model(&model).map_err(load)?;
-        let model = model.into_optimized().map_err(load)?;
-        let fact = model.input_fact(0).map_err(load)?;
+        let (model, fact) = tract("load", || {
+            let mut model = tract_onnx::onnx().model_for_proto_model(&model)?;
+            model.analyse(false)?;
+            check_shapes(&model)?;
+            let model = model.into_optimized()?;
+            let fact = model.input_fact(0)?.clone();
+            Ok((model.into_runnable()?, fact))
+        })?;
         let shape = fact.shape.as_concrete().map(<[usize]>::to_vec);
         let input_shape = shape.ok_or_else(|| {
             QuantizeError::Unsupported(format!("expected a static input shape, got {:?}", fact.shape))
         })?;
-        Ok(Self { plan: model.into_runnable().map_err(load)?, input_shape })
+        Ok(Self { plan: model, input_shape })
     }
 
     /// The input's shape, `[1, 3, height, width]` for our networks.
@@ -80,12 +87,37 @@ impl Runner {
     /// # Errors
     /// A wrong number of inputs or values, or an operator that fails.
     pub fn run_on(&self, inputs: &[(&[usize], &[f32])]) -> Result<Vec<Output>> {
-        let run = |error: TractError| QuantizeError::tract("run", &error);
         let tensor = |(shape, values): &(&[usize], &[f32])| Tensor::from_shape(shape, values).map(Tensor::into_tvalue);
-        let inputs = inputs.iter().map(tensor).collect::<TractResult<TVec<TValue>>>().map_err(run)?;
-        let outputs = self.plan.run(inputs).map_err(run)?;
+        let outputs = tract("run", || {
+            let inputs = inputs.iter().map(tensor).collect::<TractResult<TVec<TValue>>>()?;
+            self.plan.run(inputs)
+        })?;
         Ok(outputs.into_iter().map(Output).collect())
     }
+}
+
+/// Lets tract do something. It may panic on models that nobody foresaw: that is an error of the model, not of the program.
+fn tract<T>(doing: &'static str, what: impl FnOnce() -> TractResult<T>) -> Result<T> {
+    let result = catch_unwind(AssertUnwindSafe(what)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        Err(TractError::msg(format!("tract panicked: {text}")))
+    });
+    result.map_err(|error| QuantizeError::tract(doing, &error))
+}
+
+/// # Errors
+/// A tensor that the model will compute and that does not fit into memory.
+fn check_shapes(model: &InferenceModel) -> TractResult<()> {
+    for node in model.nodes() {
+        for output in &node.outputs {
+            let Some(shape) = output.fact.shape.concretize() else { continue };
+            let sizes: Vec<i64> = shape.iter().map(|size| size.to_i64().unwrap_or(1)).collect();
+            let fault = |fault| TractError::msg(format!("{} gives a tensor that {fault}", node.name));
+            model_file::count(&sizes).map_err(fault)?;
+        }
+    }
+    Ok(())
 }
 
 /// One tensor that a model computed.

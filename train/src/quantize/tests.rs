@@ -1,5 +1,14 @@
 //! Laws of quantization on tiny hand-made networks, run by tract.
 
+#[path = "../../../fuzz/src/lib.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    unused_imports,
+    missing_docs,
+    reason = "shared with the fuzz targets, which are crates of their own"
+)]
+mod fuzzed;
 mod layers;
 mod malformed;
 

@@ -1,5 +1,7 @@
 //! Files and footage as they should not be: an error with a name, never a panic.
 
+use arbitrary::Unstructured;
+
 use super::*;
 
 /// What is done to the graph of a good model.
@@ -120,4 +122,66 @@ fn numbers_too_large_to_square_are_refused_with_their_tensor() {
         matches!(&refused, Err(QuantizeError::NonFiniteActivation { tensor, frame: 2, .. }) if tensor == "image"),
         "{refused:?}"
     );
+}
+
+/// Models that are tried; set `PARALLAX_FUZZ_CASES` for more.
+const CASES: u64 = 400;
+
+/// The float U-Net with something wrong that depends on the number alone: in its bytes, else in its graph.
+fn broken(case: u64) -> Option<ModelProto> {
+    let bytes: Vec<u8> = numbers(160, case).iter().map(|number| (number * 8_388_608.0) as i32 as u8).collect();
+    let (mut edits, mut model) = (Unstructured::new(&bytes), unet());
+    if case.is_multiple_of(3) {
+        let mut encoded = graph::encode(&model);
+        fuzzed::scramble(&mut edits, &mut encoded).unwrap();
+        return graph::decode(&encoded).ok();
+    }
+    fuzzed::edit(&mut edits, &mut model).unwrap();
+    Some(model)
+}
+
+#[test]
+fn models_broken_by_chance_are_errors_or_are_quantized() {
+    let cases = std::env::var("PARALLAX_FUZZ_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(CASES);
+    let frames = frames(1);
+    let given = CalibrationFrames { calibration: &frames, held: &[] };
+    let config = QuantizeConfig { ranges: Some(RangeMethod::MinMax), ..QuantizeConfig::default() };
+    // tract's panics are caught and become errors; any other ends this test.
+    let results: Vec<_> = (0..cases).filter_map(broken).map(|model| quantize(&model, given, &config)).collect();
+    let refused = results.iter().filter(|result| result.is_err()).count();
+    assert!(refused * 2 > results.len(), "{refused} of {} are refused", results.len());
+    assert!(results.len() > refused + 10, "some changes leave a model: {refused} of {}", results.len());
+    let panicked = results.iter().filter_map(|result| result.as_ref().err()).map(ToString::to_string);
+    let panicked: Vec<String> = panicked.filter(|said| said.contains("tract panicked")).collect();
+    // What passes the check and makes tract panic is rare; more would say that the check has lost a rule.
+    assert!(panicked.len() * 20 <= results.len(), "{} of {}: {panicked:?}", panicked.len(), results.len());
+}
+
+#[test]
+fn a_file_cut_anywhere_gives_an_error_or_a_model() {
+    let whole = graph::encode(&unet());
+    let frames = frames(1);
+    let given = CalibrationFrames { calibration: &frames, held: &[] };
+    let config = QuantizeConfig { ranges: Some(RangeMethod::MinMax), ..QuantizeConfig::default() };
+    let mut quantized = 0;
+    for length in (0..whole.len()).step_by(53) {
+        quantized +=
+            usize::from(graph::decode(&whole[..length]).is_ok_and(|model| quantize(&model, given, &config).is_ok()));
+    }
+    assert_eq!(quantized, 0, "what is cut off has lost its output at least");
+}
+
+#[test]
+fn a_model_that_asks_for_more_than_memory_holds_is_refused_before_it_is_run() {
+    let refused = refusal(|graph| initializer(graph, "scales").raw_data[8..12].copy_from_slice(&1e9_f32.to_le_bytes()));
+    assert!(refused.contains("Resize u2_node: it enlarges 1000000000 times"), "{refused}");
+    let refused = refusal(|graph| {
+        let pads = graph.node[0].attribute.iter_mut().find(|attribute| attribute.name == "pads").unwrap();
+        pads.ints = vec![1 << 14; 4];
+    });
+    assert!(refused.contains("c1") && refused.contains("more than"), "{refused}");
+    let refused = refusal(|graph| {
+        graph.node[0].attribute.push(ints_attribute("strides", &[0, 1]));
+    });
+    assert!(refused.contains("its strides is 0"), "{refused}");
 }

@@ -1,17 +1,16 @@
 //! One operator: its attributes, its scales, and the sizes that it is asked to make.
 
-use tract_onnx::pb::{AttributeProto, NodeProto};
-
-use super::{Constants, Fault, MOST_NUMBERS, tensors};
+use super::onnx::{Attribute, Node};
+use super::{Constants, Fault, MOST_NUMBERS, count, tensors};
 
 /// Kernels, strides, dilations and paddings: no picture is larger.
 const MOST_TAPS: i64 = 1 << 15;
 
-pub(super) fn check(node: &NodeProto, constants: &Constants<'_>) -> Result<(), Fault> {
-    for attribute in &node.attribute {
+pub(super) fn check(node: &Node, constants: &Constants<'_>) -> Result<(), Fault> {
+    for attribute in &node.attributes {
         check_attribute(attribute)?;
     }
-    match node.op_type.as_str() {
+    match node.operator.as_str() {
         "QuantizeLinear" | "DequantizeLinear" => check_scale(node, constants),
         "Conv" | "ConvInteger" | "QLinearConv" | "ConvTranspose" => check_group(node),
         // What they make is as large as their numbers say, so the numbers must be known here.
@@ -37,12 +36,12 @@ enum Sizes {
     Each(i64),
 }
 
-fn check_attribute(attribute: &AttributeProto) -> Result<(), Fault> {
+fn check_attribute(attribute: &Attribute) -> Result<(), Fault> {
     let name = attribute.name.as_str();
-    if attribute.g.is_some() || !attribute.graphs.is_empty() {
+    if attribute.graph.is_some() || !attribute.graphs.is_empty() {
         return Err("it holds a graph of its own; files with branches and loops are not run".to_owned());
     }
-    attribute.t.iter().chain(&attribute.tensors).try_for_each(tensors::check)?;
+    attribute.tensor.iter().chain(&attribute.tensors).try_for_each(tensors::check)?;
     let range = match name {
         "kernel_shape" | "strides" | "dilations" | "blocksize" => 1..=MOST_TAPS,
         "pads" | "output_padding" => 0..=MOST_TAPS,
@@ -50,10 +49,11 @@ fn check_attribute(attribute: &AttributeProto) -> Result<(), Fault> {
         "axis" | "axes" | "perm" => -8..=8,
         _ => return Ok(()),
     };
-    let found = attribute.ints.iter().chain(std::iter::once(&attribute.i).filter(|_| attribute.ints.is_empty()));
+    let found =
+        attribute.integers.iter().chain(std::iter::once(&attribute.integer).filter(|_| attribute.integers.is_empty()));
     // An attribute of several numbers may be an empty list, whose single number is the default zero.
     let several = !matches!(name, "axis" | "blocksize");
-    match found.filter(|_| !several || !attribute.ints.is_empty()).find(|found| !range.contains(found)) {
+    match found.filter(|_| !several || !attribute.integers.is_empty()).find(|found| !range.contains(found)) {
         Some(found) => Err(format!("its {name} is {found}, not from {} to {}", range.start(), range.end())),
         None => Ok(()),
     }
@@ -61,8 +61,8 @@ fn check_attribute(attribute: &AttributeProto) -> Result<(), Fault> {
 
 /// # Errors
 /// A constant scale that is not a positive number.
-fn check_scale(node: &NodeProto, constants: &Constants<'_>) -> Result<(), Fault> {
-    let name = node.input.get(1).ok_or("it has no scale")?;
+fn check_scale(node: &Node, constants: &Constants<'_>) -> Result<(), Fault> {
+    let name = node.inputs.get(1).ok_or("it has no scale")?;
     let Some(scale) = constants.get(name.as_str()) else { return Ok(()) };
     let Some(scales) = tensors::floats(scale) else { return Ok(()) };
     if scales.is_empty() {
@@ -74,17 +74,19 @@ fn check_scale(node: &NodeProto, constants: &Constants<'_>) -> Result<(), Fault>
     }
 }
 
-fn check_group(node: &NodeProto) -> Result<(), Fault> {
-    match node.attribute.iter().find(|attribute| attribute.name == "group") {
-        Some(group) if !(1..=MOST_NUMBERS as i64).contains(&group.i) => Err(format!("it has {} groups", group.i)),
+fn check_group(node: &Node) -> Result<(), Fault> {
+    match node.attributes.iter().find(|attribute| attribute.name == "group") {
+        Some(group) if !(1..=MOST_NUMBERS as i64).contains(&group.integer) => {
+            Err(format!("it has {} groups", group.integer))
+        }
         _ => Ok(()),
     }
 }
 
 /// # Errors
 /// Numbers that are not constant, or ask for more than memory holds.
-fn check_sizes(node: &NodeProto, constants: &Constants<'_>, inputs: &[usize], sizes: Sizes) -> Result<(), Fault> {
-    for name in inputs.iter().filter_map(|index| node.input.get(*index)).filter(|name| !name.is_empty()) {
+fn check_sizes(node: &Node, constants: &Constants<'_>, inputs: &[usize], sizes: Sizes) -> Result<(), Fault> {
+    for name in inputs.iter().filter_map(|index| node.inputs.get(*index)).filter(|name| !name.is_empty()) {
         let tensor = constants.get(name.as_str());
         let unknown = || format!("its sizes {name} are not constant: export with fixed shapes");
         let tensor = tensor.ok_or_else(unknown)?;
@@ -92,7 +94,7 @@ fn check_sizes(node: &NodeProto, constants: &Constants<'_>, inputs: &[usize], si
         let Some(numbers) = tensors::longs(tensor) else { continue };
         match sizes {
             Sizes::Product => {
-                tensors::count(&numbers).map_err(|fault| format!("what its sizes {name} ask for {fault}"))?;
+                count(&numbers).map_err(|fault| format!("what its sizes {name} ask for {fault}"))?;
             }
             Sizes::Each(most) => {
                 if let Some(found) = numbers.iter().find(|number| number.unsigned_abs() > most as u64) {
@@ -106,8 +108,8 @@ fn check_sizes(node: &NodeProto, constants: &Constants<'_>, inputs: &[usize], si
 
 /// # Errors
 /// Factors of enlargement that are not constant, not positive, or beyond all pictures.
-fn check_factors(node: &NodeProto, constants: &Constants<'_>, index: usize) -> Result<(), Fault> {
-    let Some(name) = node.input.get(index).filter(|name| !name.is_empty()) else { return Ok(()) };
+fn check_factors(node: &Node, constants: &Constants<'_>, index: usize) -> Result<(), Fault> {
+    let Some(name) = node.inputs.get(index).filter(|name| !name.is_empty()) else { return Ok(()) };
     let tensor = constants.get(name.as_str()).ok_or_else(|| format!("its scales {name} are not constant"))?;
     let factors = tensors::floats(tensor).ok_or_else(|| format!("its scales {name} are no floats"))?;
     match factors.iter().find(|factor| !(**factor > 0.0 && **factor <= 256.0)) {
