@@ -69,6 +69,7 @@ missing is said in words. Ctrl-C ends, and so do --views views with which the ve
 camera is solved as by `solve`. Every view is written at once, without loss, to OUT/left (and OUT/right for a pair):
 OUT/capture.json says how to solve them again.
 Exit code 3: done, but pictures were lost or did not belong.")]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct CaptureArgs {
     /// A camera (v4l2:DEVICE, cmd:COMMAND, http://HOST/PATH, stereo:LEFT|RIGHT), a recording or a folder of pictures; see
     /// docs/cameras.md
