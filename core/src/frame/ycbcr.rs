@@ -137,8 +137,8 @@ fn rgb_from_blocks(coefficients: &Coefficients, row: &mut [u8], block: impl Fn(u
     for (index, target) in targets.iter_mut().enumerate() {
         coefficients.planes(&block(index), &mut planes);
         let [red, green, blue] = &planes;
-        for at in 0..PIXELS {
-            [target[3 * at], target[3 * at + 1], target[3 * at + 2]] = [red[at], green[at], blue[at]];
+        for (at, pixel) in target.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+            *pixel = [red[at], green[at], blue[at]];
         }
     }
     PIXELS * targets.len()
@@ -231,8 +231,8 @@ mod tests {
             let height = 3;
             let (pairs, byte) = (width.div_ceil(2), |at: usize| (at * 167 + at / 7) as u8);
             let packed: Vec<u8> = (0..4 * pairs * height).map(byte).collect();
-            let convert: [fn(&[u8], &mut [u8], u32, Ycbcr); 2] = [rgb_from_packed::<0>, rgb_from_packed::<1>];
-            for (luma_at, convert) in convert.into_iter().enumerate() {
+            for luma_at in [0, 1] {
+                let convert = if luma_at == 0 { rgb_from_packed::<0> } else { rgb_from_packed::<1> };
                 let mut rgb = vec![0; 3 * width * height];
                 convert(&packed, &mut rgb, width as u32, encoding);
                 for (at, pixel) in rgb.chunks_exact(3).enumerate() {

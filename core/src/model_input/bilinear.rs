@@ -7,8 +7,8 @@
 //!
 //! first along columns, then along rows, with 8 bits between the two. Weights are 16-bit integers with as many binary
 //! places as fit for all weights of the axis. The crate `fast_image_resize` computes the same, and a test holds both
-//! against each other byte for byte; but it makes its weights anew for every picture, with an allocation for each pixel of
-//! a row and column, and a board must not allocate per frame (docs/decisions/0022).
+//! against each other byte for byte; but it makes its weights anew for every picture, with an allocation for each row
+//! and column, and a board must not allocate per frame (docs/decisions/0022).
 
 use image::RgbImage;
 
@@ -82,8 +82,9 @@ struct Weights {
     /// Binary places of all weights.
     bits: u32,
     spans: Vec<Span>,
-    weights: Vec<i16>,
-    /// The weights before they were rounded.
+    /// The weights of all spans, in their order.
+    fixed: Vec<i16>,
+    /// The same, before they were rounded.
     exact: Vec<f64>,
 }
 
@@ -131,15 +132,15 @@ impl Weights {
         let fits = |bits: u32| (largest * f64::from(1u32 << bits)).round() <= f64::from(i16::MAX);
         self.bits = (1..=MOST_BITS).take_while(|&bits| fits(bits)).last().unwrap_or(1);
         let one = f64::from(1u32 << self.bits);
-        self.weights.clear();
-        self.weights.extend(self.exact.iter().map(|weight| (weight * one).round() as i16));
+        self.fixed.clear();
+        self.fixed.extend(self.exact.iter().map(|weight| (weight * one).round() as i16));
     }
 
     fn mixes(&self) -> impl Iterator<Item = Mix<'_>> {
-        let ends = self.spans.iter().skip(1).map(|span| span.weights).chain([self.weights.len()]);
+        let ends = self.spans.iter().skip(1).map(|span| span.weights).chain([self.fixed.len()]);
         let mix = |(span, end): (&Span, usize)| Mix {
             first: span.first,
-            weights: &self.weights[span.weights..end],
+            weights: &self.fixed[span.weights..end],
             bits: self.bits,
         };
         self.spans.iter().zip(ends).map(mix)
@@ -170,9 +171,7 @@ fn neighbours<const N: usize>(rows: &[u8], at: usize, stride: usize) -> impl Ite
 fn mix_bytes<'a, const N: usize>(weighted: impl Iterator<Item = (&'a [u8; N], &'a i16)>, bits: u32) -> [u8; N] {
     let mut sums = [1i32 << (bits - 1); N];
     for (bytes, &weight) in weighted {
-        for lane in 0..N {
-            sums[lane] += i32::from(bytes[lane]) * i32::from(weight);
-        }
+        sums = std::array::from_fn(|lane| sums[lane] + i32::from(bytes[lane]) * i32::from(weight));
     }
     std::array::from_fn(|lane| (sums[lane] >> bits).min(255) as u8)
 }
