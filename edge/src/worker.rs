@@ -1,7 +1,8 @@
 //! One frame through the model: prepare, infer, postprocess.
 //!
-//! A worker makes its buffers once: resized picture, input tensor, mask, and the results of all int8 operators. The plan
-//! behind it is built once per program and shared. For operators that tract computes it allocates for every frame.
+//! A worker makes its buffers once: input tensor, mask, the results of all int8 operators, and with the first picture of a
+//! size what resizes it. The plan behind it is built once per program and shared. Operators that tract computes allocate
+//! for every frame.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,6 +1,5 @@
-//! From the camera's pipe to the mask without one allocation per frame: capture thread, framing, network, smoothing, lines.
-//! Pictures and regions have the network's size here: where one must be resized, the resizer's library makes its weights
-//! anew for each call.
+//! From the camera's pipe to the mask without one allocation per frame: capture thread, framing, resizing, network, smoothing,
+//! lines.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait of the standard library")]
@@ -90,7 +89,7 @@ fn after_the_first_frames_the_loop_allocates_nothing() {
             distortion: Distortion::PlumbBob([-0.2, 0.0, 0.0, 0.0, 0.0]),
             ..Camera::pinhole("test", 2 * width, 2 * height, Intrinsics { fx: 60.0, fy: 60.0, cx: 32.0, cy: 24.0 })
         }),
-        region: Some(Region { x: 8, y: 4, width, height }),
+        region: Some(Region { x: 8, y: 4, width: width + 6, height: height + 2 }),
         smoothing: Some(5),
         rate: Some(400.0),
         thermal: Some(ThermalConfig { sensor: sensor.clone(), hysteresis_c: 5.0, rules: rules.clone() }),
@@ -105,6 +104,7 @@ fn after_the_first_frames_the_loop_allocates_nothing() {
         for (what, size, config) in [
             ("plain", size, plain()),
             ("two threads", size, DriveConfig { threads: 2, ..plain() }),
+            ("resized", (2 * width + 6, 3 * height), plain()),
             ("everything", (2 * width, 2 * height), everything(size)),
         ] {
             let found = allocations(&opened, size, config);

@@ -83,25 +83,84 @@ impl Coefficients {
     }
 
     fn rgb(&self, y: u8, cb: u8, cr: u8) -> [u8; 3] {
-        let luma = self.luma * (i32::from(y) - self.black) + (1 << (BITS - 1));
-        let (cb, cr) = (i32::from(cb) - 128, i32::from(cr) - 128);
-        let clamp = |value: i32| (value >> BITS).clamp(0, 255) as u8;
-        [
-            clamp(luma + self.red_cr * cr),
-            clamp(luma + self.green_cb * cb + self.green_cr * cr),
-            clamp(luma + self.blue_cb * cb),
-        ]
+        [self.red(cr), self.green(cb, cr), self.blue(cb)].map(|colour| byte(self.luma(y) + colour))
+    }
+
+    fn luma(&self, y: u8) -> i32 {
+        self.luma * (i32::from(y) - self.black) + (1 << (BITS - 1))
+    }
+
+    fn red(&self, cr: u8) -> i32 {
+        self.red_cr * (i32::from(cr) - 128)
+    }
+
+    fn green(&self, cb: u8, cr: u8) -> i32 {
+        self.green_cb * (i32::from(cb) - 128) + self.green_cr * (i32::from(cr) - 128)
+    }
+
+    fn blue(&self, cb: u8) -> i32 {
+        self.blue_cb * (i32::from(cb) - 128)
+    }
+
+    /// [`rgb`](Self::rgb) of neighbouring pixels, which share their colours in pairs.
+    // Its own function: among the moves of bytes around it, compilers do not see that this can be done in vectors.
+    #[inline(never)]
+    fn planes(&self, block: &Block, [red, green, blue]: &mut [[u8; PIXELS]; 3]) {
+        let luma = block.y.map(|y| self.luma(y));
+        let colour = block.cr.map(|cr| self.red(cr));
+        *red = std::array::from_fn(|at| byte(luma[at] + colour[at / 2]));
+        let colour: [i32; PIXELS / 2] = std::array::from_fn(|at| self.green(block.cb[at], block.cr[at]));
+        *green = std::array::from_fn(|at| byte(luma[at] + colour[at / 2]));
+        let colour = block.cb.map(|cb| self.blue(cb));
+        *blue = std::array::from_fn(|at| byte(luma[at] + colour[at / 2]));
     }
 }
 
-/// `order` says where Y0, Cb, Y1 and Cr stand in each group of four bytes.
-pub(super) fn rgb_from_packed(packed: &[u8], rgb: &mut [u8], width: u32, order: [usize; 4], encoding: Ycbcr) {
+fn byte(fixed: i32) -> u8 {
+    (fixed >> BITS).clamp(0, 255) as u8
+}
+
+/// Pixels of a row that are converted at once.
+const PIXELS: usize = 16;
+
+/// The bytes of so many pixels, by kind.
+struct Block {
+    y: [u8; PIXELS],
+    cb: [u8; PIXELS / 2],
+    cr: [u8; PIXELS / 2],
+}
+
+/// Converts the blocks of a row; gives the number of pixels in them.
+fn rgb_from_blocks(coefficients: &Coefficients, row: &mut [u8], block: impl Fn(usize) -> Block) -> usize {
+    let (targets, _) = row.as_chunks_mut::<{ 3 * PIXELS }>();
+    let mut planes = [[0; PIXELS]; 3];
+    for (index, target) in targets.iter_mut().enumerate() {
+        coefficients.planes(&block(index), &mut planes);
+        let [red, green, blue] = &planes;
+        for (at, pixel) in target.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+            *pixel = [red[at], green[at], blue[at]];
+        }
+    }
+    PIXELS * targets.len()
+}
+
+/// From two pixels in four bytes: Y0 Cb Y1 Cr with `LUMA_AT` 0, Cb Y0 Cr Y1 with 1.
+pub(super) fn rgb_from_packed<const LUMA_AT: usize>(packed: &[u8], rgb: &mut [u8], width: u32, encoding: Ycbcr) {
     let (width, coefficients) = (width as usize, Coefficients::of(encoding));
+    let (y0, y1, cb, cr) = const { (LUMA_AT, LUMA_AT + 2, 1 - LUMA_AT, 3 - LUMA_AT) };
     for (row, line) in rgb.chunks_exact_mut(width * 3).zip(packed.chunks_exact(width.div_ceil(2) * 4)) {
-        for (pair, group) in row.chunks_mut(6).zip(line.chunks_exact(4)) {
-            let (cb, cr) = (group[order[1]], group[order[3]]);
-            for (to, y) in pair.chunks_exact_mut(3).zip([group[order[0]], group[order[2]]]) {
-                to.copy_from_slice(&coefficients.rgb(y, cb, cr));
+        let (blocks, _) = line.as_chunks::<{ 2 * PIXELS }>();
+        let done = rgb_from_blocks(&coefficients, row, |index| {
+            let (groups, _) = blocks[index].as_chunks::<4>();
+            Block {
+                y: std::array::from_fn(|at| groups[at / 2][if at % 2 == 0 { y0 } else { y1 }]),
+                cb: std::array::from_fn(|at| groups[at][cb]),
+                cr: std::array::from_fn(|at| groups[at][cr]),
+            }
+        });
+        for (pair, group) in row[3 * done..].chunks_mut(6).zip(line[2 * done..].chunks_exact(4)) {
+            for (to, y) in pair.chunks_exact_mut(3).zip([group[y0], group[y1]]) {
+                to.copy_from_slice(&coefficients.rgb(y, group[cb], group[cr]));
             }
         }
     }
@@ -114,7 +173,14 @@ pub(super) fn rgb_from_nv12(planes: &[u8], rgb: &mut [u8], width: u32, height: u
     let chroma_stride = width.div_ceil(2) * 2;
     for (y, (row, line)) in rgb.chunks_exact_mut(width * 3).zip(luma.chunks_exact(width)).enumerate() {
         let chroma = &chroma[(y / 2) * chroma_stride..][..chroma_stride];
-        for ((pair, lumas), colour) in row.chunks_mut(6).zip(line.chunks(2)).zip(chroma.chunks_exact(2)) {
+        let ((lumas, _), (colours, _)) = (line.as_chunks::<PIXELS>(), chroma.as_chunks::<PIXELS>());
+        let done = rgb_from_blocks(&coefficients, row, |index| Block {
+            y: lumas[index],
+            cb: std::array::from_fn(|at| colours[index][2 * at]),
+            cr: std::array::from_fn(|at| colours[index][2 * at + 1]),
+        });
+        let rest = row[3 * done..].chunks_mut(6).zip(line[done..].chunks(2)).zip(chroma[done..].chunks_exact(2));
+        for ((pair, lumas), colour) in rest {
             for (to, &y) in pair.chunks_exact_mut(3).zip(lumas) {
                 to.copy_from_slice(&coefficients.rgb(y, colour[0], colour[1]));
             }
@@ -153,6 +219,35 @@ mod tests {
                         }
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn each_pixel_of_a_row_of_any_width_is_converted_as_if_it_were_alone() {
+        let encoding = Ycbcr { matrix: Matrix::Bt709, range: Range::Limited };
+        let coefficients = Coefficients::of(encoding);
+        for width in [1usize, 2, 15, 16, 17, 31, 32, 33, 70] {
+            let height = 3;
+            let (pairs, byte) = (width.div_ceil(2), |at: usize| (at * 167 + at / 7) as u8);
+            let packed: Vec<u8> = (0..4 * pairs * height).map(byte).collect();
+            for luma_at in [0, 1] {
+                let convert = if luma_at == 0 { rgb_from_packed::<0> } else { rgb_from_packed::<1> };
+                let mut rgb = vec![0; 3 * width * height];
+                convert(&packed, &mut rgb, width as u32, encoding);
+                for (at, pixel) in rgb.chunks_exact(3).enumerate() {
+                    let group = &packed[4 * (at / width * pairs + at % width / 2)..];
+                    let luma = group[luma_at + 2 * (at % width % 2)];
+                    let expected = coefficients.rgb(luma, group[1 - luma_at], group[3 - luma_at]);
+                    assert_eq!(pixel, expected, "{width} {at}");
+                }
+            }
+            let planes: Vec<u8> = (0..width * height + 2 * pairs * height.div_ceil(2)).map(byte).collect();
+            let mut rgb = vec![0; 3 * width * height];
+            rgb_from_nv12(&planes, &mut rgb, width as u32, height as u32, encoding);
+            for (at, pixel) in rgb.chunks_exact(3).enumerate() {
+                let colour = &planes[width * height + 2 * (at / width / 2 * pairs + at % width / 2)..];
+                assert_eq!(pixel, coefficients.rgb(planes[at], colour[0], colour[1]), "{width} {at}");
             }
         }
     }

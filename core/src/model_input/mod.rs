@@ -5,10 +5,13 @@
 //! 2. `(value / 255 - mean) / std` per channel, red, green, blue;
 //! 3. channels first: `[3, height, width]`.
 
+mod bilinear;
+mod nearest;
+
+pub use bilinear::PictureResizer;
+pub use nearest::{NearestResizer, resize_nearest};
+
 use crate::{Error, Result};
-use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +122,7 @@ impl ModelInput {
 }
 
 /// A [`ModelInput`] with the buffers its work needs: nothing is allocated per frame once the camera's size is known.
+#[derive(Debug)]
 pub struct Preparer {
     input: ModelInput,
     resizer: PictureResizer,
@@ -141,102 +145,6 @@ impl Preparer {
         } else {
             self.resizer.resize_into(picture, &mut self.resized);
             self.input.normalize(&self.resized, input);
-        }
-    }
-}
-
-impl std::fmt::Debug for Preparer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Preparer").field("input", &self.input).finish_non_exhaustive()
-    }
-}
-
-/// The resize of the contract, alone: for training, which augments pictures between resizing and normalising.
-#[derive(Default)]
-pub struct PictureResizer(Resizer);
-
-impl PictureResizer {
-    /// `picture` at another size.
-    ///
-    /// # Panics
-    /// When a size is zero.
-    pub fn resize(&mut self, picture: &RgbImage, width: u32, height: u32) -> RgbImage {
-        let mut resized = RgbImage::new(width, height);
-        self.resize_into(picture, &mut resized);
-        resized
-    }
-
-    /// `picture` at the size of `resized`.
-    ///
-    /// # Panics
-    /// When a size is zero.
-    pub fn resize_into(&mut self, picture: &RgbImage, resized: &mut RgbImage) {
-        let (width, height) = resized.dimensions();
-        // Typed, so that only the code for this pixel type is compiled.
-        let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
-            .expect("an RgbImage holds three bytes a pixel");
-        let mut target =
-            TypedImage::<U8x3>::from_buffer(width, height, resized).expect("an RgbImage holds three bytes a pixel");
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear));
-        self.0.resize_typed(&source, &mut target, &options).expect("both pictures cover their whole buffers");
-    }
-}
-
-impl std::fmt::Debug for PictureResizer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PictureResizer")
-    }
-}
-
-/// Nearest neighbour with pixel centres at half: target x reads source `⌊(x + ½) · source / target⌋`.
-/// For label maps, masks and depth, whose values must not be mixed. For many pictures keep a [`NearestResizer`].
-///
-/// # Panics
-/// When `values` is not of the source's size.
-pub fn resize_nearest<T: Copy>(values: &[T], source: (u32, u32), target: (u32, u32)) -> Vec<T> {
-    let mut resized = Vec::new();
-    NearestResizer::default().resize_into(values, source, target, &mut resized);
-    resized
-}
-
-/// [`resize_nearest`] with its table and the caller's memory kept: nothing is allocated once the sizes are known.
-#[derive(Clone, Debug, Default)]
-pub struct NearestResizer {
-    widths: (u32, u32),
-    /// The source column of each target column.
-    columns: Vec<usize>,
-}
-
-impl NearestResizer {
-    /// `values`, which fill `source`, at the size `target`.
-    ///
-    /// # Panics
-    /// When `values` is not of the source's size.
-    pub fn resize_into<T: Copy>(&mut self, values: &[T], source: (u32, u32), target: (u32, u32), resized: &mut Vec<T>) {
-        assert_eq!(values.len(), source.0 as usize * source.1 as usize, "values fill the source");
-        resized.clear();
-        if source == target {
-            resized.extend_from_slice(values);
-            return;
-        }
-        let place = |at: u32, source: u32, target: u32| {
-            ((2 * u64::from(at) + 1) * u64::from(source) / (2 * u64::from(target))) as usize
-        };
-        if self.widths != (source.0, target.0) {
-            self.widths = (source.0, target.0);
-            self.columns.clear();
-            self.columns.extend((0..target.0).map(|x| place(x, source.0, target.0)));
-        }
-        let (from_width, width) = (source.0 as usize, target.0 as usize);
-        let mut last = None;
-        for y in 0..target.1 {
-            let row = place(y, source.1, target.1);
-            if last.replace(row) == Some(row) {
-                resized.extend_from_within(resized.len() - width..);
-            } else {
-                let row = &values[row * from_width..][..from_width];
-                resized.extend(self.columns.iter().map(|&column| row[column]));
-            }
         }
     }
 }
@@ -271,14 +179,6 @@ mod tests {
     }
 
     #[test]
-    fn shrinking_averages_so_that_fine_texture_does_not_alias() {
-        let stripes = RgbImage::from_fn(64, 64, |x, _| if x % 2 == 0 { Rgb([0; 3]) } else { Rgb([200; 3]) });
-        let small = PictureResizer::default().resize(&stripes, 16, 16);
-        let inner = small.enumerate_pixels().filter(|(x, ..)| (1..15).contains(x));
-        inner.for_each(|(x, y, pixel)| assert!(pixel.0[0].abs_diff(100) <= 4, "{x} {y} {pixel:?}"));
-    }
-
-    #[test]
     fn a_preparer_gives_the_same_numbers_as_a_fresh_one() {
         let input = ModelInput::imagenet(8, 6);
         let mut preparer = Preparer::new(input);
@@ -288,31 +188,6 @@ mod tests {
             preparer.prepare(&picture, &mut kept);
             input.prepare(&picture, &mut fresh);
             assert_eq!(kept, fresh);
-        }
-    }
-
-    #[test]
-    fn nearest_neighbour_takes_the_middle_and_inverts_whole_factors() {
-        assert_eq!(resize_nearest(&[1, 2, 3, 4, 5, 6], (6, 1), (2, 1)), [2, 5]);
-        let doubled = resize_nearest(&[1, 2, 3, 4], (2, 2), (4, 4));
-        assert_eq!(doubled, [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4]);
-        assert_eq!(resize_nearest(&doubled, (4, 4), (2, 2)), [1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn a_kept_resizer_gives_the_same_as_a_fresh_one_whatever_came_before() {
-        let (mut kept, mut resized) = (NearestResizer::default(), Vec::new());
-        for (source, target) in
-            [((4, 3), (9, 7)), ((4, 3), (2, 2)), ((9, 2), (4, 3)), ((4, 3), (4, 9)), ((5, 5), (5, 5))]
-        {
-            let values: Vec<u32> = (0..source.0 * source.1).collect();
-            kept.resize_into(&values, source, target, &mut resized);
-            let at = |at: u32, source: u32, target: u32| (2 * at + 1) * source / (2 * target);
-            let expected: Vec<u32> = (0..target.0 * target.1)
-                .map(|index| (index % target.0, index / target.0))
-                .map(|(x, y)| at(y, source.1, target.1) * source.0 + at(x, source.0, target.0))
-                .collect();
-            assert_eq!(resized, expected, "{source:?} to {target:?}");
         }
     }
 
