@@ -100,7 +100,7 @@ impl Folder {
             Err(TryLockError::Error(error)) => tracing::debug!("{} is not locked: {error}", root.display()),
         }
         let path = root.join(FACTS);
-        let is_occupied = std::fs::read_dir(root).map_err(parallax_core::Error::io("read", root))?.next().is_some();
+        let is_occupied = holds_other_than(root, &[&path, &files::partial_path(&path)])?;
         let views = numbers(&root.join(EYES[0]))?.len();
         let is_capture = path.is_file();
         if is_capture && views > 0 {
@@ -187,6 +187,17 @@ impl Folder {
     }
 }
 
+/// Whether there is anything in a folder but these.
+fn holds_other_than(folder: &Path, known: &[&Path]) -> Result<bool> {
+    for entry in std::fs::read_dir(folder).map_err(parallax_core::Error::io("read", folder))? {
+        let path = entry.map_err(parallax_core::Error::io("read", folder))?.path();
+        if !known.contains(&path.as_path()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn name(number: u32) -> String {
     format!("{number:04}.png")
 }
@@ -262,6 +273,17 @@ mod tests {
         let left: Vec<_> = std::fs::read_dir(root.join("left")).unwrap().collect();
         assert!(left.len() == 2 && !root.join("right/0003.png").exists());
         assert_eq!(folder.add(&pictures(2)).unwrap(), "0003.png");
+    }
+
+    #[test]
+    fn a_capture_that_was_killed_before_its_first_view_starts_anew() {
+        let parent = tempfile::tempdir().unwrap();
+        let root = parent.path().join("out");
+        std::fs::create_dir(&root).unwrap();
+        std::fs::write(root.join("capture.json.partial"), b"{ \"sche").unwrap();
+        drop(Folder::open(&root, &facts(&root, 1), Existing::Refuse).unwrap());
+        // And once more, with another camera: nothing was kept.
+        assert!(Folder::open(&root, &facts(&root, 2), Existing::Refuse).unwrap().is_empty());
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Film {
                 2 => film.push(Held::Gone, None),
                 3 => {
                     (0..STILL).for_each(|_| film.push(Held::Again(0), Some(film_view(&film.scene, 0))));
-                    film.push(Held::Cut, Some(cut(&view)));
+                    film.push(Held::Cut, Some(cut(&view, &film.scene.board)));
                 }
                 _ => {}
             }
@@ -110,10 +110,10 @@ fn film_view(scene: &BoardScene, place: usize) -> BoardView {
     scene.views[place].clone()
 }
 
-/// The board moved to the left until some of its columns are outside.
-fn cut(view: &BoardView) -> BoardView {
+/// The board moved to the left until its middle is at the edge of the picture.
+fn cut(view: &BoardView, board: &Board) -> BoardView {
     let mut left_from_board = view.left_from_board;
-    let depth = left_from_board.translation.vector.z;
-    left_from_board.translation.vector += Vector3::x() * (-0.62 * depth - left_from_board.translation.vector.x);
+    let middle = left_from_board * board.corner(board.corner_count() / 2);
+    left_from_board.translation.vector += Vector3::x() * (-0.62 * middle.z - middle.x);
     BoardView { left_from_board }
 }
