@@ -122,4 +122,6 @@ fn a_pair_of_cameras_is_rectified() {
     let truth = scene.right_from_left.unwrap().translation.vector.norm();
     assert!((pair.baseline_m() - truth).abs() < 3.5 * pair.baseline_sigma_m(), "{} for {truth}", pair.baseline_m());
     assert!(pair.after.mean_px < 0.15, "{:?}", pair.after);
+    let off = pair.right_from_left.rotation.angle_to(&scene.right_from_left.unwrap().rotation);
+    assert!(off < 1e-3, "the rotation is {off} rad off");
 }
