@@ -1,6 +1,6 @@
 //! Pictures that cannot be calibrated from: each has a clear message that says what was found and what to do.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says loudly what it skips")]
 
 use image::GrayImage;
 use parallax_core::board::Board;
@@ -164,6 +164,38 @@ fn sizes_that_are_mixed_and_files_that_are_all_damaged() {
 }
 
 #[test]
+fn two_cameras_that_were_mixed() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let (one, other) =
+        (render(here, "one", &config(21, CHESSBOARD, 9)), render(here, "other", &config(22, CHESSBOARD, 7)));
+    for entry in std::fs::read_dir(other).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::rename(&path, one.join(format!("b{}", path.file_name().unwrap().display()))).unwrap();
+    }
+    refused(
+        here,
+        &["one/left", "--board", CHESSBOARD],
+        "of two cameras: 7 are of another one, such as b00",
+        "by itself",
+    );
+}
+
+#[test]
+fn the_two_cameras_of_opencvs_sample_mixed() {
+    let pictures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/opencv_chessboard");
+    if !pictures.is_dir() {
+        eprintln!("SKIPPED: OpenCV's chessboard pictures are not here ({} is missing)", pictures.display());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let both = ["left*.jpg", "right*.jpg"].map(|pattern| pictures.join(pattern).display().to_string());
+    let board = ["--board", "chessboard:9x6:25mm"];
+    let arguments: Vec<&str> = both.iter().map(String::as_str).chain(board).collect();
+    refused(folder.path(), &arguments, "of two cameras: 13 are of another one, such as right01.jpg", "by itself");
+}
+
+#[test]
 fn pairs_that_are_none() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
@@ -172,6 +204,7 @@ fn pairs_that_are_none() {
     let board = ["--board", CHESSBOARD];
     let with = |left: &'static str, right: &'static str| [&[left, "--right", right][..], &board].concat();
     refused(here, &with("pair/right", "pair/left"), "left and right are swapped", "exchange");
+    refused(here, &with("pair/left", "pair/left"), "are of one camera", "after --right");
     // The first right picture is missing, and so is the last left one.
     std::fs::remove_file(here.join("pair/right/0000.png")).unwrap();
     refused(here, &with("pair/left", "pair/right"), "10 left pictures and 9 right ones", "as many right pictures");

@@ -237,25 +237,27 @@ fn a_bent_board_is_measured() {
 }
 
 #[test]
-#[ignore = "fails: the rotation is 1.3 mrad off, not 1; it is 1.5 of the σ of 0.8 mrad that is claimed"]
 fn a_pair_is_found_again() {
     let board: Board = "charuco:8x6:30mm:22mm".parse().unwrap();
     let mut config = BoardsConfig::new(5, &board, 20, (640, 480));
     config.baseline_m = Some(0.12);
     let scene = scene(&config);
-    let solution = solved(&scene, &seen(&scene, NOISE_PX, 5), Lens::PlumbBob);
-    let pair = solution.pair.as_ref().unwrap();
-    let truth = scene.right_from_left.unwrap();
-    let error = (pair.baseline_m() - truth.translation.vector.norm()).abs();
-    assert!(error < 3.0 * pair.baseline_sigma_m() && pair.baseline_sigma_m() < 3e-4, "{error}");
-    let off = (pair.right_from_left.rotation * truth.rotation.inverse()).scaled_axis();
-    let covariance = pair.covariance.as_ref().unwrap().fixed_view::<3, 3>(0, 0).into_owned();
-    let sigma = covariance.diagonal().map(f64::sqrt);
-    // Of a thousand sets, one is farther away.
-    let distance = (off.transpose() * covariance.try_inverse().unwrap() * off)[0];
-    assert!(distance < 16.3, "the rotation is {off} rad off, claimed {sigma}");
-    assert!(off.norm() < 1e-3, "the rotation is {off} rad off, claimed {sigma}");
-    assert!(pair.after.mean_px < 0.25 && pair.before.mean_px > 1.0, "{:?} {:?}", pair.before, pair.after);
-    let right = &solution.cameras[1].camera;
-    assert!((right.baseline_m().unwrap() - pair.baseline_m()).abs() < 1e-9 && right.needs_rectification());
+    for noise_px in [NOISE_PX, GOOD_NOISE_PX] {
+        let solution = solved(&scene, &seen(&scene, noise_px, 5), Lens::PlumbBob);
+        let pair = solution.pair.as_ref().unwrap();
+        let truth = scene.right_from_left.unwrap();
+        let error = (pair.baseline_m() - truth.translation.vector.norm()).abs();
+        assert!(error < 3.0 * pair.baseline_sigma_m() && pair.baseline_sigma_m() < 3e-4, "{error}");
+        let off = (pair.right_from_left.rotation * truth.rotation.inverse()).scaled_axis();
+        let covariance = pair.covariance.as_ref().unwrap().fixed_view::<3, 3>(0, 0).into_owned();
+        let sigma = covariance.diagonal().map(f64::sqrt);
+        // Of a thousand sets, one is farther away.
+        let distance = (off.transpose() * covariance.try_inverse().unwrap() * off)[0];
+        assert!(distance < 16.3, "the rotation is {off} rad off, claimed {sigma}");
+        // With more noise, 1 mrad is not much more than one σ about the vertical axis, and one set in four is farther away.
+        assert!(noise_px > GOOD_NOISE_PX || off.norm() < 1e-3, "the rotation is {off} rad off, claimed {sigma}");
+        assert!(pair.after.mean_px < 0.25 && pair.before.mean_px > 1.0, "{:?} {:?}", pair.before, pair.after);
+        let right = &solution.cameras[1].camera;
+        assert!((right.baseline_m().unwrap() - pair.baseline_m()).abs() < 1e-9 && right.needs_rectification());
+    }
 }

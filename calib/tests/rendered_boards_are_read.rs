@@ -1,7 +1,7 @@
 //! Rendered pictures of every kind of board by every kind of lens: corners to a fraction of a pixel, cameras within
 //! their uncertainty.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it measured")]
 
 use nalgebra::Point2;
 use parallax_calib::pictures::{self, Picture};
@@ -13,6 +13,10 @@ use parallax_world::boards::{self, BoardScene, BoardsConfig};
 use parallax_world::dataset::{Existing, Watch as RenderWatch};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
+
+/// Sets of pictures for each lens; fifty take a quarter of an hour, and corners that are made up instead are judged fifty
+/// times in `known_cameras_are_found_again`.
+const SETS: u64 = 4;
 
 fn render(config: &BoardsConfig, folder: &Path) -> BoardScene {
     let watch = RenderWatch { on_picture: &mut || (), stop: &AtomicBool::new(false) };
@@ -122,4 +126,44 @@ fn a_pair_of_cameras_is_rectified() {
     let truth = scene.right_from_left.unwrap().translation.vector.norm();
     assert!((pair.baseline_m() - truth).abs() < 3.5 * pair.baseline_sigma_m(), "{} for {truth}", pair.baseline_m());
     assert!(pair.after.mean_px < 0.15, "{:?}", pair.after);
+    let off = pair.right_from_left.rotation.angle_to(&scene.right_from_left.unwrap().rotation);
+    assert!(off < 1e-3, "the rotation is {off} rad off");
+}
+
+/// Of every number that the views determine one by one, the error in units of the claimed σ, over sets of pictures.
+#[test]
+fn the_uncertainty_that_pictures_give_is_the_true_one() {
+    let board: Board = "chessboard:9x6:25mm".parse().unwrap();
+    for (world_lens, lens) in [
+        (boards::Lens::Equidistant, Lens::Equidistant),
+        (boards::Lens::RationalPolynomial, Lens::RationalPolynomial),
+        (boards::Lens::PlumbBob, Lens::PlumbBob),
+    ] {
+        let mut scores = Vec::new();
+        for seed in 200..200 + SETS {
+            let folder = tempfile::tempdir().unwrap();
+            let config = BoardsConfig {
+                lens: world_lens,
+                tilt_degrees: 60.0,
+                picture: boards::PictureConfig { blur_px: 0.9, noise: 4.0, ..Default::default() },
+                ..BoardsConfig::new(seed, &board, 20, (400, 300))
+            };
+            let scene = render(&config, &folder.path().join("boards"));
+            let solution = solved(&[&look(&folder.path().join("boards"), Eye::Left, &board)], &board, lens);
+            let (camera, truth) = (&solution.cameras[0], lens.numbers_of(&scene.cameras[0]).unwrap());
+            for (index, name) in lens.parameter_names().iter().enumerate() {
+                // The six radial coefficients of the rational model compensate each other.
+                if lens != Lens::RationalPolynomial || !name.starts_with('k') {
+                    scores.push((camera.numbers[index] - truth[index]) / camera.sigma[index]);
+                }
+            }
+            let focal = (camera.numbers[0] - truth[0]).abs() / truth[0];
+            assert!(focal < 1e-3, "{} seed {seed}: focal length off by {focal}", lens.name());
+        }
+        let inside = scores.iter().filter(|score| score.abs() <= 3.0).count();
+        let spread = (scores.iter().map(|score| score * score).sum::<f64>() / scores.len() as f64).sqrt();
+        let said = format!("{}: {inside} of {} inside 3 σ, errors are {spread:.2} σ", lens.name(), scores.len());
+        eprintln!("{said}");
+        assert!(inside * 100 >= scores.len() * 95 && spread > 0.5, "{said}");
+    }
 }

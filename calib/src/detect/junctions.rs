@@ -10,17 +10,9 @@ use nalgebra::{Point2, Vector2};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Junction {
     pub(super) pixel: Point2<f64>,
-    /// Directions of its four edges as angles, each clockwise of the one before (y points down). The sectors from
-    /// edge 0 to 1 and from 2 to 3 are dark.
-    pub(super) edges: [f64; 4],
-}
-
-impl Junction {
-    /// Unit vector along edge `index`.
-    pub(super) fn direction(&self, index: usize) -> Vector2<f64> {
-        let (sin, cos) = self.edges[index].sin_cos();
-        Vector2::new(cos, sin)
-    }
+    /// Unit vectors along its four edges, each clockwise of the one before (y points down). The sectors from edge 0 to 1
+    /// and from 2 to 3 are dark.
+    pub(super) edges: [Vector2<f64>; 4],
 }
 
 /// At which size a picture is searched.
@@ -59,10 +51,12 @@ fn search(picture: &GrayImage, upscale: UpscaleConfig) -> Vec<Junction> {
     let found = Detector::new(config)
         .and_then(|mut detector| detector.detect_u8(picture.as_raw(), picture.width(), picture.height()));
     let junction = |corner: chess_corners::CornerDescriptor| {
-        let [first, second] = corner.axes?.map(|axis| f64::from(axis.angle));
-        let pi = std::f64::consts::PI;
+        let [first, second] = corner.axes?.map(|axis| {
+            let (sin, cos) = f64::from(axis.angle).sin_cos();
+            Vector2::new(cos, sin)
+        });
         let pixel = Point2::new(f64::from(corner.x), f64::from(corner.y));
-        Some(Junction { pixel, edges: [first, second, first + pi, second + pi] })
+        Some(Junction { pixel, edges: [first, second, -first, -second] })
     };
     match found {
         Ok(corners) => corners.into_iter().filter_map(junction).collect(),

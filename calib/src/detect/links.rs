@@ -54,6 +54,7 @@ fn nearest_end(
 ) -> Option<End> {
     let (index, edge) = from;
     let here = &junctions[index];
+    let narrowest_cos = WIDEST_ANGLE_RAD.cos();
     let mut best: Option<(f64, End)> = None;
     for ring in 0..=(longest / grid.cell).ceil() as i32 {
         // Everything in this ring is at least so far away.
@@ -68,11 +69,11 @@ fn nearest_end(
             if other == index || !is_nearer || !(LEAST_LENGTH_PX..longest).contains(&distance) {
                 continue;
             }
-            if angle_between(here.direction(edge), offset) > WIDEST_ANGLE_RAD {
+            if here.edges[edge].dot(&offset) < narrowest_cos * distance {
                 continue;
             }
-            let Some(back) = (0..4)
-                .find(|&back| back % 2 != edge % 2 && angle_between(there.direction(back), -offset) < WIDEST_ANGLE_RAD)
+            let Some(back) =
+                (0..4).find(|&back| back % 2 != edge % 2 && there.edges[back].dot(&-offset) > narrowest_cos * distance)
             else {
                 continue;
             };
@@ -82,10 +83,6 @@ fn nearest_end(
         }
     }
     best.map(|(_, end)| end)
-}
-
-fn angle_between(a: Vector2<f64>, b: Vector2<f64>) -> f64 {
-    a.perp(&b).atan2(a.dot(&b)).abs()
 }
 
 /// Whether the picture is dark on one side of the segment and light on the other at every place along it.

@@ -15,7 +15,7 @@ const LEAST_VIEWS: usize = 3;
 /// them, leaves 0.64. How little one camera's views leave is not measured: 0.8 lies between that and 1, where a second
 /// camera explains nothing.
 const MOST_LEFT: f64 = 0.8;
-/// And the least that one camera's error is, pixels: below, it is all noise of the detector.
+/// And the least that one camera leaves in a coordinate, pixels: below, it is all noise of the detector.
 const LEAST_RMS_PX: f64 = 0.05;
 const MOST_ROUNDS: usize = 8;
 
@@ -30,7 +30,7 @@ pub(super) fn second(
     let posed =
         |view: &usize| settled.views[*view].rig_from_board.is_some() && observations[*view].len() >= LEAST_CORNERS;
     let used: Vec<usize> = (0..settled.views.len()).filter(posed).collect();
-    if used.len() < 2 * LEAST_VIEWS || settled.sigma_px < LEAST_RMS_PX {
+    if used.len() < 2 * LEAST_VIEWS {
         return None;
     }
     let seen: Vec<Vec<Observation>> = used.iter().map(|&view| kept(settled, observations, view)).collect();
@@ -38,6 +38,11 @@ pub(super) fn second(
     let rig_from_board = used.iter().filter_map(|&view| settled.views[view].rig_from_board).collect();
     let start = Rig { rig_from_board, ..settled.rig.clone() };
     let one = cost_of_one(target, &start, &seen);
+    let corners: usize = seen.iter().map(Vec::len).sum();
+    // Of all views: corners that are found well leave out the other camera's views, and the rest fits.
+    if (one / corners as f64).sqrt() < LEAST_RMS_PX {
+        return None;
+    }
     // What was left out, one folder after the other, turn by turn, and by the side to which a view's errors point.
     let divisions: [Vec<bool>; 4] = [
         used.iter().map(|&view| !settled.views[view].is_used()).collect(),

@@ -13,6 +13,8 @@ use parallax_core::board::Board;
 const LEAST_COMMON: usize = 3;
 /// Poses of a single view are uncertain by some pixels at most; beyond this two pictures do not belong together.
 const FITS_PX: f64 = 8.0;
+/// No two lenses are nearer to each other.
+const LEAST_BASELINE_M: f64 = 0.001;
 /// Shifts of the numbering that are tried.
 const SHIFTS: [i32; 4] = [-1, 1, -2, 2];
 
@@ -29,6 +31,15 @@ pub(super) fn relation(board: &Board, target: &Target, alone: &[Settled; 2], vie
         return Err(not_together(board, target, alone, error_px));
     }
     let t = relation.translation.vector;
+    if t.norm() < LEAST_BASELINE_M {
+        return Err(Error::Pair {
+            what: format!(
+                "the left and the right pictures are of one camera: {:.2} mm lie between them",
+                t.norm() * 1e3
+            ),
+            hint: "give the left camera's pictures first and the right one's after --right".to_owned(),
+        });
+    }
     if t.x.abs() < t.y.abs().max(t.z.abs()) {
         let centimetres = (-(relation.rotation.inverse() * t)) * 100.0;
         let (x, y, z) = (centimetres.x, centimetres.y, centimetres.z);
