@@ -47,7 +47,7 @@ impl Settings {
     /// The run that they ask for.
     ///
     /// # Errors
-    /// [`EdgeError::Settings`] for what is missing or cannot be; a camera or token file that cannot be read.
+    /// [`crate::EdgeError::Settings`] for what is missing or cannot be; a camera or token file that cannot be read.
     pub fn check(self) -> Result<Run> {
         let effective = Self { schema: Some(SCHEMA), ..self.clone() };
         let from =
