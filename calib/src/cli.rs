@@ -54,6 +54,20 @@ pub(crate) struct BoardArgs {
     pub(crate) out: PathBuf,
 }
 
+/// What is seen, and what is to be found.
+#[derive(Debug, Args)]
+pub(crate) struct TaskArgs {
+    /// The board, such as chessboard:9x6:25mm; `solve --help` lists the kinds
+    #[arg(long)]
+    pub(crate) board: Board,
+    /// The lens model
+    #[arg(long, value_enum, default_value_t = LensName::PlumbBob)]
+    pub(crate) model: LensName,
+    /// Estimate how far the board is bent
+    #[arg(long)]
+    pub(crate) bent: bool,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -69,21 +83,13 @@ missing is said in words. Ctrl-C ends, and so do --views views with which the ve
 camera is solved as by `solve`. Every view is written at once, without loss, to OUT/left (and OUT/right for a pair):
 OUT/capture.json says how to solve them again.
 Exit code 3: done, but pictures were lost or did not belong.")]
-#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub(crate) struct CaptureArgs {
     /// A camera (v4l2:DEVICE, cmd:COMMAND, http://HOST/PATH, stereo:LEFT|RIGHT), a recording or a folder of pictures; see
     /// docs/cameras.md
     #[arg(long, value_name = "URI")]
     pub(crate) from: String,
-    /// The board, such as chessboard:9x6:25mm; see `solve --help`
-    #[arg(long)]
-    pub(crate) board: Board,
-    /// The lens model
-    #[arg(long, value_enum, default_value_t = LensName::PlumbBob)]
-    pub(crate) model: LensName,
-    /// Estimate how far the board is bent
-    #[arg(long)]
-    pub(crate) bent: bool,
+    #[command(flatten)]
+    pub(crate) task: TaskArgs,
     /// The folder for the views and camera.yaml
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -140,15 +146,8 @@ pub(crate) struct SolveArgs {
     /// Pictures of the right camera of a pair, taken at the same moments, in the same order
     #[arg(long, value_name = "IMAGES", num_args = 1..)]
     pub(crate) right: Vec<PathBuf>,
-    /// The board, such as chessboard:9x6:25mm
-    #[arg(long)]
-    pub(crate) board: Board,
-    /// The lens model
-    #[arg(long, value_enum, default_value_t = LensName::PlumbBob)]
-    pub(crate) model: LensName,
-    /// Estimate how far the board is bent
-    #[arg(long)]
-    pub(crate) bent: bool,
+    #[command(flatten)]
+    pub(crate) task: TaskArgs,
     /// The camera file to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,

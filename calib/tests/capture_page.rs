@@ -3,19 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod board_film;
+#[path = "../../camera/tests/visitor/mod.rs"]
+mod visitor;
 
 use board_film::{BOARD, Film, SIZE};
-use image::RgbImage;
-use serde_json::Value;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use visitor::{Visitor, pictures};
 
 /// A running capture, ended with the test.
 struct Running {
     child: Child,
-    address: SocketAddr,
+    visitor: Visitor,
     folder: tempfile::TempDir,
 }
 
@@ -44,80 +43,37 @@ impl Running {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let address = loop {
+        let visitor = loop {
             let line = log.next().expect("the program says where it serves").unwrap();
             if let Some((_, address)) = line.split_once("serving http://") {
-                break address.trim().trim_end_matches('/').parse().unwrap();
+                break Visitor::of(address.trim());
             }
         };
         // Nobody else reads it, and a full pipe would hold the program up.
         std::thread::spawn(move || log.for_each(drop));
-        Self { child, address, folder }
+        Self { child, visitor, folder }
     }
-
-    fn open(&self, path: &str, headers: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        let host = if headers.contains("Host:") { "" } else { "Host: localhost\r\n" };
-        write!(stream, "GET {path} HTTP/1.1\r\n{host}Connection: close\r\n{headers}\r\n").unwrap();
-        stream
-    }
-
-    /// Status, head and body.
-    fn get(&self, path: &str, headers: &str) -> (u16, String, String) {
-        let mut answer = Vec::new();
-        self.open(path, headers).read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_owned(), body.to_owned())
-    }
-
-    fn wait_for(&self, what: impl Fn(&Value) -> bool) -> Value {
-        let start = Instant::now();
-        loop {
-            let status: Value = serde_json::from_str(&self.get("/status.json", "").2).unwrap();
-            if what(&status) {
-                return status;
-            }
-            assert!(start.elapsed() < Duration::from_secs(120), "{status}");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-}
-
-/// The next pictures of a Motion-JPEG stream.
-fn pictures(stream: TcpStream, count: usize) -> Vec<RgbImage> {
-    let (mut bytes, mut stream, mut found) = (Vec::new(), BufReader::new(stream), Vec::new());
-    while found.len() < count {
-        let mut line = Vec::new();
-        assert!(stream.read_until(b'\n', &mut line).unwrap() > 0, "the stream has ended");
-        bytes.extend(line);
-        let start = bytes.windows(2).position(|pair| pair == [0xFF, 0xD8]);
-        let end = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xD9]);
-        if let (Some(start), Some(end)) = (start, end.filter(|end| Some(*end) > start)) {
-            // A chunk of the transfer is a whole part here, so that the JPEG is in one piece.
-            found.push(image::load_from_memory(&bytes[start..end + 2]).unwrap().to_rgb8());
-            bytes.clear();
-        }
-    }
-    found
 }
 
 #[test]
 fn the_page_shows_moving_pictures_with_what_to_do_next() {
     let running = Running::start(&[]);
-    let status = running.wait_for(|status| status["views"].as_u64() >= Some(3) && !status["knowledge"].is_null());
+    let status =
+        running.visitor.wait_for(|status| status["views"].as_u64() >= Some(3) && !status["knowledge"].is_null());
     assert!(status["next"].as_str().unwrap().contains("of the picture"), "{status}");
     assert!(status["corners"].as_array().unwrap().iter().any(|count| count.as_u64() > Some(0)), "{status}");
     assert!(!status["refused"].as_object().unwrap().is_empty(), "{status}");
-    let seen = pictures(running.open("/stream", ""), 4);
+    let seen = pictures(running.visitor.open("/stream", ""), 4);
     assert!(seen.iter().all(|picture| picture.dimensions() == SIZE));
     assert!(seen.windows(2).any(|pair| pair[0] != pair[1]), "the pictures do not move");
     // The outline of the next view is yellow; the rendered world is grey and covered fields green.
     let is_yellow = |pixel: &&image::Rgb<u8>| pixel.0[0] > 200 && pixel.0[1] > 150 && pixel.0[2] < 90;
     assert!(seen.iter().any(|picture| picture.pixels().filter(is_yellow).count() > 200));
-    assert!(running.get("/", "").2.contains("/page.js") && running.get("/page.js", "").2.contains("/status.json"));
-    assert_eq!(running.get("/nothing", "").0, 404);
+    assert!(
+        running.visitor.get("/", "").2.contains("/page.js")
+            && running.visitor.get("/page.js", "").2.contains("/status.json")
+    );
+    assert_eq!(running.visitor.get("/nothing", "").0, 404);
 }
 
 #[test]
@@ -125,15 +81,15 @@ fn strangers_see_nothing() {
     let running = Running::start(&["--token-file", "token"]);
     assert!(running.folder.path().join("token").exists());
     for path in ["/", "/stream", "/status.json", "/page.js"] {
-        assert_eq!(running.get(path, "").0, 401, "{path}");
-        assert_eq!(running.get(&format!("{path}?token=a-token.of_another~c"), "").0, 401, "{path}");
+        assert_eq!(running.visitor.get(path, "").0, 401, "{path}");
+        assert_eq!(running.visitor.get(&format!("{path}?token=a-token.of_another~c"), "").0, 401, "{path}");
     }
-    let (code, head, _) = running.get(&format!("/?token={TOKEN}"), "");
+    let (code, head, _) = running.visitor.get(&format!("/?token={TOKEN}"), "");
     assert!(code == 303 && head.to_lowercase().contains("set-cookie: parallax_token="), "{head}");
-    assert_eq!(running.get("/status.json", &format!("Cookie: parallax_token={TOKEN}\r\n")).0, 200);
-    assert_eq!(pictures(running.open("/stream", &format!("Authorization: Bearer {TOKEN}\r\n")), 1).len(), 1);
+    assert_eq!(running.visitor.get("/status.json", &format!("Cookie: parallax_token={TOKEN}\r\n")).0, 200);
+    assert_eq!(pictures(running.visitor.open("/stream", &format!("Authorization: Bearer {TOKEN}\r\n")), 1).len(), 1);
     drop(running);
     let running = Running::start(&[]);
-    assert_eq!(running.get("/", "Host: evil.example\r\n").0, 401, "a name of another machine");
-    assert_eq!(running.get("/", "").0, 200);
+    assert_eq!(running.visitor.get("/", "Host: evil.example\r\n").0, 401, "a name of another machine");
+    assert_eq!(running.visitor.get("/", "").0, 200);
 }

@@ -3,7 +3,6 @@
 //! int8 (QDQ) files run in integers, in operators of our own (`crate::int8`, `parallax-kernels`) inside tract's plan. tract
 //! itself computes such files in float: the answers of the int8 file at less than the speed of the float file.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parallax_core::bundle::{Bundle, BundledModel};
@@ -242,16 +241,11 @@ impl Place {
         }
     }
 
-    /// Lets tract do something. It may panic on files that nobody foresaw: that is an error of the file, not of the program.
+    /// Lets tract do something; a panic is an error of the file.
     fn engine<T>(&self, doing: &'static str, what: impl FnOnce() -> TractResult<T>) -> Result<T> {
-        match catch_unwind(AssertUnwindSafe(what)) {
-            Ok(result) => result.map_err(|error| self.engine_error(doing, &error)),
-            Err(panic) => {
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-                Err(self.engine_error(doing, &TractError::msg(format!("tract panicked: {text}"))))
-            }
-        }
+        let result = model_file::caught(what);
+        let result = result.unwrap_or_else(|panic| Err(TractError::msg(format!("tract panicked: {panic}"))));
+        result.map_err(|error| self.engine_error(doing, &error))
     }
 
     fn engine_error(&self, doing: &'static str, error: &TractError) -> EdgeError {

@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
+#[path = "../../camera/tests/visitor/mod.rs"]
+mod visitor;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ use common::{HEIGHT, WIDTH, model, write_bundle};
 use image::{Rgb, RgbImage};
 use tungstenite::Message;
 use tungstenite::client::IntoClientRequest as _;
+use visitor::{Visitor, pictures};
 
 const SIZE: (u32, u32) = (320, 240);
 const FRAMES: u32 = 20;
@@ -76,94 +79,42 @@ impl Robot {
         self.addresses.iter().find(|address| address.starts_with("http")).unwrap()
     }
 
-    fn socket(&self) -> SocketAddr {
-        self.page().trim_start_matches("http://").trim_end_matches('/').parse().unwrap()
-    }
-
-    fn open(&self, path: &str, headers: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(self.socket()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(180))).unwrap();
-        let host = if headers.contains("Host:") { "" } else { "Host: localhost\r\n" };
-        write!(stream, "GET {path} HTTP/1.1\r\n{host}Connection: close\r\n{headers}\r\n").unwrap();
-        stream
-    }
-
-    /// Status, head and body.
-    fn get(&self, path: &str, headers: &str) -> (u16, String, String) {
-        let mut answer = Vec::new();
-        self.open(path, headers).read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8(answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), head.to_owned(), body.to_owned())
-    }
-
-    fn status(&self) -> serde_json::Value {
-        serde_json::from_str(&self.get("/status.json", "").2).unwrap()
-    }
-
-    /// Waits until the status is as it should be.
-    fn wait_for(&self, what: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
-        let start = Instant::now();
-        loop {
-            let status = self.status();
-            if what(&status) {
-                return status;
-            }
-            assert!(start.elapsed() < Duration::from_secs(180), "{status}");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+    fn visitor(&self) -> Visitor {
+        Visitor::of(self.page())
     }
 }
 
 const TOKEN: &str = "a-token.of_twenty~ch";
-
-/// The next pictures of a Motion-JPEG stream; chunk sizes of the transfer lie between and inside of them.
-fn pictures(stream: TcpStream, count: usize) -> Vec<RgbImage> {
-    let (mut bytes, mut stream, mut found) = (Vec::new(), BufReader::new(stream), Vec::new());
-    while found.len() < count {
-        let mut line = Vec::new();
-        assert!(stream.read_until(b'\n', &mut line).unwrap() > 0, "the stream has ended");
-        bytes.extend(line);
-        let start = bytes.windows(2).position(|pair| pair == [0xFF, 0xD8]);
-        let end = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xD9]);
-        if let (Some(start), Some(end)) = (start, end.filter(|end| Some(*end) > start)) {
-            // A chunk of the transfer is a whole part here, so that the JPEG is in one piece.
-            found.push(image::load_from_memory(&bytes[start..end + 2]).unwrap().to_rgb8());
-            bytes.clear();
-        }
-    }
-    found
-}
 
 #[test]
 fn the_streams_move_and_show_what_they_say() {
     let started = Instant::now();
     let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
     for (view, ground) in [("overlay", [5, 90, 14]), ("mask", [0, 0, 0]), ("camera", [10, 200, 30])] {
-        let seen = pictures(robot.open(&format!("/stream/{view}"), ""), 3);
+        let seen = pictures(robot.visitor().open(&format!("/stream/{view}"), ""), 3);
         assert!(seen.iter().all(|picture| picture.dimensions() == SIZE), "{view}");
         assert!(seen[0] != seen[1] && seen[1] != seen[2], "{view} does not move");
         let is_ground = |pixel: &&Rgb<u8>| pixel.0.iter().zip(ground).all(|(a, b): (&u8, u8)| a.abs_diff(b) < 16);
         let share = seen[0].pixels().filter(is_ground).count() as f64 / f64::from(SIZE.0 * SIZE.1);
         assert!(share > 0.5, "{view}: {share} of the ground");
     }
-    assert_eq!(robot.get("/stream/depths", "").0, 404);
-    let status = robot.wait_for(|status| status["state"] == "streaming");
+    assert_eq!(robot.visitor().get("/stream/depths", "").0, 404);
+    let status = robot.visitor().wait_for(|status| status["state"] == "streaming");
     let (age_ms, so_far_ms) = (status["line"]["age_ms"].as_f64().unwrap(), started.elapsed().as_secs_f64() * 1e3);
     assert!(age_ms > 0.0 && age_ms < so_far_ms, "a frame is no older than the program: {so_far_ms} ms, {status}");
     assert!(status["frames_per_s"].as_f64().unwrap() > 0.0, "{status}");
-    assert_eq!(robot.get("/healthz", "").0, 200);
-    assert!(robot.get("/about.json", "").2.contains("red"));
+    assert_eq!(robot.visitor().get("/healthz", "").0, 200);
+    assert!(robot.visitor().get("/about.json", "").2.contains("red"));
 }
 
 #[test]
 fn a_visitor_that_does_not_read_costs_nobody_a_frame() {
     let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
     // More than all buffers of a connection hold would have to be sent to these; nobody reads.
-    let _idle: Vec<TcpStream> = (0..8).map(|_| robot.open("/stream/camera", "")).collect();
-    let before = robot.wait_for(|status| status["state"] == "streaming")["line"]["frame"].as_u64().unwrap();
-    pictures(robot.open("/stream/camera", ""), 10);
-    let after = robot.status();
+    let _idle: Vec<TcpStream> = (0..8).map(|_| robot.visitor().open("/stream/camera", "")).collect();
+    let before = robot.visitor().wait_for(|status| status["state"] == "streaming")["line"]["frame"].as_u64().unwrap();
+    pictures(robot.visitor().open("/stream/camera", ""), 10);
+    let after = robot.visitor().wait_for(|_| true);
     assert!(after["line"]["frame"].as_u64().unwrap() >= before + 9, "{before}, {after}");
 }
 
@@ -181,14 +132,14 @@ fn a_lost_camera_is_told_everywhere_and_never_shown() {
     };
     let robot = Robot::start(uri, &["--http", "127.0.0.1:0", "--foxglove", "127.0.0.1:0"], 2);
     let mut foxglove = connect(&robot);
-    robot.wait_for(|status| status["state"] == "streaming");
-    let before = pictures(robot.open("/stream/camera", ""), 1).remove(0);
-    let stream = robot.open("/stream/camera", "");
+    robot.visitor().wait_for(|status| status["state"] == "streaming");
+    let before = pictures(robot.visitor().open("/stream/camera", ""), 1).remove(0);
+    let stream = robot.visitor().open("/stream/camera", "");
     std::fs::write(robot.folder.path().join("pictures/gone"), "").unwrap();
-    let status = robot.wait_for(|status| status["state"] == "lost");
+    let status = robot.visitor().wait_for(|status| status["state"] == "lost");
     assert!(status["line"]["error"].as_str().unwrap().contains("lost the camera"), "{status}");
-    assert_eq!(robot.get("/healthz", "").0, 503);
-    let numbers = robot.get("/metrics", "").2;
+    assert_eq!(robot.visitor().get("/healthz", "").0, 503);
+    let numbers = robot.visitor().get("/metrics", "").2;
     for line in ["parallax_camera_up 0", "parallax_camera_losses_total 1", "parallax_frames_lost_total 1"] {
         assert!(numbers.lines().any(|found| found == line), "{line} in\n{numbers}");
     }
@@ -201,7 +152,7 @@ fn a_lost_camera_is_told_everywhere_and_never_shown() {
     let _silent = stream.read_to_end(&mut bytes);
     let start = bytes.windows(2).rposition(|pair| pair == [0xFF, 0xD8]).unwrap();
     assert!(green(&image::load_from_memory(&bytes[start..]).unwrap().to_rgb8()) < 40);
-    assert!(green(&pictures(robot.open("/stream/overlay", ""), 1)[0]) < 40);
+    assert!(green(&pictures(robot.visitor().open("/stream/overlay", ""), 1)[0]) < 40);
     // Foxglove shows it as a status of the connection.
     let told = next(&mut foxglove, |message| message["op"] == "status");
     assert!(told["level"] == 2 && told["message"].as_str().unwrap().contains("lost the camera"), "{told}");
@@ -214,8 +165,8 @@ fn the_numbers_are_what_a_prometheus_parser_reads() {
         return;
     };
     let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
-    robot.wait_for(|status| status["line"]["frame"].as_u64().unwrap_or(0) >= 5);
-    let (status, head, text) = robot.get("/metrics", "");
+    robot.visitor().wait_for(|status| status["line"]["frame"].as_u64().unwrap_or(0) >= 5);
+    let (status, head, text) = robot.visitor().get("/metrics", "");
     assert_eq!(status, 200);
     assert!(head.to_lowercase().contains("content-type: application/openmetrics-text; version=1.0.0"), "{head}");
     let script = "
@@ -339,22 +290,22 @@ fn an_address_that_others_reach_is_refused_without_a_token_and_closed_to_those_w
     let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0", "--token-file", "FOLDER/token"], 1);
     let paths = ["/", "/page.js", "/stream/camera", "/status.json", "/about.json", "/metrics", "/healthz", "/nowhere"];
     for path in paths {
-        assert_eq!(robot.get(path, "").0, 401, "{path}");
-        assert_eq!(robot.get(path, "Authorization: Bearer a-token.of_twenty~cH\r\n").0, 401, "{path}");
+        assert_eq!(robot.visitor().get(path, "").0, 401, "{path}");
+        assert_eq!(robot.visitor().get(path, "Authorization: Bearer a-token.of_twenty~cH\r\n").0, 401, "{path}");
     }
     let bearer = format!("Authorization: Bearer {TOKEN}\r\nHost: robot.example\r\n");
-    assert_eq!(robot.get("/status.json", &bearer).0, 200);
-    assert_eq!(robot.get(&format!("/metrics?token={TOKEN}"), "").0, 200);
-    let (status, head, _) = robot.get(&format!("/?token={TOKEN}"), "");
+    assert_eq!(robot.visitor().get("/status.json", &bearer).0, 200);
+    assert_eq!(robot.visitor().get(&format!("/metrics?token={TOKEN}"), "").0, 200);
+    let (status, head, _) = robot.visitor().get(&format!("/?token={TOKEN}"), "");
     assert_eq!(status, 303, "{head}");
     let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
     let cookie = cookie.split(';').next().unwrap();
-    assert_eq!(robot.get("/", &format!("Cookie: {cookie}\r\n")).0, 200);
+    assert_eq!(robot.visitor().get("/", &format!("Cookie: {cookie}\r\n")).0, 200);
 
     let open = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
-    assert_eq!(open.get("/status.json", "").0, 200);
-    assert_eq!(open.get("/status.json", "Host: evil.example\r\n").0, 401, "another name for this machine");
+    assert_eq!(open.visitor().get("/status.json", "").0, 200);
+    assert_eq!(open.visitor().get("/status.json", "Host: evil.example\r\n").0, 401, "another name for this machine");
 }
 
 fn chromium() -> Option<PathBuf> {

@@ -13,12 +13,11 @@ use crate::solve::{Solution, Target};
 use crate::survey::Miss;
 use crate::uncertainty::{Coverage, Knowledge};
 use parallax_core::board::Board;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeMap;
 
 /// Why a picture is not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Refusal {
     /// It is damaged, has another size, or lacks its right picture.
     Unreadable,
@@ -86,6 +85,12 @@ impl Refusal {
             Self::Blurred => "focus the lens and add light; for a camera that is no sharper, raise --edge-width",
             Self::Repeated | Self::AddsLittle => "move the board between views: place, distance and tilt",
         }
+    }
+}
+
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

@@ -3,7 +3,7 @@
 //! Left and right are the picture's.
 
 use super::placement::Placement;
-use crate::uncertainty::{NextView, Side};
+use crate::uncertainty::{NextView, Side, TILT_DEGREES, place_in_words};
 use serde::Serialize;
 
 /// A view that should be taken.
@@ -24,8 +24,8 @@ impl From<NextView> for Wish {
     }
 }
 
-/// How far a wished tilt goes, radians; as that of [`NextView`].
-const TILT_RAD: f64 = 0.61;
+/// How far a wished tilt goes, radians.
+const TILT_RAD: f64 = TILT_DEGREES.to_radians();
 /// A board is as near as it should be within this factor.
 const AS_NEAR: f64 = 1.2;
 
@@ -68,32 +68,18 @@ impl Wish {
 
     /// In words, for a board that is held so now.
     pub fn words(&self, now: Option<&Placement>) -> String {
-        let tilt = match self.away {
-            None => "hold the board facing the camera",
-            Some(Side::Left) => "tilt the board's left edge away",
-            Some(Side::Right) => "tilt the board's right edge away",
-            Some(Side::Top) => "tilt the board's upper edge away",
-            Some(Side::Bottom) => "tilt the board's lower edge away",
-        };
-        let third = |part: f64| ((part * 3.0) as usize).min(2);
-        let place = match (third(self.place.0), third(self.place.1)) {
-            (1, 1) => "in the middle of the picture",
-            (0, 0) => "in the top left corner of the picture",
-            (1, 0) => "at the top of the picture",
-            (2, 0) => "in the top right corner of the picture",
-            (0, 1) => "at the left of the picture",
-            (2, 1) => "at the right of the picture",
-            (0, 2) => "in the bottom left corner of the picture",
-            (1, 2) => "at the bottom of the picture",
-            _ => "in the bottom right corner of the picture",
-        };
+        let tilt = self.away.map_or_else(
+            || "hold the board facing the camera".to_owned(),
+            |side| format!("tilt the board's {side} edge away"),
+        );
+        let place = place_in_words(self.place);
         let size = match now.map(|now| self.size / now.size) {
             Some(factor) if factor > AS_NEAR => "closer".to_owned(),
             Some(factor) if factor < 1.0 / AS_NEAR => "farther away".to_owned(),
             Some(_) => "as near as it is".to_owned(),
             None => format!("{:.0} % of its width", self.size * 100.0),
         };
-        format!("{tilt}, {place}, {size}")
+        format!("{tilt}, {place} of the picture, {size}")
     }
 }
 

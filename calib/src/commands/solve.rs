@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::looking::{Seen, look};
-use crate::cli::{LensName, SolveArgs};
+use crate::cli::{LensName, SolveArgs, TaskArgs};
 use parallax_calib::formats::{self, Format};
 use parallax_calib::solve::{BoardShape, Fate, Lens, Solution, SolveConfig, solve};
 use parallax_calib::uncertainty::Verdict;
@@ -31,12 +31,12 @@ pub(super) struct Solved {
 }
 
 pub(crate) fn run(args: &SolveArgs) -> anyhow::Result<Outcome> {
-    let Some(seen) = look(&args.images, &args.right, &args.board)? else {
+    let Some(seen) = look(&args.images, &args.right, &args.task.board)? else {
         return Err(Error::Stopped { path: args.out.clone() }.into());
     };
     let solved = conclude(Task {
-        board: &args.board,
-        config: config(args.model, args.bent),
+        board: &args.task.board,
+        config: config(&args.task),
         seen,
         out: &args.out,
         report: args.report.as_deref(),
@@ -100,8 +100,8 @@ fn refuse_undetermined(solution: &Solution) -> Result<(), Error> {
     })
 }
 
-pub(super) const fn config(model: LensName, bent: bool) -> SolveConfig {
-    SolveConfig { lens: lens(model), board: if bent { BoardShape::Bent } else { BoardShape::Flat } }
+pub(super) const fn config(task: &TaskArgs) -> SolveConfig {
+    SolveConfig { lens: lens(task.model), board: if task.bent { BoardShape::Bent } else { BoardShape::Flat } }
 }
 
 const fn lens(name: LensName) -> Lens {

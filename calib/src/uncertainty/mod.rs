@@ -19,7 +19,7 @@ pub use next_view::{NextView, Side};
 pub use projection::ProjectionMap;
 pub use verdict::{Reason, Verdict};
 
-pub(crate) use next_view::{Knowledge, pose as pose_of_next_view};
+pub(crate) use next_view::{Knowledge, TILT_DEGREES, place_in_words, pose as pose_of_next_view};
 
 use crate::solve::{Observation, Settled, Solution, SolveConfig, Target};
 

@@ -41,34 +41,45 @@ pub enum Side {
     Bottom,
 }
 
+impl fmt::Display for Side {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::Top => "upper",
+            Self::Bottom => "lower",
+        })
+    }
+}
+
 impl fmt::Display for NextView {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = |part: f64, names: [&'static str; 3]| names[(part * 3.0) as usize % 3];
-        let (column, row) =
-            (word(self.place.0, ["left", "middle", "right"]), word(self.place.1, ["top", "middle", "bottom"]));
-        let place = match (row, column) {
-            ("middle", "middle") => "in the middle".to_owned(),
-            ("middle", column) => format!("at the {column}"),
-            (row, "middle") => format!("at the {row}"),
-            (row, column) => format!("at the {row} {column}"),
-        };
-        write!(formatter, "board {place}, {:.0} % of the width, ", self.size * 100.0)?;
+        write!(formatter, "board {}, {:.0} % of the width, ", place_in_words(self.place), self.size * 100.0)?;
         match self.away {
             None => write!(formatter, "facing the camera"),
-            Some(side) => {
-                let side = match side {
-                    Side::Left => "left",
-                    Side::Right => "right",
-                    Side::Top => "upper",
-                    Side::Bottom => "lower",
-                };
-                write!(formatter, "its {side} edge tilted {TILT_DEGREES:.0} degrees away")
-            }
+            Some(side) => write!(formatter, "its {side} edge tilted {TILT_DEGREES:.0} degrees away"),
         }
     }
 }
 
-const TILT_DEGREES: f64 = 35.0;
+/// Which ninth of the picture a place (parts of its width and height) is in.
+pub(crate) fn place_in_words((x, y): (f64, f64)) -> &'static str {
+    let third = |part: f64| ((part * 3.0) as usize).min(2);
+    match (third(x), third(y)) {
+        (1, 1) => "in the middle",
+        (0, 0) => "in the top left corner",
+        (1, 0) => "at the top",
+        (2, 0) => "in the top right corner",
+        (0, 1) => "at the left",
+        (2, 1) => "at the right",
+        (0, 2) => "in the bottom left corner",
+        (1, 2) => "at the bottom",
+        _ => "in the bottom right corner",
+    }
+}
+
+/// How far a board is tilted in a view that is tilted at all.
+pub(crate) const TILT_DEGREES: f64 = 35.0;
 const PLACES: [f64; 3] = [0.22, 0.5, 0.78];
 const SIZES: [f64; 3] = [0.3, 0.5, 0.8];
 const SIDES: [Option<Side>; 5] = [None, Some(Side::Left), Some(Side::Right), Some(Side::Top), Some(Side::Bottom)];

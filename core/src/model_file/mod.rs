@@ -18,6 +18,7 @@ mod operators;
 mod tensors;
 
 use std::collections::{HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use prost::Message as _;
 
@@ -65,6 +66,18 @@ pub fn check(file: &[u8]) -> Result<(), Fault> {
         operators::check(node, &constants).map_err(|fault| format!("{} {}: {fault}", node.operator, name(node)))?;
     }
     Ok(())
+}
+
+/// Lets an inference engine work on a model. It may panic on models that nobody foresaw: that is a fault of the model, not of
+/// the program.
+///
+/// # Errors
+/// What the engine panicked with.
+pub fn caught<T>(what: impl FnOnce() -> T) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(what)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given").to_owned()
+    })
 }
 
 /// How many numbers a tensor of this shape has.

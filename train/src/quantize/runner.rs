@@ -1,6 +1,5 @@
 //! A model in tract, with any of its tensors as outputs.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use parallax_core::model_file;
@@ -96,13 +95,10 @@ impl Runner {
     }
 }
 
-/// Lets tract do something. It may panic on models that nobody foresaw: that is an error of the model, not of the program.
+/// Lets tract do something; a panic is an error of the model.
 fn tract<T>(doing: &'static str, what: impl FnOnce() -> TractResult<T>) -> Result<T> {
-    let result = catch_unwind(AssertUnwindSafe(what)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-        Err(TractError::msg(format!("tract panicked: {text}")))
-    });
+    let result = model_file::caught(what);
+    let result = result.unwrap_or_else(|panic| Err(TractError::msg(format!("tract panicked: {panic}"))));
     result.map_err(|error| QuantizeError::tract(doing, &error))
 }
 

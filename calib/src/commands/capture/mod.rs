@@ -86,17 +86,17 @@ pub(crate) fn run(args: &CaptureArgs) -> anyhow::Result<Outcome> {
 fn start(args: &CaptureArgs, source: &Source, first: &Shot) -> anyhow::Result<Capture> {
     let sizes: Vec<(u32, u32)> =
         std::iter::once(&first.left).chain(&first.right).map(|frame| (frame.width, frame.height)).collect();
-    let solve = config(args.model, args.bent);
-    let facts = Facts::new(&args.board, &solve, &sizes, &args.from, &args.out);
+    let solve = config(&args.task);
+    let facts = Facts::new(&args.task.board, &solve, &sizes, &args.from, &args.out);
     let folder = Folder::open(&args.out, &facts, if args.resume { Existing::GoOn } else { Existing::Refuse })?;
     let mut earlier = Vec::new();
     if !folder.is_empty() {
         let right: Vec<PathBuf> = (1..sizes.len()).map(|eye| folder.place(eye)).collect();
-        let seen = look(&[folder.place(0)], &right, &args.board)?;
+        let seen = look(&[folder.place(0)], &right, &args.task.board)?;
         earlier = seen.ok_or_else(|| Error::Stopped { path: args.out.join(CAMERA) })?.views;
     }
     let config = CaptureConfig {
-        board: args.board.clone(),
+        board: args.task.board.clone(),
         solve,
         views: args.views as usize,
         footage: if args.stills { Footage::Stills } else { Footage::Film },
@@ -111,8 +111,8 @@ fn finish(args: &CaptureArgs, capture: Capture, lost: bool, events: &mut Events)
     let (status, kept) = (capture.status(), kept(&capture, args));
     let Taken { views, sizes } = capture.finish()?;
     let solved = conclude(Task {
-        board: &args.board,
-        config: config(args.model, args.bent),
+        board: &args.task.board,
+        config: config(&args.task),
         seen: Seen { sizes, views, lost },
         out: &args.out.join(CAMERA),
         report: args.report.as_deref(),
