@@ -1,11 +1,6 @@
 //! Every rival of depth learns, resumes bit for bit, starts from whatever was learned before, and hands its encoder (and
 //! decoder, where there is one) on to fine-tuning.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod few_shot;
-mod footage;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -19,13 +14,13 @@ use parallax_train::rivals::{Method, Rival, RivalConfig, pretrain, resume};
 use parallax_train::training::{LoopChanges, LoopConfig, RunFolder, Schedule, log};
 use parallax_train::{Error, pretraining};
 
-use few_shot::{SIZE, changed, cpu, labelled_set, tensors};
+use crate::few_shot::{SIZE, changed, cpu, labelled_set, tensors};
 
 const RIVALS: [Rival; 3] = [Rival::Flow, Rival::Inpainting, Rival::Contrastive];
 
 /// A folder of frames without any camera file.
 fn frames(parent: &Path) -> PathBuf {
-    let drive = footage::stereo_drive(parent, 8);
+    let drive = crate::footage::stereo_drive(parent, 8);
     std::fs::remove_file(drive.join("camera.yaml")).unwrap();
     std::fs::remove_file(drive.join("camera_right.yaml")).unwrap();
     drive
@@ -75,7 +70,7 @@ fn weights(run: &Path) -> BTreeMap<String, BTreeMap<String, Vec<u8>>> {
     let files = std::fs::read_dir(run).unwrap().map(|entry| entry.unwrap().path());
     let weights = files.filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
     weights
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), few_shot::tensors_of(&path)))
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), crate::few_shot::tensors_of(&path)))
         .collect()
 }
 
@@ -161,7 +156,7 @@ fn every_rival_hands_on_what_it_has_to_every_transfer() {
         // One step at a rate that is zero in f32: the start shows, but for the statistics of batch norms.
         let start = |transfer: Transfer| {
             let out = folder.path().join(format!("{rival:?}_{transfer}"));
-            let mut config = few_shot::config(labels.clone(), Some(init.clone()), transfer, 1);
+            let mut config = crate::few_shot::config(labels.clone(), Some(init.clone()), transfer, 1);
             config.training.learning_rate = 1e-60;
             finetune(&config, &out, &cpu()).map(|_| tensors(&out))
         };
@@ -193,14 +188,14 @@ fn masks_of_other_classes_are_a_pre_training_too() {
     let folder = tempfile::tempdir().unwrap();
     let labels = labelled_set(folder.path(), 8);
     let first = folder.path().join("first");
-    finetune(&few_shot::config(labels.clone(), None, Transfer::Whole, 2), &first, &cpu()).unwrap();
+    finetune(&crate::few_shot::config(labels.clone(), None, Transfer::Whole, 2), &first, &cpu()).unwrap();
     let classes = folder.path().join("three.toml");
     let entry = |id: u8, name: &str| format!("  {{ id = {id}, name = \"{name}\", color = [{id}, 0, 0] }},\n");
     let three = [entry(9, "box"), entry(3, "ground"), entry(4, "sky")].concat();
     std::fs::write(&classes, format!("schema = 1\nignore = [255]\nclass = [\n{three}]\n")).unwrap();
     for transfer in [Transfer::Whole, Transfer::Encoder, Transfer::Frozen] {
         let out = folder.path().join(format!("second_{transfer}"));
-        let mut config = few_shot::config(labels.clone(), Some(first.clone()), transfer, 1);
+        let mut config = crate::few_shot::config(labels.clone(), Some(first.clone()), transfer, 1);
         (config.classes, config.training.learning_rate) = (Some(classes.clone()), 1e-60);
         finetune(&config, &out, &cpu()).unwrap();
         let (before, after) = (tensors(&first), tensors(&out));
@@ -215,7 +210,7 @@ fn masks_of_other_classes_are_a_pre_training_too() {
 fn any_pre_training_starts_from_any_other_and_refuses_another_network() {
     let folder = tempfile::tempdir().unwrap();
     let (data, labels) = (frames(folder.path()), labelled_set(folder.path(), 4));
-    let with_cameras = footage::stereo_drive(&folder.path().join("stereo"), 4);
+    let with_cameras = crate::footage::stereo_drive(&folder.path().join("stereo"), 4);
     let path = |name: &str| folder.path().join(name);
     let depth = |init: Option<PathBuf>, network: Network, out: &str| {
         let RivalConfig { width, height, batch, seed, memory, mut steps, .. } = config(Rival::Flow, &data, 1, None);
@@ -243,7 +238,7 @@ fn any_pre_training_starts_from_any_other_and_refuses_another_network() {
         pretraining::pretrain(config, &path(out), &cpu()).map(|_| tensors(&path(out)))
     };
     depth(None, Network::Slim, "depth").unwrap();
-    finetune(&few_shot::config(labels, None, Transfer::Whole, 1), &path("masks"), &cpu()).unwrap();
+    finetune(&crate::few_shot::config(labels, None, Transfer::Whole, 1), &path("masks"), &cpu()).unwrap();
     for rival in RIVALS {
         let mut config = config(rival, &data, 1, None);
         config.seed = 8;
@@ -292,7 +287,7 @@ fn torchvision_like(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let shapes: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
     let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
-    let mut encoder = few_shot::tensors_of(&ours);
+    let mut encoder = crate::few_shot::tensors_of(&ours);
     encoder.retain(|name, _| name.starts_with("encoder."));
     for (name, values) in &encoder {
         let theirs = name["encoder.".len()..]
@@ -316,7 +311,7 @@ fn imagenet_weights_from_a_file_are_an_encoder_for_masks_and_for_rivals() {
     let weights = torchvision_like(&file);
     let masks = |network: Network, transfer: Transfer| {
         let out = folder.path().join(format!("masks_{network}_{transfer}"));
-        let mut config = few_shot::config(labels.clone(), Some(file.clone()), transfer, 1);
+        let mut config = crate::few_shot::config(labels.clone(), Some(file.clone()), transfer, 1);
         config.network = network;
         finetune(&config, &out, &cpu()).map(|_| tensors(&out))
     };

@@ -1,9 +1,5 @@
 //! Fine-tuning on a small made-up labelled set: what is frozen, what is taken over, what is scored.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod few_shot;
-
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -14,7 +10,7 @@ use parallax_train::finetune::evaluation::Pictures;
 use parallax_train::finetune::{FinetuneConfig, FinetunedRun, Transfer, evaluate, finetune, resume};
 use parallax_train::training::LoopChanges;
 
-use few_shot::{SIZE, changed, config, cpu, depth_run, labelled_set, tensors};
+use crate::few_shot::{SIZE, changed, config, cpu, depth_run, labelled_set, tensors};
 
 fn same<'a>(before: &'a BTreeMap<String, Vec<u8>>, after: &BTreeMap<String, Vec<u8>>, prefix: &str) -> Vec<&'a str> {
     let both = before.iter().filter(|(name, _)| name.starts_with(prefix) && after.contains_key(*name));

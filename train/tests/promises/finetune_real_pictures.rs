@@ -3,8 +3,6 @@
 //! The excerpt lies outside the repository (`../shared/data/kitti_mini`, or `PARALLAX_KITTI_MINI`); without it the test
 //! says so and passes.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -1,9 +1,5 @@
 //! Whole runs of the terms: each teaches what it is for, and a run with everything in it resumes bit for bit.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod footage;
-
 use std::path::Path;
 
 use burn::module::Module as _;
@@ -77,7 +73,7 @@ fn abs_rel(depth: &[f32], truth: f32) -> f32 {
 #[test]
 fn given_poses_find_the_distance_of_a_wall_in_metres_and_a_run_that_begins_there_keeps_it() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 14);
+    let data = crate::footage::stereo_drive(folder.path(), 14);
     // The wall moves 1.3 pixels a frame: at 5 m and 50 pixels of focal length the camera moves 0.13 m to the right.
     let rows: Vec<String> = (0..14).map(|i| format!("1 0 0 {} 0 1 0 0 0 0 1 0\n", 0.13 * f64::from(i))).collect();
     std::fs::write(data.join("poses.txt"), rows.concat()).unwrap();
@@ -132,7 +128,7 @@ fn a_few_measured_pixels_teach_the_depth_of_all() {
 #[test]
 fn speed_gives_learned_motion_its_length() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 8);
+    let data = crate::footage::stereo_drive(folder.path(), 8);
     let terms = TermsConfig { speed: Some(SpeedSource::Constant(2.0)), ..TermsConfig::default() };
     let run = folder.path().join("run");
     pretrain(PretrainConfig { terms, ..config(Supervision::Video, &data, 60) }, &run, &cpu()).unwrap();
@@ -150,7 +146,7 @@ fn speed_gives_learned_motion_its_length() {
 #[test]
 fn a_run_with_learned_cameras_speed_and_crops_resumes_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 6);
+    let data = crate::footage::stereo_drive(folder.path(), 6);
     std::fs::remove_file(data.join("camera.yaml")).unwrap();
     std::fs::remove_file(data.join("camera_right.yaml")).unwrap();
     let constant = |steps| {

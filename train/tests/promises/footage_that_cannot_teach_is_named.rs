@@ -1,9 +1,5 @@
 //! Footage that cannot be trained on ends in an error that names it and says what to do, before anything is written.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod footage;
-
 use std::path::Path;
 
 use parallax_core::camera::{Camera, Intrinsics};
@@ -61,7 +57,7 @@ fn assert_named(result: Result<DepthBatches, Error>, what: &str, hint: &str) {
 #[test]
 fn frames_without_a_camera_need_one() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 3);
+    let data = crate::footage::stereo_drive(folder.path(), 3);
     std::fs::remove_file(data.join("camera.yaml")).unwrap();
     assert_named(batches(&data, Supervision::Video), "no camera", "--camera");
 }
@@ -69,7 +65,7 @@ fn frames_without_a_camera_need_one() {
 #[test]
 fn a_single_frame_is_no_video() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 1);
+    let data = crate::footage::stereo_drive(folder.path(), 1);
     assert_named(batches(&data, Supervision::Video), "at least 3 frames, found 1", "longer recording");
     assert!(batches(&data, Supervision::Stereo).is_ok());
 }
@@ -77,7 +73,7 @@ fn a_single_frame_is_no_video() {
 #[test]
 fn stereo_needs_right_images_and_a_baseline() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 3);
+    let data = crate::footage::stereo_drive(folder.path(), 3);
     std::fs::remove_file(data.join("camera_right.yaml")).unwrap();
     assert_named(batches(&data, Supervision::Stereo), "baseline", "camera_right.yaml");
     std::fs::remove_dir_all(data.join("frames_right")).unwrap();
@@ -87,14 +83,14 @@ fn stereo_needs_right_images_and_a_baseline() {
 #[test]
 fn a_range_sensor_that_is_not_there_is_missed() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 3);
+    let data = crate::footage::stereo_drive(folder.path(), 3);
     assert_named(batches(&data, Supervision::Range), "range needs measured depth", "depth/");
 }
 
 #[test]
 fn given_poses_must_be_there_and_move() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 5);
+    let data = crate::footage::stereo_drive(folder.path(), 5);
     assert_named(given_poses(&data), "need the camera's poses", "poses.txt");
     std::fs::write(data.join("poses.txt"), "1 0 0 0 0 1 0 0 0 0 1 0\n".repeat(5)).unwrap();
     assert_named(given_poses(&data), "it stands", "--frame-gap");
@@ -103,7 +99,7 @@ fn given_poses_must_be_there_and_move() {
 #[test]
 fn frames_without_a_pose_are_left_out() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 6);
+    let data = crate::footage::stereo_drive(folder.path(), 6);
     let rows = [0.0, 0.13, 0.26, 0.39, 0.52].map(|z| format!("1 0 0 {z} 0 1 0 0 0 0 1 0\n")).concat();
     std::fs::write(data.join("poses.txt"), rows).unwrap();
     let batches = given_poses(&data).unwrap();
@@ -139,7 +135,7 @@ fn partners_are_not_taken_across_what_a_recorder_left_out() {
 #[test]
 fn a_crop_larger_than_the_frames_does_not_fit() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 3);
+    let data = crate::footage::stereo_drive(folder.path(), 3);
     let footage = || footage_of(&data, &FootageNeeds { frames: FrameSize::Full, ..FootageNeeds::default() }).unwrap();
     let crop = |width, height| Some(CropConfig { width, height, from: FrameSize::Full });
     let of = |crop| DepthBatches::new(footage(), DepthBatchesConfig { crop, ..config(&[Supervision::Video]) });
@@ -150,7 +146,7 @@ fn a_crop_larger_than_the_frames_does_not_fit() {
 #[test]
 fn an_absurd_focal_length_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 3);
+    let data = crate::footage::stereo_drive(folder.path(), 3);
     let file = data.join("camera.yaml");
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("50", "2")).unwrap();
@@ -162,7 +158,7 @@ fn an_absurd_focal_length_is_refused() {
 fn mirrored_and_cropped_pairs_keep_their_geometry() {
     // A pair shows a wall at one depth: whatever was drawn, shifting by focal length × shift / depth must fit.
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 4);
+    let data = crate::footage::stereo_drive(folder.path(), 4);
     let crop = CropConfig { width: 32, height: 32, from: FrameSize::Network };
     for crop in [None, Some(crop)] {
         let config = DepthBatchesConfig { crop, ..config(&[Supervision::Stereo]) };

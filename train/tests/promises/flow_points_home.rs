@@ -1,8 +1,6 @@
 //! At the true flow of a rendered pair the flow loss is lower than at any wrong one, and from nearby its gradient points
 //! home. True flow follows from depth, pose and camera of a place where nothing moves.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use nalgebra::{Isometry3, Point2, Point3};
 use parallax_core::camera::Camera;
 use parallax_core::depth::DepthMap;

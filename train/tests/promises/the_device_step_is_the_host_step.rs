@@ -4,10 +4,6 @@
 //! Both run on the CPU here, on the same fresh networks and the same batch. Tolerance 2e-3 of the largest entry of each
 //! parameter's gradient: sums of f32 in another order, through the whole network.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod footage;
-
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -31,7 +27,7 @@ const TOLERANCE: f32 = 2e-3;
 
 /// A drive with everything: both eyes, poses and sparse depth.
 fn drive(parent: &Path) -> PathBuf {
-    let data = footage::stereo_drive(parent, FRAMES);
+    let data = crate::footage::stereo_drive(parent, FRAMES);
     let rows: Vec<String> = (0..FRAMES).map(|i| format!("1 0 0 {} 0 1 0 0 0 0 1 0\n", 0.13 * i as f64)).collect();
     std::fs::write(data.join("poses.txt"), rows.concat()).unwrap();
     std::fs::create_dir_all(data.join("depth")).unwrap();

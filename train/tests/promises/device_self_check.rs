@@ -3,8 +3,6 @@
 //! SwiftShader comes from `scripts/install_swiftshader` (a download of 32 MB, kept in a cache). Where it cannot be had,
 //! the test says so and passes.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 

@@ -2,11 +2,8 @@
 //! a tiny training run.
 //!
 //! ```text
-//! cargo test --release --workspace --features parallax-train/ndarray --test ndarray_agrees_with_flex
+//! cargo test --release --workspace --features parallax-train/ndarray --test promises ndarray_agrees_with_flex
 //! ```
-
-#![cfg(feature = "ndarray")]
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use parallax_train::device::comparison::{compare_operator, compare_tiny_training};
 use parallax_train::device::operators::operators;

@@ -2,17 +2,13 @@
 //!
 //! The true focal length is 0.62 widths, 79.4 pixels; a run begins at 0.8 widths, 29 % too long.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod places;
-
+use crate::places::{SIZE, Walk, write_walks};
 use burn::tensor::Device;
 use nalgebra::Vector3;
 use parallax_train::data::{IntrinsicsSource, PoseSource, Supervision, TermsConfig};
 use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::pretraining::{LearnedCamera, PretrainConfig, pretrain};
 use parallax_train::training::{LoopConfig, Schedule};
-use places::{SIZE, Walk, write_walks};
 
 const TURNING: Walk = Walk { step_m: Vector3::new(0.0, 0.0, 0.1), yaw: 0.05, pitch: 0.015 };
 const STRAIGHT: Walk = Walk { yaw: 0.0, pitch: 0.0, ..TURNING };

@@ -3,10 +3,6 @@
 //! Focal length 50 pixels, baseline 0.2 m, parallax 2 pixels: the wall stands 50 · 0.2 / 2 = 5 m away. A fresh network says
 //! 8 m everywhere.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod footage;
-
 use burn::module::Module as _;
 use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
@@ -22,7 +18,7 @@ const STEPS: u64 = 120;
 #[test]
 fn a_wall_five_metres_away() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 12);
+    let data = crate::footage::stereo_drive(folder.path(), 12);
     let config = PretrainConfig {
         from: vec![Supervision::Stereo],
         data: vec![data.clone()],

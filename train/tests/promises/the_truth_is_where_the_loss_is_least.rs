@@ -3,8 +3,6 @@
 //! The scene is a place of `parallax-world` without movers or noise; a depth unit is a metre. Losses are those of training,
 //! with one disparity map at full size.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::sync::LazyLock;
 
 use burn::tensor::{Device, Tensor, TensorData};

@@ -1,5 +1,4 @@
 //! A small made-up labelled set, a depth run with random weights, and settings for tests of fine-tuning.
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -4,8 +4,6 @@
 //! to the largest value, a hundred times what rounding makes of three steps in f32. Both ways to compute the loss are held
 //! to it: on tensors and in loops on the host.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
 use std::collections::BTreeMap;
 
 use burn::module::{Module, Param};
@@ -213,7 +211,7 @@ fn assert_close(what: &str, found: &[f64], expected: &[f64]) {
 }
 
 fn assert_training_matches(loss: impl Fn(&Step<'_>) -> Loss) {
-    let golden: Golden = serde_json::from_str(include_str!("golden/depth_step.json")).unwrap();
+    let golden: Golden = serde_json::from_str(include_str!("../golden/depth_step.json")).unwrap();
     let device = Device::flex().autodiff();
     let (frames, mut network, mut optimizer) = (frames(), Network::new(&device), adam());
     for (number, expected) in golden.losses.iter().take(STEPS).enumerate() {

@@ -4,11 +4,7 @@
 //! last bits. The programs train one network per process, so that is not promised. It could not be brought about again: 960
 //! trainings in one sitting, four and eight at a time in one process, all ended with the same bits.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod few_shot;
-
-use few_shot::{changed, config, cpu, labelled_set, tensors};
+use crate::few_shot::{changed, config, cpu, labelled_set, tensors};
 use parallax_train::finetune::{Transfer, finetune, resume};
 use parallax_train::training::LoopChanges;
 

@@ -1,9 +1,5 @@
 //! A run that is stopped and resumed ends with the very weights of one that was not.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod footage;
-
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -59,7 +55,7 @@ fn weights(run: &Path) -> [Vec<u8>; 2] {
 #[test]
 fn three_steps_and_three_more_are_six_steps() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 6);
+    let data = crate::footage::stereo_drive(folder.path(), 6);
     let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
     pretrain(config(&data, 6), &whole, &cpu()).unwrap();
     pretrain(config(&data, 3), &parts, &cpu()).unwrap();
@@ -72,7 +68,7 @@ fn three_steps_and_three_more_are_six_steps() {
 #[test]
 fn a_run_leaves_everything_that_a_run_folder_promises() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 4);
+    let data = crate::footage::stereo_drive(folder.path(), 4);
     let run = folder.path().join("run");
     pretrain(config(&data, 2), &run, &cpu()).unwrap();
     for name in ["run.toml", "model.safetensors", "optimizer.bpk", "state.json", "log.jsonl", "losses.png", "samples"] {
@@ -89,7 +85,7 @@ fn a_run_leaves_everything_that_a_run_folder_promises() {
 #[test]
 fn a_run_whose_recording_has_changed_is_not_resumed() {
     let folder = tempfile::tempdir().unwrap();
-    let data = footage::stereo_drive(folder.path(), 4);
+    let data = crate::footage::stereo_drive(folder.path(), 4);
     let run = folder.path().join("run");
     pretrain(config(&data, 1), &run, &cpu()).unwrap();
     std::fs::remove_file(data.join("frames/000003.png")).unwrap();
