@@ -1,40 +1,20 @@
 //! From the pipe or the driver to RGB without one allocation per frame, in the capture thread and in the consumer.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait of the standard library")]
 
 use parallax_camera::{Arrival, Shot, Source};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
 use std::time::Duration;
 
 /// The system's allocator, counting what every thread asks of it.
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn allocations_so_far() -> usize {
+    let stats = COUNTING.stats();
+    stats.allocations + stats.reallocations
+}
 
 /// Allocations during `frames` frames, after as many to warm up.
 fn allocations(uri: &str, frames: usize) -> usize {
@@ -50,9 +30,9 @@ fn allocations(uri: &str, frames: usize) -> usize {
         }
     };
     take(frames);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations_so_far();
     take(frames);
-    ALLOCATIONS.load(Ordering::Relaxed) - before
+    allocations_so_far() - before
 }
 
 // One test: another one running beside it would be counted too.

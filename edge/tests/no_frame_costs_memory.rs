@@ -2,15 +2,14 @@
 //! lines.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(unsafe_code, reason = "an allocator that counts is an unsafe trait of the standard library")]
 
 mod common;
 #[path = "common/quantized.rs"]
 mod quantized;
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::System;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use parallax_camera::Source;
 use parallax_core::bundle::{Arithmetic, Bundle};
@@ -19,37 +18,19 @@ use parallax_edge::Engine;
 use parallax_edge::drive::{DriveConfig, Models, Outputs, drive};
 use parallax_edge::framing::Region;
 use parallax_edge::policy::ThermalConfig;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use common::write_bundle;
 use quantized::quantized;
 
 /// The system's allocator, counting what every thread asks of it.
-struct Counting;
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is passed on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promise.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
 #[global_allocator]
-static COUNTING: Counting = Counting;
+static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+fn allocations_so_far() -> usize {
+    let stats = COUNTING.stats();
+    stats.allocations + stats.reallocations
+}
 
 const FRAMES: usize = 60;
 
@@ -64,9 +45,9 @@ fn allocations(bundle: &Bundle, (width, height): (u32, u32), config: DriveConfig
     let summary = drive(&models, source, &config, &outputs, &AtomicBool::new(false), |line| {
         assert_eq!(line.error, None);
         match line.frame + 1 {
-            FRAMES => before = ALLOCATIONS.load(Ordering::Relaxed),
+            FRAMES => before = allocations_so_far(),
             // Not the very last one: threads that find no more frames end.
-            frame if frame == 2 * FRAMES - 4 => after = ALLOCATIONS.load(Ordering::Relaxed),
+            frame if frame == 2 * FRAMES - 4 => after = allocations_so_far(),
             _ => {}
         }
     });
