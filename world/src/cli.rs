@@ -65,7 +65,8 @@ pub(crate) struct RenderArgs {
     /// Replace an earlier output in that folder.
     #[arg(long)]
     pub(crate) force: bool,
-    /// Settings to start from: the world.toml of an earlier output. Flags given here count more.
+    /// What a place holds, how it is photographed, how the robot drives: the world.toml of an earlier output or a part of
+    /// one (`[drive]`, `camera_height_m = 1.65`). Flags given here count more.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Frames per second.

@@ -35,9 +35,9 @@ const LABELLED_START_SECS: f64 = 3600.0;
 /// Seconds between two labelled pictures; enough for walkers to be somewhere else.
 const LABELLED_STEP_SECS: f64 = 20.0;
 
-/// Everything that decides what is written.
+/// Everything that decides what is written. A settings file may hold a part of it; what it leaves out has the defaults.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct DatasetConfig {
     /// Version of this form; 1.
     pub schema: u32,
@@ -63,6 +63,12 @@ pub struct DatasetConfig {
     pub render: RenderConfig,
     /// The recorded drive.
     pub drive: DriveConfig,
+}
+
+impl Default for DatasetConfig {
+    fn default() -> Self {
+        Self::new(1, 300, (640, 192))
+    }
 }
 
 impl DatasetConfig {

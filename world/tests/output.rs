@@ -6,7 +6,7 @@ use parallax_core::camera::ros_yaml;
 use parallax_core::labels::LabelledSet;
 use parallax_core::recording::{Eye, Recording};
 use parallax_world::dataset::{DatasetConfig, Existing, Watch, write};
-use parallax_world::{Class, Error, LidarConfig, RenderConfig};
+use parallax_world::{Class, DriveConfig, Error, LidarConfig, RenderConfig};
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
@@ -57,6 +57,15 @@ fn everything_written_can_be_read_again() {
     assert_eq!(set.labels(3).unwrap().indices.len(), 64 * 32);
     let settings = std::fs::read_to_string(out.join("world.toml")).unwrap();
     assert_eq!(toml::from_str::<DatasetConfig>(&settings).unwrap(), small());
+}
+
+#[test]
+fn a_part_of_the_settings_will_do_and_a_misspelt_one_is_named() {
+    let config: DatasetConfig = toml::from_str("[drive]\ncamera_height_m = 1.65").unwrap();
+    let drive = DriveConfig { camera_height_m: 1.65, ..DriveConfig::default() };
+    assert_eq!(config, DatasetConfig { drive, ..DatasetConfig::default() });
+    let error = toml::from_str::<DatasetConfig>("[drive]\ncamera_height = 1.65").unwrap_err().to_string();
+    assert!(error.contains("camera_height_m"), "{error}");
 }
 
 #[test]
