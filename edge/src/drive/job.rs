@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
 use parallax_camera::Arrival;
@@ -10,6 +9,7 @@ use parallax_core::files::write_picture;
 use parallax_core::labels::LabelMap;
 use parallax_core::picture::overlay_onto;
 
+use super::lines::Sender;
 use super::queue::{Buffers, Queue, Taken, take};
 use super::{FrameLine, Models, Outputs, Overlays};
 use crate::Result;
@@ -32,7 +32,7 @@ impl Job<'_> {
         &self,
         thread: usize,
         segmenter: &mut Segmenter,
-        sender: &SyncSender<Result<FrameLine>>,
+        sender: &Sender<Result<FrameLine>>,
         stopped: impl Fn() -> bool,
     ) {
         let (mut buffers, mut mask) = (Buffers::default(), LabelMap::default());
@@ -42,8 +42,9 @@ impl Job<'_> {
         };
         while let Some(taken) = take(&self.queue, &mut buffers, |role| self.models.place_of(role), turn) {
             self.outputs.service.works(thread);
+            let number = taken.frame;
             let line = self.frame(segmenter, taken, &mut buffers, &mut mask);
-            if sender.send(line).is_err() {
+            if !sender.send(number, line) {
                 return;
             }
             self.outputs.service.waits(thread);

@@ -1,4 +1,4 @@
-//! Lines in the order of the frames, although threads finish them in another; written as they come.
+//! What is kept of the lines: a file of them, counts and percentiles.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -18,9 +18,6 @@ const MEASURED_FRAMES: usize = 54_000;
 pub(super) struct Log {
     /// `frames.jsonl` and its folder.
     file: Option<(BufWriter<File>, PathBuf)>,
-    next: usize,
-    /// Lines whose turn has not come: few, and in memory that is taken once.
-    early: Vec<FrameLine>,
     pub(super) frames: usize,
     pub(super) lost: usize,
     pub(super) dropped: u64,
@@ -38,8 +35,6 @@ impl Log {
         };
         Ok(Self {
             file: folder.map(create).transpose()?,
-            next: 0,
-            early: Vec::with_capacity(super::LINES_ON_THE_WAY),
             frames: 0,
             lost: 0,
             dropped: 0,
@@ -48,29 +43,7 @@ impl Log {
         })
     }
 
-    pub(super) fn add(&mut self, line: FrameLine, on_line: &mut impl FnMut(&FrameLine)) -> Result<()> {
-        if line.frame == self.next {
-            self.push(&line, on_line)?;
-        } else {
-            self.early.push(line);
-        }
-        while let Some(place) = self.early.iter().position(|line| line.frame == self.next) {
-            let line = self.early.swap_remove(place);
-            self.push(&line, on_line)?;
-        }
-        Ok(())
-    }
-
-    /// After an interruption a frame may be missing between finished ones.
-    pub(super) fn flush(&mut self, on_line: &mut impl FnMut(&FrameLine)) -> Result<()> {
-        let mut early = std::mem::take(&mut self.early);
-        early.sort_unstable_by_key(|line| line.frame);
-        early.iter().try_for_each(|line| self.push(line, on_line))
-    }
-
-    fn push(&mut self, line: &FrameLine, on_line: &mut impl FnMut(&FrameLine)) -> Result<()> {
-        on_line(line);
-        self.next = line.frame + 1;
+    pub(super) fn add(&mut self, line: &FrameLine) -> Result<()> {
         self.dropped += line.dropped;
         if let (Some(stages), Some(age_ms)) = (line.stages_ms, line.age_ms) {
             self.frames += 1;

@@ -17,6 +17,7 @@
 
 mod job;
 mod line;
+mod lines;
 mod log;
 mod queue;
 
@@ -24,7 +25,6 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use parallax_camera::Source;
@@ -39,6 +39,7 @@ use crate::segmenter::Segmenter;
 use crate::{EdgeError, Engine, Result};
 use job::Job;
 pub use line::{DriveSummary, FrameLine, Role};
+use lines::Lines;
 use log::Log;
 use queue::Queue;
 
@@ -151,15 +152,15 @@ pub fn drive(
     let start = Instant::now();
     let mut log = Log::create(partial)?;
     let failed = AtomicBool::new(false);
+    let lines = Lines::new(LINES_ON_THE_WAY, threads);
     std::thread::scope(|scope| -> Result<()> {
-        let (sender, receiver) = sync_channel(LINES_ON_THE_WAY);
         let engines = || models.0.iter().map(|(_, engine)| engine);
         let segmenter = |_thread| Segmenter::new(engines(), frames.clone(), config.smoothing);
         let segmenters = (0..threads).map(segmenter).collect::<Result<Vec<_>>>()?;
         // Before the first frame, whose end is a sign of life already.
         outputs.service.ready();
         for (thread, mut segmenter) in segmenters.into_iter().enumerate() {
-            let (sender, job, failed) = (sender.clone(), &job, &failed);
+            let (sender, job, failed) = (lines.sender(), &job, &failed);
             let engine = &models.0[0].1;
             scope.spawn(move || {
                 engine.place_caller();
@@ -167,14 +168,17 @@ pub fn drive(
                 job.work(thread, &mut segmenter, &sender, stopped);
             });
         }
-        drop(sender);
-        for message in receiver {
-            if let Err(error) = message.and_then(|line| log.add(line, &mut on_line)) {
+        for line in lines.reader() {
+            let added = line.and_then(|line| {
+                on_line(&line);
+                log.add(&line)
+            });
+            if let Err(error) = added {
                 failed.store(true, Ordering::Relaxed);
                 return Err(error);
             }
         }
-        log.flush(&mut on_line)
+        Ok(())
     })?;
     outputs.service.stopping();
     let Queue { source, ended, .. } = job.queue.into_inner().unwrap_or_else(PoisonError::into_inner);
