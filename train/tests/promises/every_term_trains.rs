@@ -11,44 +11,14 @@ use parallax_core::model_input::ModelInput;
 use parallax_train::data::{
     CropConfig, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision, TermsConfig,
 };
-use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::pretraining::task::predict;
 use parallax_train::pretraining::{DepthModel, PretrainConfig, config_of, pretrain, resume};
 use parallax_train::training::{LoopChanges, LoopConfig, RunFolder, Schedule};
 
-fn cpu() -> ChosenDevice {
-    ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".into(), reason: "test".into() }
-}
+use crate::few_shot::cpu;
 
 fn config(from: Supervision, data: &Path, steps: u64) -> PretrainConfig {
-    PretrainConfig {
-        from: vec![from],
-        data: vec![data.to_path_buf()],
-        camera: None,
-        right_camera: None,
-        terms: TermsConfig::default(),
-        crop: None,
-        intrinsics: IntrinsicsSource::Given,
-        network: parallax_models::Network::Slim,
-        width: 64,
-        height: 32,
-        batch: 4,
-        frame_gap: 1,
-        seed: 5,
-        init: None,
-        memory: 1 << 22,
-        metres_per_unit: None,
-        learned_cameras: Vec::new(),
-        steps: LoopConfig {
-            steps,
-            learning_rate: 2e-3,
-            schedule: Schedule::Cosine,
-            save_every: 0,
-            picture_every: 0,
-            loader_threads: 1,
-            ..LoopConfig::default()
-        },
-    }
+    crate::footage::config(&[from], &[data.to_path_buf()], steps)
 }
 
 fn metres_per_unit(run: &Path) -> f64 {

@@ -8,10 +8,10 @@ use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
 use parallax_core::recording::{Eye, Recording};
 use parallax_train::data::Supervision;
-use parallax_train::device::{ChosenDevice, DeviceKind};
+use parallax_train::pretraining::pretrain;
 use parallax_train::pretraining::task::predict;
-use parallax_train::pretraining::{PretrainConfig, pretrain};
-use parallax_train::training::{LoopConfig, Schedule};
+
+use crate::few_shot::cpu;
 
 const STEPS: u64 = 120;
 
@@ -19,40 +19,8 @@ const STEPS: u64 = 120;
 fn a_wall_five_metres_away() {
     let folder = tempfile::tempdir().unwrap();
     let data = crate::footage::stereo_drive(folder.path(), 12);
-    let config = PretrainConfig {
-        from: vec![Supervision::Stereo],
-        data: vec![data.clone()],
-        camera: None,
-        right_camera: None,
-        terms: parallax_train::data::TermsConfig::default(),
-        crop: None,
-        intrinsics: parallax_train::data::IntrinsicsSource::Given,
-        network: parallax_models::Network::Slim,
-        width: 64,
-        height: 32,
-        batch: 4,
-        frame_gap: 1,
-        seed: 5,
-        init: None,
-        memory: 1 << 20,
-        metres_per_unit: None,
-        learned_cameras: Vec::new(),
-        steps: LoopConfig {
-            steps: STEPS,
-            learning_rate: 2e-3,
-            schedule: Schedule::Cosine,
-            save_every: 0,
-            picture_every: 0,
-            ..LoopConfig::default()
-        },
-    };
-    let cpu = ChosenDevice {
-        device: Device::flex(),
-        kind: DeviceKind::Cpu,
-        name: "cpu (flex)".into(),
-        reason: "test".into(),
-    };
-    let trained = pretrain(config, &folder.path().join("run"), &cpu).unwrap();
+    let config = crate::footage::config(&[Supervision::Stereo], std::slice::from_ref(&data), STEPS);
+    let trained = pretrain(config, &folder.path().join("run"), &cpu()).unwrap();
 
     let frame = Recording::open(&data).unwrap().frame(6, Eye::Left).unwrap().to_rgb().unwrap();
     let input = ModelInput::imagenet(64, 32);

@@ -2,45 +2,16 @@
 
 use std::path::Path;
 
-use burn::tensor::Device;
 use parallax_train::data::Supervision;
-use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::pretraining::{PretrainConfig, pretrain, resume};
 use parallax_train::training::{LoopChanges, LoopConfig, Schedule, checkpoint::read_state};
 
-fn cpu() -> ChosenDevice {
-    ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".into(), reason: "test".into() }
-}
+use crate::few_shot::cpu;
 
 fn config(data: &Path, steps: u64) -> PretrainConfig {
-    PretrainConfig {
-        from: vec![Supervision::Video, Supervision::Stereo],
-        data: vec![data.to_path_buf()],
-        camera: None,
-        right_camera: None,
-        terms: parallax_train::data::TermsConfig::default(),
-        crop: None,
-        intrinsics: parallax_train::data::IntrinsicsSource::Given,
-        network: parallax_models::Network::Slim,
-        width: 64,
-        height: 32,
-        batch: 2,
-        frame_gap: 1,
-        seed: 3,
-        init: None,
-        memory: 1 << 20,
-        metres_per_unit: None,
-        learned_cameras: Vec::new(),
-        steps: LoopConfig {
-            steps,
-            learning_rate: 1e-3,
-            schedule: Schedule::Constant,
-            save_every: 0,
-            picture_every: 0,
-            loader_threads: 2,
-            ..LoopConfig::default()
-        },
-    }
+    let config = crate::footage::config(&[Supervision::Video, Supervision::Stereo], &[data.to_path_buf()], steps);
+    let schedule = LoopConfig { learning_rate: 1e-3, schedule: Schedule::Constant, loader_threads: 2, ..config.steps };
+    PretrainConfig { batch: 2, seed: 3, steps: schedule, ..config }
 }
 
 /// The numbers of both weight files; the order of the metadata in their headers is not fixed.

@@ -2,54 +2,31 @@
 //!
 //! The true focal length is 0.62 widths, 79.4 pixels; a run begins at 0.8 widths, 29 % too long.
 
+use crate::few_shot::cpu;
 use crate::places::{SIZE, Walk, write_walks};
-use burn::tensor::Device;
 use nalgebra::Vector3;
 use parallax_train::data::{IntrinsicsSource, PoseSource, Supervision, TermsConfig};
-use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::pretraining::{LearnedCamera, PretrainConfig, pretrain};
-use parallax_train::training::{LoopConfig, Schedule};
+use parallax_train::training::LoopConfig;
 
 const TURNING: Walk = Walk { step_m: Vector3::new(0.0, 0.0, 0.1), yaw: 0.05, pitch: 0.015 };
 const STRAIGHT: Walk = Walk { yaw: 0.0, pitch: 0.0, ..TURNING };
 
 fn learned(walk: &Walk, poses: PoseSource, steps: u64, learning_rate: f64) -> LearnedCamera {
     let folder = tempfile::tempdir().unwrap();
+    let data = write_walks(folder.path(), walk, 8, 16);
+    let config = crate::footage::config(&[Supervision::Video], &data, steps);
     let config = PretrainConfig {
-        from: vec![Supervision::Video],
-        data: write_walks(folder.path(), walk, 8, 16),
-        camera: None,
-        right_camera: None,
         terms: TermsConfig { poses, ..TermsConfig::default() },
-        crop: None,
         intrinsics: IntrinsicsSource::Learn,
-        network: parallax_models::Network::Slim,
         width: SIZE.0 as usize,
         height: SIZE.1 as usize,
-        batch: 4,
-        frame_gap: 1,
         seed: 1,
-        init: None,
         memory: 1 << 26,
-        metres_per_unit: None,
-        learned_cameras: Vec::new(),
-        steps: LoopConfig {
-            steps,
-            learning_rate,
-            schedule: Schedule::Cosine,
-            save_every: 0,
-            picture_every: 0,
-            loader_threads: 1,
-            ..LoopConfig::default()
-        },
+        steps: LoopConfig { learning_rate, ..config.steps },
+        ..config
     };
-    let cpu = ChosenDevice {
-        device: Device::flex(),
-        kind: DeviceKind::Cpu,
-        name: "cpu (flex)".into(),
-        reason: "test".into(),
-    };
-    pretrain(config, &folder.path().join("run"), &cpu).unwrap().cameras[0]
+    pretrain(config, &folder.path().join("run"), &cpu()).unwrap().cameras[0]
 }
 
 fn assert_found(camera: &LearnedCamera) {

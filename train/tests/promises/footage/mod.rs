@@ -1,9 +1,13 @@
-//! A small made-up drive on disk: textured wall, known motion, stereo.
+//! A small made-up drive on disk: textured wall, known motion, stereo; and settings of a depth run on it.
 
 use std::path::{Path, PathBuf};
 
 use image::{Rgb, RgbImage};
 use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
+use parallax_models::Network;
+use parallax_train::data::{IntrinsicsSource, Supervision, TermsConfig};
+use parallax_train::pretraining::PretrainConfig;
+use parallax_train::training::{LoopConfig, Schedule};
 
 /// Picture size of the drive.
 const SIZE: (u32, u32) = (64, 32);
@@ -21,6 +25,38 @@ pub(crate) fn stereo_drive(parent: &Path, frames: usize) -> PathBuf {
     ros_yaml::write(&folder.join("camera.yaml"), &camera).unwrap();
     ros_yaml::write(&folder.join("camera_right.yaml"), &camera.with_baseline(0.2)).unwrap();
     folder
+}
+
+/// Settings of a run on such a drive, at its own size; what a test is about it changes.
+pub(crate) fn config(from: &[Supervision], data: &[PathBuf], steps: u64) -> PretrainConfig {
+    PretrainConfig {
+        from: from.to_vec(),
+        data: data.to_vec(),
+        camera: None,
+        right_camera: None,
+        terms: TermsConfig::default(),
+        crop: None,
+        intrinsics: IntrinsicsSource::Given,
+        network: Network::Slim,
+        width: SIZE.0 as usize,
+        height: SIZE.1 as usize,
+        batch: 4,
+        frame_gap: 1,
+        seed: 5,
+        init: None,
+        memory: 1 << 22,
+        metres_per_unit: None,
+        learned_cameras: Vec::new(),
+        steps: LoopConfig {
+            steps,
+            learning_rate: 2e-3,
+            schedule: Schedule::Cosine,
+            save_every: 0,
+            picture_every: 0,
+            loader_threads: 1,
+            ..LoopConfig::default()
+        },
+    }
 }
 
 fn wall(shift: f32) -> RgbImage {
