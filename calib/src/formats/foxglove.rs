@@ -37,8 +37,7 @@ struct Time {
 }
 
 pub(super) fn parse(text: &str, path: &Path) -> Result<Camera> {
-    // JSON is YAML; this reader takes every digit of a number, which serde_json does not.
-    let message: Message = serde_saphyr::from_str(text).map_err(|error| Error::Malformed {
+    let message: Message = serde_json::from_str(text).map_err(|error| Error::Malformed {
         what: format!("not a CameraCalibration message: {}", first_line(&error.to_string())),
         path: path.to_path_buf(),
         hint: "Foxglove's form has width, height, distortion_model, D, K, R and P",

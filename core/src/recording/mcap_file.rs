@@ -2,26 +2,20 @@
 //!
 //! The index is made in one pass over the record heads: chunks are skipped and the message indexes behind them
 //! read. It needs no summary, so a file that a power loss cut short opens like any other and keeps all that was whole.
-//! A chunk whose message indexes are missing is decompressed and scanned instead.
+//! A chunk whose message indexes are missing is unpacked and scanned instead.
 //!
 //! Reference: the MCAP specification, <https://mcap.dev/spec>.
 
+use super::unpacking::{ChunkCache, RECORD_HEAD, record_at, split_head};
 use crate::{Error, Result};
+use mcap::McapError;
 use mcap::records::{Record, op};
-use mcap::sans_io::{LinearReadEvent, LinearReader, LinearReaderOptions};
 use prost::bytes::Bytes;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-
-/// Opcode (1 byte) and length (8 bytes) before each record.
-pub(super) const RECORD_HEAD: u64 = 9;
-/// Decompressed chunks kept: enough for every loader thread of a training run to find a chunk's neighbours again.
-const CACHED_CHUNKS: usize = 16;
-/// No chunk may unpack to more, so that a damaged length cannot ask for all memory.
-const CHUNK_LIMIT: usize = 1 << 30;
 
 /// A stream of messages of one kind.
 #[derive(Debug, Clone)]
@@ -41,7 +35,7 @@ pub(super) struct MessagePlace {
     pub(super) time: u64,
     /// The chunk, or none for a message directly in the file.
     chunk: Option<usize>,
-    /// Offset of the record in the decompressed chunk or in the file.
+    /// Offset of the record in the unpacked chunk or in the file.
     offset: u64,
 }
 
@@ -112,23 +106,22 @@ impl McapFile {
     }
 }
 
-/// Positioned reads and the cache of decompressed chunks.
+/// Positioned reads and the chunks used last.
 #[derive(Debug)]
 struct Reader {
     path: PathBuf,
     file: File,
     length: u64,
-    /// Place of each chunk record: offset and length, both with the record's head.
-    chunks: Vec<(u64, u64)>,
-    /// Most recently used last.
-    cache: Mutex<VecDeque<(usize, Bytes)>>,
+    /// Offset of each chunk record.
+    chunks: Vec<u64>,
+    cache: ChunkCache,
 }
 
 impl Reader {
     fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(Error::io("open", path))?;
         let length = file.metadata().map_err(Error::io("read", path))?.len();
-        Ok(Self { path: path.to_path_buf(), file, length, chunks: Vec::new(), cache: Mutex::default() })
+        Ok(Self { path: path.to_path_buf(), file, length, chunks: Vec::new(), cache: ChunkCache::default() })
     }
 
     fn damaged(&self, what: impl std::fmt::Display) -> Error {
@@ -162,72 +155,31 @@ impl Reader {
         self.bytes(offset + RECORD_HEAD, length)
     }
 
-    /// A chunk's decompressed records, from the cache where possible.
+    /// A chunk's unpacked records, from the cache where possible.
     fn chunk(&self, index: usize) -> Result<Bytes> {
-        if let Some(bytes) = self.cached(index) {
-            return Ok(bytes);
-        }
-        let (offset, length) = self.chunks[index];
-        let packed = self.bytes(offset, length)?;
-        let bytes = decompress(&packed).map_err(|error| self.damaged(format!("chunk at {offset}: {error}")))?;
-        let mut cache = self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        cache.push_back((index, bytes.clone()));
-        if cache.len() > CACHED_CHUNKS {
-            cache.pop_front();
-        }
-        Ok(bytes)
-    }
-
-    fn cached(&self, index: usize) -> Option<Bytes> {
-        let mut cache = self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let at = cache.iter().position(|(cached, _)| *cached == index)?;
-        let entry = cache.remove(at)?;
-        cache.push_back(entry.clone());
-        Some(entry.1)
+        let offset = self.chunks[index];
+        self.cache.get(index, |unpacker, records| {
+            let chunk = PlaceInFile { file: &self.file, offset };
+            unpacker.unpack(chunk, records).map_err(|error| match error {
+                McapError::Io(error) => Error::io("read", &self.path)(error),
+                error => self.damaged(format!("chunk at {offset}: {error}")),
+            })
+        })
     }
 }
 
-/// Unpacks a chunk record (with its head) to the records inside, heads included, so that index offsets hold.
-pub(super) fn decompress(record: &[u8]) -> Result<Bytes, mcap::McapError> {
-    let options = LinearReaderOptions::default()
-        .with_skip_start_magic(true)
-        .with_skip_end_magic(true)
-        .with_prevalidate_chunk_crcs(true)
-        .with_record_length_limit(CHUNK_LIMIT);
-    let mut reader = LinearReader::new_with_options(options);
-    let (mut rest, mut unpacked) = (record, Vec::with_capacity(2 * record.len()));
-    while let Some(event) = reader.next_event() {
-        match event? {
-            LinearReadEvent::ReadRequest(wanted) => {
-                let count = wanted.min(rest.len());
-                reader.insert(count).copy_from_slice(&rest[..count]);
-                reader.notify_read(count);
-                rest = &rest[count..];
-            }
-            LinearReadEvent::Record { data, opcode } => {
-                unpacked.push(opcode);
-                unpacked.extend((data.len() as u64).to_le_bytes());
-                unpacked.extend(data);
-            }
-        }
+/// Reads on from an offset, whoever else reads the file.
+struct PlaceInFile<'a> {
+    file: &'a File,
+    offset: u64,
+}
+
+impl Read for PlaceInFile<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read_at(into, self.offset)?;
+        self.offset += count as u64;
+        Ok(count)
     }
-    Ok(unpacked.into())
-}
-
-/// Opcode and body of the record at `offset` of a decompressed chunk.
-pub(super) fn record_at(chunk: &Bytes, offset: u64) -> Option<(u8, Bytes)> {
-    let start = usize::try_from(offset).ok()?;
-    let head = chunk.get(start..start.checked_add(RECORD_HEAD as usize)?)?;
-    let (opcode, length) = split_head(head);
-    let body = start + RECORD_HEAD as usize;
-    let end = body.checked_add(usize::try_from(length).ok()?)?;
-    (end <= chunk.len()).then(|| (opcode, chunk.slice(body..end)))
-}
-
-fn split_head(head: &[u8]) -> (u8, u64) {
-    let mut length = [0; 8];
-    length.copy_from_slice(&head[1..9]);
-    (head[0], u64::from_le_bytes(length))
 }
 
 /// What to take from a scanned chunk.
@@ -280,7 +232,7 @@ impl Indexer {
                 op::DATA_END => data_ended = true,
                 op::CHUNK => {
                     self.unfinished_chunk = Some(self.reader.chunks.len());
-                    self.reader.chunks.push((offset, RECORD_HEAD + length));
+                    self.reader.chunks.push(offset);
                 }
                 op::SCHEMA | op::CHANNEL | op::MESSAGE => {
                     let body = self.reader.record(offset)?;

@@ -25,6 +25,7 @@ mod natural_order;
 mod pose_file;
 mod poses;
 mod torn;
+mod unpacking;
 mod writer;
 
 pub use durable::{DurableHeader, DurableWriter, NOTES_TOPIC};

@@ -10,7 +10,7 @@
 //!
 //! Reference: the MCAP specification, <https://mcap.dev/spec>.
 
-use super::mcap_file::{RECORD_HEAD, decompress, record_at};
+use super::unpacking::{RECORD_HEAD, record_at, unpack};
 use crate::{Error, Result};
 use binrw::{BinRead as _, BinWrite as _};
 use mcap::records::{ChunkHeader, ChunkIndex, DataEnd, Footer, MetadataIndex, Record, Statistics, op};
@@ -185,7 +185,7 @@ impl Torn {
     fn drop_damaged(&mut self) -> Result<()> {
         while let Some(last) = self.chunks.last() {
             let (start, length) = (last.index.chunk_start_offset, last.index.chunk_length);
-            if let Ok(records) = decompress(&self.bytes(start, length)?) {
+            if let Ok(records) = unpack(&self.bytes(start, length)?) {
                 let mut messages: BTreeMap<u16, u64> = BTreeMap::new();
                 records_in(&records, |record| {
                     if let Record::Message { header, .. } = record {
@@ -259,7 +259,7 @@ impl Torn {
                 continue;
             }
             let packed = self.bytes(chunk.index.chunk_start_offset, chunk.index.chunk_length)?;
-            let records = decompress(&packed).map_err(|error| Error::Recording {
+            let records = unpack(&packed).map_err(|error| Error::Recording {
                 what: format!("damaged MCAP file: chunk at {}: {error}", chunk.index.chunk_start_offset),
                 path: self.path.clone(),
                 hint: "part of the file is lost; `mcap recover` writes what is whole to a new file",
