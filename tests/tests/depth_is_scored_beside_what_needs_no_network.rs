@@ -75,6 +75,15 @@ fn learned_motion_and_rebuilt_frames_are_scored_where_poses_are_known() {
     assert!(number(&rebuilt, plane) < 0.7 * number(&rebuilt, still));
     let other_eye = world.scores(&["--reconstruction", "--neighbours", "stereo"]);
     assert_eq!(number(&other_eye, "/pairs"), 12.0);
+    let farther = world.scores(&["--reconstruction", "--frame-gap", "3"]);
+    assert_eq!(
+        (number(&farther, "/pairs"), number(&farther, "/frame_gap")),
+        (18.0, 3.0),
+        "three have one neighbour at each end"
+    );
+    assert!(number(&farther, still) > number(&rebuilt, still));
+    let depth = world.scores(&["--depth", "--snippet", "3", "--frame-gap", "2"]);
+    assert_eq!(number(&depth, "/trajectory/snippets"), 8.0);
     for name in ["report.json", "reconstruction.png"] {
         assert!(world.out.join(name).is_file(), "{name} is missing");
     }
@@ -103,6 +112,8 @@ fn what_cannot_be_scored_is_said() {
     says(&[&[&*video][..], &drive, &["--scaling", "none"]].concat(), 2, "does not know its scale");
     says(&[&[&*world.run][..], &drive, &["--cap", "0.05"]].concat(), 2, "--min-depth < --cap");
     says(&[&*world.run, "--depth"], 2, "--data");
+    says(&[&[&*world.run][..], &drive, &["--frame-gap", "0"]].concat(), 2, "1..");
+    says(&[&world.run, "--reconstruction", "--data", &world.drive, "--frame-gap", "12"], 1, "poses");
     let bare = Path::new(&world.run).with_file_name("bare");
     std::fs::create_dir_all(bare.join("frames")).unwrap();
     for frame in 0..3 {

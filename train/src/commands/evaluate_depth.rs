@@ -42,6 +42,9 @@ pub(crate) struct DepthArgs {
     /// Frames to score at most, spread evenly.
     #[arg(long, help_heading = HEADING, default_value_t = 200)]
     pub(crate) frames: usize,
+    /// Frames between a frame and those it is rebuilt from, and between those of a snippet; the run's own unless told.
+    #[arg(long, help_heading = HEADING, value_name = "N", requires = "data", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) frame_gap: Option<u16>,
     /// Frames of a snippet whose learned motion is scored as one, 3 or 5 in the literature.
     #[arg(long, help_heading = HEADING, value_name = "FRAMES", default_value_t = 5, value_parser = clap::value_parser!(u16).range(2..=100))]
     pub(crate) snippet: u16,
@@ -95,6 +98,7 @@ impl Opened {
             memory: MEMORY,
             ..config.clone()
         })?;
+        let config = PretrainConfig { frame_gap: args.frame_gap.map_or(config.frame_gap, usize::from), ..config };
         let device = choose(device, &Inspector::of_this_program()?)?.device;
         let has_pose = folder.path().join("pose.safetensors").is_file();
         let model = DepthModel::load(folder.path(), has_pose, &device)?;

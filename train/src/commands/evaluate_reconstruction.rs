@@ -34,10 +34,12 @@ fn show(report: &WithTrajectory<ReconstructionReport>, args: &DepthArgs, json: b
         println!("{}", serde_json::to_string(report)?);
         return Ok(());
     }
-    let ReconstructionReport { network, baselines, pairs, counted, metres_per_unit, .. } = &report.report;
+    let ReconstructionReport { network, baselines, pairs, counted, metres_per_unit, frame_gap, .. } = &report.report;
     let from = match report.report.neighbours {
-        Neighbours::Stereo => "the other eye",
-        Neighbours::Auto | Neighbours::Poses => "the frames before and after, with the given poses",
+        Neighbours::Stereo => "the other eye".to_owned(),
+        Neighbours::Auto | Neighbours::Poses => {
+            format!("the frames {frame_gap} before and after, with the given poses")
+        }
     };
     println!("{pairs} pairs, rebuilt from {from}; {:.1} % of the pixels count", 100.0 * counted);
     let known = if report.report.scale_fitted { "fitted" } else { "the run's own" };

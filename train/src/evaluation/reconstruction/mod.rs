@@ -62,6 +62,8 @@ pub struct ReconstructionReport {
     pub baselines: RebuildingBaselines,
     /// Where the neighbours came from.
     pub neighbours: Neighbours,
+    /// Frames between a frame and its neighbours in the video.
+    pub frame_gap: usize,
     /// Metres of a depth unit: the run's own, or fitted.
     pub metres_per_unit: f64,
     /// Whether it was fitted.
@@ -252,6 +254,7 @@ impl Totals {
             network,
             baselines: RebuildingBaselines { ground_plane, plane, constant, constant_m, standing_still },
             neighbours: settings.neighbours,
+            frame_gap: settings.frame_gap,
             metres_per_unit,
             scale_fitted,
             pairs: self.pairs,
