@@ -60,9 +60,13 @@ impl Robot {
             .spawn()
             .unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut addresses = Vec::new();
+        let (mut addresses, mut said) = (Vec::new(), String::new());
         while addresses.len() < servers {
-            let line = log.next().expect("the program says where it serves").unwrap();
+            let line = log
+                .next()
+                .unwrap_or_else(|| panic!("expected {servers} addresses, the program said:\n{said}"))
+                .unwrap();
+            said += &(line.clone() + "\n");
             addresses.extend(line.split_once("serving ").map(|(_, address)| address.trim().to_owned()));
         }
         // Nobody else reads it, and a full pipe would hold the program up.
