@@ -118,6 +118,14 @@ impl Network {
         }
     }
 
+    /// Factor of the pose network's output: small, so that training starts near standing still.
+    pub fn pose_scale(self) -> f64 {
+        match self {
+            Self::Resnet18 | Self::Resnet50 => 0.01,
+            Self::Slim => slim::POSE_SCALE,
+        }
+    }
+
     /// Channels inside the pose network's last layers.
     pub fn pose_width(self) -> usize {
         match self {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! encoder(concat(a, b)) -> 1x1 conv, relu -> 3x3 conv, relu -> 3x3 conv, relu -> 1x1 conv to 6 -> mean over pixels
-//! pose = 0.01 * result
+//! pose = scale * result        scale: 0.01 for the ResNets, as published; 0.1 for slim, see [`crate::slim`]
 //! ```
 //!
 //! The paper's encoder is ResNet-18 for every depth network; so here, except for slim, which takes its own encoder.
@@ -15,9 +15,6 @@ use burn::tensor::{Tensor, activation::relu};
 use crate::encoder::Encoder;
 use crate::layers::{Builder, Conv2d, ConvShape, InitialSpread};
 use crate::network::Network;
-
-/// The paper scales the output down so that training starts near standing still.
-const POSE_SCALE: f64 = 0.01;
 
 /// Encoder of a pair of pictures and the layers that reduce its features to six numbers.
 #[derive(Module, Debug)]
@@ -62,7 +59,7 @@ impl PoseNetwork {
         let features = relu(self.squeeze.forward(features));
         let features = relu(self.first.forward(features));
         let features = relu(self.second.forward(features));
-        let pose = self.predict.forward(features).mean_dim(3).mean_dim(2) * POSE_SCALE;
+        let pose = self.predict.forward(features).mean_dim(3).mean_dim(2) * self.network.pose_scale();
         let [batch, numbers, _, _] = pose.dims();
         pose.reshape([batch, numbers])
     }

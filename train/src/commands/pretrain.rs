@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use parallax_models::Network;
 use parallax_train::data::{
-    CropConfig, FrameSize, IntrinsicsSource, PoseSource, RangeChannel, SpeedSource, Supervision, TermsConfig, Weights,
+    Augmentation, CropConfig, CropSources, FrameSize, IntrinsicsSource, PoseSource, RangeChannel, SpeedSource,
+    Supervision, TermsConfig, Weights,
 };
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
 use parallax_train::loss::photometric::OutOfView;
@@ -72,6 +73,12 @@ pub(crate) struct PretrainArgs {
     /// Train on random windows of full-resolution frames (of frames at --size, if that is given); multiples of 32.
     #[arg(long, value_name = "N|WxH", value_parser = parse_crop)]
     pub(crate) crop: Option<(usize, usize)>,
+    /// What the neighbours of a window show: the same window, as published, or twice its size, so that near things teach too.
+    #[arg(long, value_enum, default_value_t, requires = "crop")]
+    pub(crate) crop_sources: CropSources,
+    /// How much the input is altered: a little, as published, or much, for minutes of footage that is to serve elsewhere.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) augment: Augmentation,
     /// Where focal length and principal point come from: camera files, or learned with depth and motion from video.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) intrinsics: IntrinsicsSource,
@@ -149,7 +156,7 @@ pub(super) const DEFAULT_SIZE: (usize, usize) = (256, 128);
 fn config(args: &PretrainArgs, from: Vec<Supervision>) -> anyhow::Result<PretrainConfig> {
     let poses = PoseSource::from(args.poses.clone());
     let frames = if args.size.is_some() { FrameSize::Network } else { FrameSize::Full };
-    let crop = args.crop.map(|(width, height)| CropConfig { width, height, from: frames });
+    let crop = args.crop.map(|(width, height)| CropConfig { width, height, from: frames, sources: args.crop_sources });
     let (width, height) = args.size.unwrap_or(if crop.is_some() { (0, 0) } else { DEFAULT_SIZE });
     let learning_rate = default_learning_rate(&from, &poses);
     Ok(PretrainConfig {
@@ -166,6 +173,7 @@ fn config(args: &PretrainArgs, from: Vec<Supervision>) -> anyhow::Result<Pretrai
             out_of_view: args.out_of_view,
         },
         crop,
+        augmentation: args.augment,
         intrinsics: args.intrinsics,
         width,
         height,

@@ -2,6 +2,10 @@
 //!
 //! One place is drawn for a sample and shared by its sources, so that rectified rows stay rows and a point far away stays
 //! where it was. The camera of a crop is the frame's with `cx − left` and `cy − top`.
+//!
+//! As published, sources are cut to the same window, and what moves out of it between two frames teaches nothing. Near things
+//! move far: a narrow window would learn from distant ones alone. [`CropSources::Around`] reads the sources in a larger window
+//! about the target's.
 
 use image::RgbImage;
 use parallax_core::camera::Intrinsics;
@@ -20,6 +24,41 @@ pub struct CropConfig {
     pub height: usize,
     /// What it is cut from.
     pub from: FrameSize,
+    /// What the sources of a window show.
+    #[serde(default, skip_serializing_if = "CropSources::is_window")]
+    pub sources: CropSources,
+}
+
+/// What the sources of a window show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CropSources {
+    /// The same window, as published.
+    #[default]
+    Window,
+    /// Twice its width and height about it, as far as the frame reaches.
+    Around,
+}
+
+impl CropSources {
+    /// Whether the published choice holds.
+    #[must_use]
+    pub fn is_window(&self) -> bool {
+        *self == Self::Window
+    }
+}
+
+/// Sides of what sources show in sides of the window: half a window more to either side holds what moves in or out of it
+/// between neighbouring frames, unless it moves by half the window.
+const AROUND: usize = 2;
+
+impl CropConfig {
+    /// The size at which sources are read, where it is not the window's; `frame` is the smallest size of a frame.
+    #[must_use]
+    pub fn around(&self, frame: (usize, usize)) -> Option<(usize, usize)> {
+        let size = ((AROUND * self.width).min(frame.0), (AROUND * self.height).min(frame.1));
+        (self.sources == CropSources::Around && size != (self.width, self.height)).then_some(size)
+    }
 }
 
 /// The size at which frames are kept.
@@ -56,6 +95,27 @@ impl View {
     pub fn camera(&self, frame: Intrinsics) -> Intrinsics {
         let cut = Intrinsics { cx: frame.cx - self.left as f64, cy: frame.cy - self.top as f64, ..frame };
         self.mirroring.camera(cut, self.width)
+    }
+
+    /// The cut of this size about this one, moved to lie within a frame of size `frame`.
+    #[must_use]
+    pub fn about(&self, (width, height): (usize, usize), frame: (usize, usize)) -> Self {
+        let first = |own: usize, side: usize, larger: usize, frame: usize| {
+            own.saturating_sub((larger - side) / 2).min(frame - larger)
+        };
+        let left = first(self.left, self.width, width, frame.0);
+        Self { left, top: first(self.top, self.height, height, frame.1), width, height, ..*self }
+    }
+
+    /// Column and row at which a larger cut that holds this one shows its first pixel.
+    #[must_use]
+    pub fn place_in(&self, larger: &Self) -> [f32; 2] {
+        let before = self.left - larger.left;
+        let column = match self.mirroring {
+            Mirroring::No => before,
+            Mirroring::Yes => larger.width - self.width - before,
+        };
+        [column as f32, (self.top - larger.top) as f32]
     }
 
     /// The cut of a frame, not mirrored.
@@ -104,6 +164,36 @@ mod tests {
             assert!((ray + mirrored).abs() < 1e-12);
         }
         assert!((camera.cy - 1.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_a_window_shows_lies_at_its_place_in_the_cut_around_it() {
+        let frame = RgbImage::from_fn(20, 9, |x, y| Rgb([(20 * y + x) as u8; 3]));
+        let planes = |view: &View| {
+            let mut planes = Vec::new();
+            super::super::augmentation::append_planes(&view.cut(frame.clone()), view.mirroring, &mut planes);
+            planes
+        };
+        // In the middle, and where the frame ends before the cut around the window would.
+        for (left, top) in [(7, 3), (0, 0), (16, 7), (1, 6)] {
+            for mirroring in [Mirroring::No, Mirroring::Yes] {
+                let window = View { left, top, mirroring, ..VIEW };
+                let around = window.about((8, 4), (20, 9));
+                let [column, row] = window.place_in(&around).map(|place| place as usize);
+                let (inner, outer) = (planes(&window), planes(&around));
+                for (x, y) in (0..4).flat_map(|x| (0..2).map(move |y| (x, y))) {
+                    assert_eq!(inner[y * 4 + x], outer[(row + y) * 8 + column + x], "{left} {top} {mirroring:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn sources_reach_twice_as_far_as_the_window_and_no_farther_than_the_frame() {
+        let crop = |sources| CropConfig { width: 96, height: 96, from: FrameSize::Network, sources };
+        assert_eq!(crop(CropSources::Around).around((320, 128)), Some((192, 128)));
+        assert_eq!(crop(CropSources::Around).around((96, 96)), None);
+        assert_eq!(crop(CropSources::Window).around((320, 128)), None);
     }
 
     #[test]

@@ -35,12 +35,27 @@ pub enum Motion {
 pub struct SourceBatch {
     /// Which frames these are.
     pub partner: Partner,
-    /// `[batch, 3, height, width]`, values in 0..1.
+    /// `[batch, 3, height, width]`, values in 0..1; cut as the target is.
     pub image: Vec<f32>,
-    /// The same as the pose network sees it; empty where the motion is known.
+    /// What the frames show around the window that the target is cut to, where that is read too.
+    pub surroundings: Option<Surroundings>,
+    /// The image as the pose network sees it; empty where the motion is known.
     pub input: Vec<f32>,
     /// Where the source cameras stand.
     pub motion: Motion,
+}
+
+/// Larger cuts of source frames, about the windows of their targets.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// Width, pixels.
+    pub width: usize,
+    /// Height, pixels.
+    pub height: usize,
+    /// `[batch, 3, height, width]`, values in 0..1.
+    pub image: Vec<f32>,
+    /// Column and row of the window's first pixel in each.
+    pub places: Vec<[f32; 2]>,
 }
 
 /// One photometric term of the loss.

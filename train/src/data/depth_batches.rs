@@ -5,13 +5,14 @@ use parallax_core::model_input::ModelInput;
 use parallax_core::recording::Eye;
 use rand::RngExt as _;
 
-use super::augmentation::{ColorChange, Mirroring, append_input, append_planes, shrink};
+use super::appearance::{Appearance, Augmentation};
+use super::augmentation::{Mirroring, append_input, append_planes, shrink};
 use super::crop::{CropConfig, View, random_place};
 use super::order::{Purpose, random, samples_of_step};
 use super::samples::{Demands, Sample};
 use super::speed::Speed;
 use super::supervision::{Supervision, TermsConfig};
-use super::{DepthBatch, Footage, Motion, Partner, RangeBatch, SourceBatch, TermBatch, unit};
+use super::{DepthBatch, Footage, Motion, Partner, RangeBatch, SourceBatch, Surroundings, TermBatch, unit};
 use crate::Error;
 
 /// Which batches.
@@ -33,6 +34,8 @@ pub struct DepthBatchesConfig {
     pub strides: Vec<usize>,
     /// Windows cut from the frames; none: whole frames.
     pub crop: Option<CropConfig>,
+    /// How the networks' input is altered.
+    pub augmentation: Augmentation,
 }
 
 /// Makes the batches of a run.
@@ -112,7 +115,17 @@ impl DepthBatches {
         let terms = &self.config.terms;
         let known = || Motion::Known(Vec::new());
         let of_video = || if terms.poses.is_learned() { Motion::Learned { ways: Vec::new() } } else { known() };
-        let source = |partner, motion| SourceBatch { partner, image: Vec::new(), input: Vec::new(), motion };
+        let surroundings = || {
+            let (width, height) = self.around()?;
+            Some(Surroundings { width, height, image: Vec::new(), places: Vec::new() })
+        };
+        let source = |partner, motion| SourceBatch {
+            partner,
+            image: Vec::new(),
+            surroundings: surroundings(),
+            input: Vec::new(),
+            motion,
+        };
         let term = |supervision: &Supervision| {
             let sources = match supervision {
                 Supervision::Video => vec![source(Partner::Earlier, of_video()), source(Partner::Later, of_video())],
@@ -146,12 +159,19 @@ impl DepthBatches {
         }
     }
 
+    /// Width and height at which sources are read, where those are not the target's.
+    fn around(&self) -> Option<(usize, usize)> {
+        let sizes = || (0..self.footage.drives()).map(|drive| self.footage.frame_size(drive));
+        let smallest = (sizes().map(|(width, _)| width).min()?, sizes().map(|(_, height)| height).min()?);
+        self.config.crop?.around(smallest)
+    }
+
     fn append(&self, sample: Sample, place: u64, batch: &mut DepthBatch) -> Result<(), Error> {
         let Sample { drive, index, eye } = sample;
         let mut random = random(self.config.seed, Purpose::Augmentation, place);
         let mirroring = if random.random_bool(0.5) { Mirroring::Yes } else { Mirroring::No };
         let target = self.footage.frame(drive, index, eye)?;
-        let color = ColorChange::random(&target, &mut random);
+        let appearance = Appearance::random(self.config.augmentation, &target, &mut random);
         let (left, top) = random_place(self.footage.frame_size(drive), self.size(), &mut random);
         let view = View {
             camera: self.footage.camera_number(drive),
@@ -168,16 +188,24 @@ impl DepthBatches {
         batch.intrinsics.extend(self.footage.intrinsics(drive, eye).map(|frame: Intrinsics| view.camera(frame)));
         let target = view.cut(target);
         append_planes(&target, mirroring, &mut batch.target);
-        append_input(&target, mirroring, &color, &self.config.input, &mut batch.input);
+        let seen = appearance.with_holes(&target, &mut random);
+        append_input(&seen, mirroring, appearance.color(), &self.config.input, &mut batch.input);
         for source in batch.terms.iter_mut().flat_map(|term| &mut term.sources) {
             let partner = sample.partner(source.partner, self.config.frame_gap);
-            let frame = view.cut(self.footage.frame(drive, partner.index, partner.eye)?);
+            let frame = self.footage.frame(drive, partner.index, partner.eye)?;
+            if let Some(Surroundings { width, height, image, places }) = &mut source.surroundings {
+                let larger = view.about((*width, *height), self.footage.frame_size(drive));
+                append_planes(&larger.cut(frame.clone()), mirroring, image);
+                places.push(view.place_in(&larger));
+            }
+            let frame = view.cut(frame);
             append_planes(&frame, mirroring, &mut source.image);
             match &mut source.motion {
                 Motion::Known(motions) => motions.push(self.known_motion(sample, partner, mirroring)?),
                 Motion::Learned { ways } => {
                     ways.extend(self.way(sample, partner));
-                    append_input(&frame, mirroring, &color, &self.config.input, &mut source.input);
+                    let seen = appearance.of(&frame, &mut random);
+                    append_input(&seen, mirroring, appearance.color(), &self.config.input, &mut source.input);
                 }
             }
         }

@@ -6,11 +6,12 @@
 //! | [`footage`] | the recordings of a run, checked, rectified, at training size, kept in memory while they fit |
 //! | [`speed`], [`motion`] | what sensors say beside pictures: wheel speed, known motions |
 //! | [`order`] | which sample comes when: a function of seed and step alone |
-//! | [`crop`], [`augmentation`] | windows of frames; mirroring and colour jitter |
+//! | [`crop`], [`augmentation`], [`appearance`] | windows of frames; mirroring and colour jitter; stronger changes for short footage |
 //! | [`depth_batch`] | one batch of depth pre-training |
 //! | [`depth_batches`] | the batches of a run |
 //! | `samples`, `unit` | which frames can be targets; how long a depth unit is |
 
+pub mod appearance;
 pub mod augmentation;
 pub mod crop;
 pub mod depth_batch;
@@ -23,8 +24,9 @@ pub mod speed;
 pub mod supervision;
 mod unit;
 
-pub use crop::{CropConfig, FrameSize, View};
-pub use depth_batch::{DepthBatch, Motion, Partner, RangeBatch, SourceBatch, TermBatch};
+pub use appearance::Augmentation;
+pub use crop::{CropConfig, CropSources, FrameSize, View};
+pub use depth_batch::{DepthBatch, Motion, Partner, RangeBatch, SourceBatch, Surroundings, TermBatch};
 pub use depth_batches::{DepthBatches, DepthBatchesConfig};
 pub use footage::{Footage, FootageConfig, FootageNeeds};
 pub use supervision::{IntrinsicsSource, PoseSource, RangeChannel, SpeedSource, Supervision, TermsConfig, Weights};

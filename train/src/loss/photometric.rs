@@ -83,10 +83,10 @@ pub fn unwarped_error(target: &Reference, sources: &[Tensor<4>]) -> Tensor<4> {
 /// The error of a warped source where its picture holds the pixel's place, and one that is never the least where it does not.
 ///
 /// # Shapes
-/// - `error` and `pixels`: `[batch, 1, height, width]`; the source's picture is as large
+/// - `error` and `pixels`: `[batch, 1, height, width]`
+/// - `source`: width and height of the source's picture
 #[must_use]
-pub fn masked_out_of_view(error: Tensor<4>, pixels: &Pixels) -> Tensor<4> {
-    let [_, _, height, width] = error.dims();
+pub fn masked_out_of_view(error: Tensor<4>, pixels: &Pixels, (width, height): (usize, usize)) -> Tensor<4> {
     // Constants: whether a place is held has no derivative.
     let outside = |place: &Tensor<4>, size: usize| {
         let place = place.clone().detach();

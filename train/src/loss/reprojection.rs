@@ -6,15 +6,26 @@ use super::depth::depth_from_disparity;
 use super::photometric::{OutOfView, masked_out_of_view, photometric_error, smallest, unwarped_error};
 use super::smoothness::{self, smoothness};
 use super::ssim::Reference;
-use crate::geometry::{Pinholes, Poses, back_project, project, sample, upsample};
+use crate::geometry::{Pinholes, Pixels, Poses, back_project, project, sample, upsample};
 
 /// A frame that sees what the target sees, and where its camera stands.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// The frame, `[batch, 3, height, width]`, values in `[0, 1]`.
+    /// The frame, `[batch, 3, height, width]`, values in `[0, 1]`; cut as the target is.
     pub image: Tensor<4>,
+    /// What is read where depth and motion say; none: the image.
+    pub around: Option<Around>,
     /// Motion of the camera, `source_from_target`.
     pub pose: Poses,
+}
+
+/// A larger cut of the frame.
+#[derive(Debug, Clone)]
+pub struct Around {
+    /// `[batch, 3, height, width]`.
+    pub image: Tensor<4>,
+    /// Column and row of the image's first pixel in it, `[batch, 1, 1, 1]` each.
+    pub place: [Tensor<4>; 2],
 }
 
 /// One way to supervise depth.
@@ -92,10 +103,17 @@ fn term_error(
     let points = back_project(depth.clone(), cameras);
     let warped = term.sources.iter().map(|source| {
         let pixels = project(source.pose.apply(&points), cameras);
-        let error = photometric_error(target, sample(source.image.clone(), pixels.clone()));
+        let (image, pixels) = match &source.around {
+            None => (source.image.clone(), pixels),
+            Some(Around { image, place: [column, row] }) => {
+                (image.clone(), Pixels { u: pixels.u + column.clone(), v: pixels.v + row.clone() })
+            }
+        };
+        let [_, _, height, width] = image.dims();
+        let error = photometric_error(target, sample(image, pixels.clone()));
         match term.out_of_view {
             OutOfView::Border => error,
-            OutOfView::Masked => masked_out_of_view(error, &pixels),
+            OutOfView::Masked => masked_out_of_view(error, &pixels, (width, height)),
         }
     });
     smallest(warped).min_pair(unwarped.clone()).mean()

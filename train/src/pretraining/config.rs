@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::LearnedCamera;
 use crate::Error;
-use crate::data::{CropConfig, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision, TermsConfig};
+use crate::data::{
+    Augmentation, CropConfig, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision, TermsConfig,
+};
 use crate::training::{LoopConfig, limits};
 
 /// Settings of a run.
@@ -32,6 +34,9 @@ pub struct PretrainConfig {
     /// Windows that are trained on instead of whole frames.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub crop: Option<CropConfig>,
+    /// How much the networks' input is altered.
+    #[serde(skip_serializing_if = "Augmentation::is_published", default)]
+    pub augmentation: Augmentation,
     /// Where intrinsics come from.
     #[serde(default)]
     pub intrinsics: IntrinsicsSource,

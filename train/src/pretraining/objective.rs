@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::LossPlace;
 use super::task::{host_values, tensor};
-use crate::data::{DepthBatch, Motion, RangeBatch, TermBatch};
+use crate::data::{DepthBatch, Motion, RangeBatch, Surroundings, TermBatch};
 use crate::geometry::{Pinholes, Poses};
 use crate::loss::range::range_loss;
 use crate::loss::speed::speed_loss;
@@ -73,8 +73,11 @@ fn on_device(batch: &DepthBatch, outputs: &Outputs, device: &Device) -> (Tensor<
         .zip(&outputs.poses)
         .map(|(term, poses)| {
             let sources = term.sources.iter().zip(poses);
-            let sources =
-                sources.map(|(source, pose)| reprojection::Source { image: image(&source.image), pose: pose.clone() });
+            let sources = sources.map(|(source, pose)| reprojection::Source {
+                image: image(&source.image),
+                around: source.surroundings.as_ref().map(|around| on_tensors(around, &constants)),
+                pose: pose.clone(),
+            });
             reprojection::Term { weight: term.weight, sources: sources.collect(), out_of_view: term.out_of_view }
         })
         .collect();
@@ -100,6 +103,14 @@ fn on_device(batch: &DepthBatch, outputs: &Outputs, device: &Device) -> (Tensor<
     (terms.fold(parts.smoothness, |sum, part| sum + part), values)
 }
 
+fn on_tensors(around: &Surroundings, device: &Device) -> reprojection::Around {
+    let Surroundings { width, height, image, places } = around;
+    let image = tensor(image, [places.len(), 3, *height, *width], device);
+    let along = |axis: usize| -> Vec<f32> { places.iter().map(|place| place[axis]).collect() };
+    let place = [0, 1].map(|axis| tensor(&along(axis), [places.len(), 1, 1, 1], device));
+    reprojection::Around { image, place }
+}
+
 fn on_host(batch: &DepthBatch, outputs: &Outputs) -> (Tensor<1>, Parts) {
     let term = |(term, poses): (&TermBatch, &Vec<Poses>)| -> Vec<Vec<host::Motion>> {
         term.sources.iter().zip(poses).map(|(_, poses)| poses.motions()).collect()
@@ -107,7 +118,12 @@ fn on_host(batch: &DepthBatch, outputs: &Outputs) -> (Tensor<1>, Parts) {
     let motions: Vec<Vec<Vec<host::Motion>>> = batch.terms.iter().zip(&outputs.poses).map(term).collect();
     let terms = batch.terms.iter().zip(motions).map(|(term, motions)| {
         let sources = term.sources.iter().zip(motions);
-        let sources = sources.map(|(source, motions)| host::Source { image: &source.image, motions });
+        let sources = sources.map(|(source, motions)| {
+            let around = source.surroundings.as_ref();
+            let around =
+                around.map(|around| host::Around { width: around.width, image: &around.image, places: &around.places });
+            host::Source { image: &source.image, around, motions }
+        });
         host::Term { weight: term.weight, sources: sources.collect(), out_of_view: term.out_of_view }
     });
     let learned = outputs.cameras.as_ref().map(Pinholes::intrinsics);

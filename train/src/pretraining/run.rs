@@ -166,6 +166,7 @@ fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Err
         seed: config.seed,
         strides: (0..SCALES).map(|scale| config.network.finest_stride() << scale).collect(),
         crop: config.crop,
+        augmentation: config.augmentation,
     };
     let place = match device.kind {
         DeviceKind::Gpu => LossPlace::Device,

@@ -151,7 +151,8 @@ impl<'a> Step<'a> {
 
 fn on_tensors(step: &Step<'_>) -> Loss {
     let device = Device::flex();
-    let source = |frame: &[f32], pose: &Poses| Source { image: image(frame, &device), pose: pose.clone() };
+    let source =
+        |frame: &[f32], pose: &Poses| Source { image: image(frame, &device), around: None, pose: pose.clone() };
     let terms = [
         Term {
             weight: 1.0,
@@ -171,7 +172,7 @@ fn on_tensors(step: &Step<'_>) -> Loss {
 fn in_loops(step: &Step<'_>) -> Loss {
     let host_values = |tensor: Tensor<4>| tensor.into_data().try_into_vec::<f32>().unwrap();
     let pyramid: Vec<Vec<f32>> = step.pyramid().into_iter().map(host_values).collect();
-    let source = |image, poses: &Poses| host::Source { image, motions: poses.motions() };
+    let source = |image, poses: &Poses| host::Source { image, around: None, motions: poses.motions() };
     let frames = host::Frames {
         width: WIDTH,
         height: HEIGHT,

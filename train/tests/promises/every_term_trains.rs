@@ -9,7 +9,8 @@ use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
 use parallax_core::depth::{DepthMap, DepthUnit};
 use parallax_core::model_input::ModelInput;
 use parallax_train::data::{
-    CropConfig, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision, TermsConfig,
+    Augmentation, CropConfig, CropSources, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision,
+    TermsConfig,
 };
 use parallax_train::pretraining::task::predict;
 use parallax_train::pretraining::{DepthModel, PretrainConfig, config_of, pretrain, resume};
@@ -114,7 +115,7 @@ fn speed_gives_learned_motion_its_length() {
 }
 
 #[test]
-fn a_run_with_learned_cameras_speed_and_crops_resumes_bit_for_bit() {
+fn a_run_with_learned_cameras_speed_crops_and_strong_augmentation_resumes_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let data = crate::footage::stereo_drive(folder.path(), 6);
     std::fs::remove_file(data.join("camera.yaml")).unwrap();
@@ -122,7 +123,8 @@ fn a_run_with_learned_cameras_speed_and_crops_resumes_bit_for_bit() {
     let constant = |steps| {
         let mut config = PretrainConfig {
             terms: TermsConfig { speed: Some(SpeedSource::Constant(2.0)), ..TermsConfig::default() },
-            crop: Some(CropConfig { width: 32, height: 32, from: FrameSize::Full }),
+            crop: Some(CropConfig { width: 32, height: 32, from: FrameSize::Full, sources: CropSources::Around }),
+            augmentation: Augmentation::Strong,
             intrinsics: IntrinsicsSource::Learn,
             width: 0,
             height: 0,

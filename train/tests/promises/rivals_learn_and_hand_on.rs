@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
 use parallax_models::Network;
-use parallax_train::data::{IntrinsicsSource, Supervision, TermsConfig};
+use parallax_train::data::{Augmentation, IntrinsicsSource, Supervision, TermsConfig};
 use parallax_train::finetune::{Transfer, finetune};
 use parallax_train::pretraining::PretrainConfig;
 use parallax_train::rivals::{Method, Rival, RivalConfig, pretrain, resume};
@@ -222,6 +222,7 @@ fn any_pre_training_starts_from_any_other_and_refuses_another_network() {
             right_camera: None,
             terms: TermsConfig::default(),
             crop: None,
+            augmentation: Augmentation::Published,
             intrinsics: IntrinsicsSource::Given,
             network,
             width,

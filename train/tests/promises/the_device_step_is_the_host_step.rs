@@ -13,8 +13,8 @@ use parallax_core::depth::{DepthMap, DepthUnit};
 use parallax_core::model_input::ModelInput;
 use parallax_models::Network;
 use parallax_train::data::{
-    CropConfig, DepthBatches, DepthBatchesConfig, Footage, FootageConfig, FootageNeeds, FrameSize, IntrinsicsSource,
-    PoseSource, SpeedSource, Supervision, TermsConfig,
+    Augmentation, CropConfig, CropSources, DepthBatches, DepthBatchesConfig, Footage, FootageConfig, FootageNeeds,
+    FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision, TermsConfig,
 };
 use parallax_train::loss::photometric::OutOfView;
 use parallax_train::pretraining::focal::FocalCourse;
@@ -77,6 +77,7 @@ impl Form {
             seed: 7,
             strides: (0..4).map(|scale| Network::Slim.finest_stride() << scale).collect(),
             crop: self.crop,
+            augmentation: Augmentation::Published,
         };
         DepthTask {
             batches: DepthBatches::new(Footage::open_for(&footage, &needs).unwrap(), batches).unwrap(),
@@ -169,6 +170,15 @@ fn with_ranges() {
 
 #[test]
 fn with_everything_in_crops() {
-    let crop = Some(CropConfig { width: 32, height: 32, from: FrameSize::Network });
+    let crop = Some(CropConfig { width: 32, height: 32, from: FrameSize::Network, sources: CropSources::Window });
     assert_alike(&Form { crop, ..Form::new(&[Supervision::Video, Supervision::Stereo, Supervision::Range]) });
+}
+
+#[test]
+fn with_crops_whose_sources_show_what_is_around() {
+    let crop = Some(CropConfig { width: 32, height: 32, from: FrameSize::Network, sources: CropSources::Around });
+    for out_of_view in [OutOfView::Border, OutOfView::Masked] {
+        let terms = TermsConfig { poses: PoseSource::Given, out_of_view, ..TermsConfig::default() };
+        assert_alike(&Form { crop, terms, ..Form::new(&[Supervision::Video, Supervision::Stereo]) });
+    }
 }

@@ -96,7 +96,7 @@ impl Scene {
 
     fn photometric(&self, belief: &Belief) -> HostLoss {
         let sources = self.sources.iter().zip(&belief.motions);
-        let sources = sources.map(|(image, motion)| Source { image, motions: vec![*motion] });
+        let sources = sources.map(|(image, motion)| Source { image, around: None, motions: vec![*motion] });
         let term = Term { weight: 1.0, sources: sources.collect(), out_of_view: OutOfView::Border };
         self.loss(belief, vec![term], None)
     }

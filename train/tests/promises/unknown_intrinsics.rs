@@ -43,7 +43,8 @@ fn a_turning_camera_is_found_from_odometry() {
 #[test]
 fn a_camera_that_drives_straight_is_not_determined() {
     let camera = learned(&STRAIGHT, PoseSource::Learned, 120, 5e-4);
-    assert!(!camera.determined && camera.focal_sigma > 0.1, "{camera:?}");
+    // The geometry alone must say so, not only that the number has not settled yet.
+    assert!(!camera.determined && camera.focal_sigma > 0.05, "{camera:?}");
 }
 
 #[test]

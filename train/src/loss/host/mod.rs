@@ -29,7 +29,7 @@ use super::depth::{INVERSE_DEPTH_OFFSET, INVERSE_DEPTH_SLOPE};
 use super::photometric::{OutOfView, tie_breaking_noise};
 use crate::geometry::RigidMotion;
 use structure::{Comparison, Target};
-use warp::{Color, Warped};
+use warp::{SourceFrame, Warped};
 
 /// A rigid motion `source_from_target`.
 pub type Motion = RigidMotion;
@@ -76,10 +76,23 @@ pub struct Ranges<'a> {
 /// One source frame per target.
 #[derive(Debug)]
 pub struct Source<'a> {
-    /// `[batch, 3, height, width]`.
+    /// `[batch, 3, height, width]`, cut as the target is.
     pub image: &'a [f32],
+    /// What is read where depth and motion say; none: the image.
+    pub around: Option<Around<'a>>,
     /// One per image.
     pub motions: Vec<Motion>,
+}
+
+/// Larger cuts of the source frames.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// Width, pixels.
+    pub width: usize,
+    /// `[batch, 3, height, width]`.
+    pub image: &'a [f32],
+    /// Column and row of the image's first pixel in each.
+    pub places: &'a [[f32; 2]],
 }
 
 /// The loss and its gradients.
@@ -194,7 +207,7 @@ struct PreparedTarget {
     /// Smallest error of the unwarped sources with the tie-breaking noise, per term.
     unwarped: Vec<Vec<f32>>,
     /// The source frames, per term.
-    sources: Vec<Vec<Vec<Color>>>,
+    sources: Vec<Vec<SourceFrame>>,
 }
 
 impl Frames<'_> {
@@ -224,8 +237,14 @@ impl Frames<'_> {
             let comparison = &mut space.sources[0].comparison;
             self.terms.iter().map(|term| smallest(term, comparison)).collect()
         });
-        let frames =
-            |term: &Term<'_>| term.sources.iter().map(|source| warp::colors(self.image(source.image, image))).collect();
+        let frame = |source: &Source<'_>| match source.around {
+            None => SourceFrame::new(self.image(source.image, image), self.width, [0.0; 2]),
+            Some(Around { width, image: images, places }) => {
+                let size = images.len() / places.len();
+                SourceFrame::new(&images[image * size..(image + 1) * size], width, places[image])
+            }
+        };
+        let frames = |term: &Term<'_>| term.sources.iter().map(frame).collect();
         PreparedTarget { target, unwarped, sources: self.terms.iter().map(frames).collect() }
     }
 

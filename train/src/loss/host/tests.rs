@@ -90,7 +90,7 @@ fn on_tensors(example: &Example, out_of_view: OutOfView) -> Numbers {
     let pyramid: Vec<Tensor<4>> =
         example.pyramid.iter().zip(STRIDES).map(|(values, stride)| image(values, stride)).collect();
     let (axis_angle, translation) = (vector(&example.axis_angle), vector(&example.translation));
-    let source = |values: &[f32], pose| reprojection::Source { image: image(values, 1), pose };
+    let source = |values: &[f32], pose| reprojection::Source { image: image(values, 1), around: None, pose };
     let learned = Poses::from_axis_angle(axis_angle.clone(), translation.clone());
     let terms = [
         reprojection::Term {
@@ -138,7 +138,7 @@ fn in_loops(example: &Example, out_of_view: OutOfView) -> Numbers {
     let (axis_angle, translation) = (vector(&example.axis_angle), vector(&example.translation));
     let learned = Poses::from_axis_angle(axis_angle.clone(), translation.clone());
     let poses = [learned.clone(), learned.inverse(), Poses::shifts(&example.shifts, &device)];
-    let source = |image, poses: &Poses| Source { image, motions: poses.motions() };
+    let source = |image, poses: &Poses| Source { image, around: None, motions: poses.motions() };
     let frames = Frames {
         width: WIDTH,
         height: HEIGHT,
@@ -264,7 +264,7 @@ fn a_straight_way_ahead_says_nothing_about_the_focal_length() {
         intrinsics: &example.intrinsics,
         terms: vec![Term {
             weight: 1.0,
-            sources: vec![Source { image: &example.earlier, motions: vec![motion; BATCH] }],
+            sources: vec![Source { image: &example.earlier, around: None, motions: vec![motion; BATCH] }],
             out_of_view: OutOfView::Border,
         }],
         ranges: None,
@@ -285,7 +285,7 @@ fn wide_pair(example: &Example, motion: Motion, out_of_view: OutOfView) -> Frame
         intrinsics: &example.intrinsics,
         terms: vec![Term {
             weight: 1.0,
-            sources: vec![Source { image: &example.right, motions: vec![motion; BATCH] }],
+            sources: vec![Source { image: &example.right, around: None, motions: vec![motion; BATCH] }],
             out_of_view,
         }],
         ranges: None,

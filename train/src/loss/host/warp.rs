@@ -15,6 +15,24 @@ pub(super) fn colors(planes: &[f32]) -> Vec<Color> {
     (0..pixels).map(|pixel| [planes[pixel], planes[pixels + pixel], planes[2 * pixels + pixel], 0.0]).collect()
 }
 
+/// A frame to read from.
+pub(super) struct SourceFrame {
+    colors: Vec<Color>,
+    width: usize,
+    height: usize,
+    /// Column and row at which it shows what its camera sees at the target's first.
+    place: [f32; 2],
+}
+
+impl SourceFrame {
+    /// From `[3, height, width]` planes.
+    pub(super) fn new(planes: &[f32], width: usize, place: [f32; 2]) -> Self {
+        let colors = colors(planes);
+        let height = colors.len() / width;
+        Self { colors, width, height, place }
+    }
+}
+
 /// A warped frame with what its gradient needs, per pixel.
 #[derive(Default)]
 pub(super) struct Warped {
@@ -48,10 +66,10 @@ impl Camera {
 }
 
 impl Warped {
-    /// Warps `frame`, see [`colors`].
+    /// Warps `frame` into a target `width` wide.
     pub(super) fn warp(
         &mut self,
-        frame: &[Color],
+        frame: &SourceFrame,
         inverse_depth: &[f32],
         intrinsics: &Intrinsics,
         motion: &Motion,
@@ -74,9 +92,10 @@ impl Warped {
                 let (x, y, z) = (along(0), along(4), along(8));
                 let in_front = z > NEAREST_Z * q;
                 let inverse_z = if in_front { 1.0 / z } else { 1.0 / (NEAREST_Z * q) };
-                let (u, v) = (camera.fx * x * inverse_z + camera.cx, camera.fy * y * inverse_z + camera.cy);
+                let u = camera.fx * x * inverse_z + camera.cx + frame.place[0];
+                let v = camera.fy * y * inverse_z + camera.cy + frame.place[1];
                 self.points.push(if in_front { [x, y, z] } else { [0.0, 0.0, f32::INFINITY] });
-                self.in_view.push(holds(u, width) && holds(v, pixels / width));
+                self.in_view.push(holds(u, frame.width) && holds(v, frame.height));
                 self.read(frame, row * width + column, u, v);
             }
         }
@@ -92,9 +111,9 @@ impl Warped {
         &self.in_view
     }
 
-    fn read(&mut self, frame: &[Color], pixel: usize, u: f32, v: f32) {
-        let pixels = frame.len();
-        let (width, height) = (self.width, pixels / self.width);
+    fn read(&mut self, frame: &SourceFrame, pixel: usize, u: f32, v: f32) {
+        let SourceFrame { colors: frame, width, height, .. } = frame;
+        let (width, height, pixels) = (*width, *height, self.image.len() / 3);
         let (last_u, last_v) = ((width - 1) as f32, (height - 1) as f32);
         let (inside_u, inside_v) = (u > 0.0 && u < last_u, v > 0.0 && v < last_v);
         let (u, v) = (u.clamp(0.0, last_u), v.clamp(0.0, last_v));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use image::{Rgb, RgbImage};
 use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
 use parallax_models::Network;
-use parallax_train::data::{IntrinsicsSource, Supervision, TermsConfig};
+use parallax_train::data::{Augmentation, IntrinsicsSource, Supervision, TermsConfig};
 use parallax_train::pretraining::PretrainConfig;
 use parallax_train::training::{LoopConfig, Schedule};
 
@@ -36,6 +36,7 @@ pub(crate) fn config(from: &[Supervision], data: &[PathBuf], steps: u64) -> Pret
         right_camera: None,
         terms: TermsConfig::default(),
         crop: None,
+        augmentation: Augmentation::Published,
         intrinsics: IntrinsicsSource::Given,
         network: Network::Slim,
         width: SIZE.0 as usize,
