@@ -179,6 +179,6 @@ fn with_crops_whose_sources_show_what_is_around() {
     let crop = Some(CropConfig { width: 32, height: 32, from: FrameSize::Network, sources: CropSources::Around });
     for out_of_view in [OutOfView::Border, OutOfView::Masked] {
         let terms = TermsConfig { poses: PoseSource::Given, out_of_view, ..TermsConfig::default() };
-        assert_alike(&Form { crop, terms, ..Form::new(&[Supervision::Video, Supervision::Stereo]) });
+        assert_alike(&Form { terms, crop, ..Form::new(&[Supervision::Video, Supervision::Stereo]) });
     }
 }
