@@ -43,8 +43,7 @@ fn a_turning_camera_is_found_from_odometry() {
 #[test]
 fn a_camera_that_drives_straight_is_not_determined() {
     let camera = learned(&STRAIGHT, PoseSource::Learned, 120, 5e-4);
-    // The geometry alone must say so, not only that the number has not settled yet.
-    assert!(!camera.determined && camera.focal_sigma > 0.05, "{camera:?}");
+    assert!(!camera.determined && camera.focal_sigma > 0.1, "{camera:?}");
 }
 
 #[test]
