@@ -103,6 +103,7 @@ fn depth_only(args: &PretrainArgs) -> Option<&'static str> {
         (args.speed.is_some(), "--speed"),
         (!args.out_of_view.is_border(), "--out-of-view"),
         (args.crop.is_some(), "--crop"),
+        (!args.augment.is_published(), "--augment"),
         (args.intrinsics == IntrinsicsSource::Learn, "--intrinsics"),
     ]
     .into_iter()
