@@ -135,7 +135,8 @@ fn an_occupied_output_folder_and_a_missing_recording_fail_before_any_work() {
 fn a_run_that_is_stopped_keeps_what_is_done_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = Bundle::open(&bundle_in(folder.path())).unwrap();
-    let source = Source::open(text(&frames_in(folder.path(), 6))).unwrap();
+    // More than the 64 lines that a thread may be ahead of the one that stops it.
+    let source = Source::open(text(&frames_in(folder.path(), 80))).unwrap();
     let engine = Engine::load(&bundle, None).unwrap();
     let out = folder.path().join("out");
     let config = DriveConfig { out: Some(out.clone()), threads: 1, overlays: Overlays::Skip, ..DriveConfig::default() };
@@ -146,7 +147,7 @@ fn a_run_that_is_stopped_keeps_what_is_done_and_says_so() {
         }
     })
     .unwrap();
-    assert!(summary.interrupted && summary.frames >= 2 && summary.frames < 6, "{summary:?}");
+    assert!(summary.interrupted && summary.frames >= 2 && summary.frames < 80, "{summary:?}");
     let lines = std::fs::read_to_string(out.join("frames.jsonl")).unwrap();
     assert_eq!(lines.lines().count(), summary.frames);
 }
