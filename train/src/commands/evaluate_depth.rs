@@ -12,6 +12,7 @@ use parallax_train::evaluation::{
     Crop, DepthEvaluation, DepthReport, DepthScore, Neighbours, Predictor, Scaling, Spread, TrajectoryReport,
     TruthSource, draw_worst, evaluate_depth, evaluate_trajectory,
 };
+use parallax_train::pretraining::task::Views;
 use parallax_train::pretraining::{DepthModel, PretrainConfig, config_of, footage};
 use parallax_train::training::RunFolder;
 use serde::Serialize;
@@ -66,6 +67,9 @@ pub(crate) struct DepthArgs {
     /// With --reconstruction: the frames before and after with the recording's poses, or the other eye.
     #[arg(long, help_heading = HEADING, value_enum, default_value_t)]
     pub(crate) neighbours: Neighbours,
+    /// Score the mean of the disparities of the picture and of its mirror image; a board runs the picture alone.
+    #[arg(long, help_heading = HEADING, requires = "data")]
+    pub(crate) flip_average: bool,
     /// Folder for a report and pictures: the worst frames, or frames as they were rebuilt.
     #[arg(long, help_heading = HEADING, value_name = "DIR", requires = "data")]
     pub(crate) out: Option<PathBuf>,
@@ -80,6 +84,7 @@ pub(super) struct Opened {
     input: ModelInput,
     footage: Footage,
     model: DepthModel,
+    pub(super) views: Views,
     device: Device,
 }
 
@@ -102,11 +107,12 @@ impl Opened {
         let device = choose(device, &Inspector::of_this_program()?)?.device;
         let has_pose = folder.path().join("pose.safetensors").is_file();
         let model = DepthModel::load(folder.path(), has_pose, &device)?;
-        Ok(Self { config, input: description.input, footage, model, device })
+        Ok(Self { config, input: description.input, footage, model, views: args.flip_average.into(), device })
     }
 
     pub(super) fn predictor(&self) -> Predictor<'_> {
-        Predictor { model: &self.model, input: &self.input, footage: &self.footage, device: &self.device }
+        let Self { input, footage, model, views, device, .. } = self;
+        Predictor { model, input, footage, views: *views, device }
     }
 
     /// The learned motion's score; none without pose network or poses.
@@ -115,11 +121,12 @@ impl Opened {
     }
 }
 
-/// A report with the learned motion's beside it.
+/// A report with what its predictions were made from and the learned motion's beside it.
 #[derive(Serialize)]
 pub(super) struct WithTrajectory<Report> {
     #[serde(flatten)]
     pub(super) report: Report,
+    pub(super) views: Views,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trajectory: Option<TrajectoryReport>,
 }
@@ -146,7 +153,7 @@ pub(crate) fn run(run: &Path, args: &DepthArgs, device: DeviceChoice, json: bool
     };
     let report = evaluate_depth(&opened.predictor(), &settings)?;
     let picture = args.out.is_some().then(|| draw_worst(&opened.predictor(), &settings, &report.worst)).transpose()?;
-    let report = WithTrajectory { report, trajectory: opened.trajectory(args)? };
+    let report = WithTrajectory { report, views: opened.views, trajectory: opened.trajectory(args)? };
     if let (Some(out), Some(picture)) = (&args.out, picture) {
         write_report(out, &report, &[("worst.png", picture)])?;
     }

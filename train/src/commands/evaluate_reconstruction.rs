@@ -20,7 +20,7 @@ pub(crate) fn run(run: &Path, args: &DepthArgs, device: DeviceChoice, json: bool
         frames: args.frames,
     };
     let (report, sheet) = evaluate_reconstruction(&opened.predictor(), &settings)?;
-    let report = WithTrajectory { report, trajectory: opened.trajectory(args)? };
+    let report = WithTrajectory { report, views: opened.views, trajectory: opened.trajectory(args)? };
     if let Some(out) = &args.out {
         write_report(out, &report, &[("reconstruction.png", sheet)])?;
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
-use parallax_train::training::{Ended, LoopChanges, LoopConfig, Schedule, Trained};
+use parallax_train::training::{Best, Ended, LoopChanges, LoopConfig, Schedule, Trained, Watched};
 
 use super::BadArguments;
 
@@ -43,11 +43,11 @@ pub(crate) struct LoopArgs {
     /// Steps between two rounds of sample pictures; 0: only at the end [default: 500; finetune: 100].
     #[arg(long, help_heading = HEADING, value_name = "STEPS")]
     pub(crate) picture_every: Option<u64>,
-    /// End after so many checks of the mean training loss without a better one, and keep the best checkpoint in RUN/best;
-    /// 0: train all steps [default: 0].
+    /// End after so many checks without a better loss (of `pretrain --validate`; without it, the mean in training), and keep the
+    /// best checkpoint in RUN/best; 0: train all steps [default: 0].
     #[arg(long, help_heading = HEADING, value_name = "CHECKS")]
     pub(crate) patience: Option<u64>,
-    /// Steps between two checks of --patience.
+    /// Steps between two such checks.
     #[arg(long, help_heading = HEADING, value_name = "STEPS", default_value_t = LoopConfig::default().check_every)]
     pub(crate) check_every: u64,
     /// Threads that prepare batches [default: 1].
@@ -111,13 +111,19 @@ pub(crate) fn show<M>(trained: &Trained<M>, subcommand: &str, out: &Path) {
             let milliseconds = 1000.0 * seconds / step.max(1) as f64;
             println!("{out}: {step} steps in {seconds:.0} s ({milliseconds:.0} ms a step)");
         }
-        Ended::StoppedEarly(best) => {
+        Ended::StoppedEarly => {
             println!("{out}: stopped after {step} steps in {seconds:.0} s: the loss falls no more");
-            println!("{out}/best: the best checkpoint, of step {} with a mean loss of {:.5}", best.step, best.loss);
         }
         Ended::Interrupted => {
             println!("{out}: stopped and saved at step {step}");
             eprintln!("hint: `parallax-train {subcommand} --resume --out {out}` goes on from there");
         }
+    }
+    if let Some(Best { step, loss, of }) = trained.best {
+        let of = match of {
+            Watched::Training => "a mean loss",
+            Watched::Validation => "a loss on the validation footage",
+        };
+        println!("{out}/best: the best checkpoint, of step {step} with {of} of {loss:.5}");
     }
 }

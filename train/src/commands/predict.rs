@@ -37,6 +37,9 @@ pub(crate) struct PredictArgs {
     /// Take every Nth frame.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) every: usize,
+    /// Take the mean of the disparities of the picture and of its mirror image; a board runs the picture alone.
+    #[arg(long)]
+    pub(crate) flip_average: bool,
     /// Where to compute.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) device: DeviceChoice,
@@ -67,6 +70,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<Outcome> {
         let part = out.partial().join(part);
         std::fs::create_dir(&part).map_err(parallax_core::Error::io("create", &part))?;
     }
+    let dims = [1, 3, footage.height(), footage.width()];
     let frames: Vec<usize> = (0..footage.recording(0).len()).step_by(args.every).collect();
     let bar = ProgressBar::new(frames.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} frames, {per_sec}, {eta} left")?);
@@ -78,7 +82,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<Outcome> {
         let frame = footage.frame(0, index, Eye::Left)?;
         let mut values = vec![0.0; description.input.len()];
         description.input.normalize(&frame, &mut values);
-        let mut depth = predict(&model, &values, [1, 3, footage.height(), footage.width()], &device);
+        let mut depth = predict(&model, &values, dims, args.flip_average.into(), &device);
         write_picture(
             &out.partial().join(format!("pictures/{index:06}.png")),
             &above_its_depth(&frame, &depth).into(),

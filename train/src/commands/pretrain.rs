@@ -28,6 +28,7 @@ const DEFAULT_MEMORY_MIB: usize = 1024;
   parallax-train pretrain --from video,stereo --data a.mcap --data b.mcap --network slim --size 256x128 --steps 1500 --out runs/depth
   parallax-train pretrain --from video --data frames/ --camera camera.yaml --network resnet18 --size 640x192 --out runs/video
   parallax-train pretrain --from video --poses given --data drive.mcap --out runs/odometry
+  parallax-train pretrain --from video --poses given --data a.mcap --data b.mcap --validate c.mcap --patience 5 --out runs/odometry
   parallax-train pretrain --from stereo,range --weight range=0.5 --data drive.mcap --out runs/ranges
   parallax-train pretrain --from video --crop 256 --data frames/ --out runs/crops
   parallax-train pretrain --from video --intrinsics learn --speed 1.5 --data phone.mcap --out runs/phone
@@ -45,6 +46,10 @@ pub(crate) struct PretrainArgs {
     /// A recording or a folder of frames; may be given several times.
     #[arg(long, value_name = "PATH", required_unless_present = "resume")]
     pub(crate) data: Vec<PathBuf>,
+    /// Footage to keep out of training: its loss is looked at every --check-every steps, RUN/best keeps the checkpoint that did
+    /// best on it, --patience watches it; may be given several times.
+    #[arg(long, value_name = "PATH", conflicts_with = "resume")]
+    pub(crate) validate: Vec<PathBuf>,
     /// Camera file for footage that has none, or instead of its own.
     #[arg(long, value_name = "FILE")]
     pub(crate) camera: Option<PathBuf>,
@@ -162,6 +167,7 @@ fn config(args: &PretrainArgs, from: Vec<Supervision>) -> anyhow::Result<Pretrai
     Ok(PretrainConfig {
         from,
         data: super::recordings(&args.data)?,
+        validation: super::recordings(&args.validate)?,
         camera: args.camera.clone(),
         right_camera: args.right_camera.clone(),
         network: args.network,

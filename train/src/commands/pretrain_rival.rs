@@ -104,6 +104,7 @@ fn depth_only(args: &PretrainArgs) -> Option<&'static str> {
         (!args.out_of_view.is_border(), "--out-of-view"),
         (args.crop.is_some(), "--crop"),
         (!args.augment.is_published(), "--augment"),
+        (!args.validate.is_empty(), "--validate"),
         (args.intrinsics == IntrinsicsSource::Learn, "--intrinsics"),
     ]
     .into_iter()

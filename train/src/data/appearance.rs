@@ -66,6 +66,12 @@ struct Strong {
 }
 
 impl Appearance {
+    /// Frames as they are.
+    #[must_use]
+    pub fn unchanged() -> Self {
+        Self { color: ColorChange::none(), strong: None }
+    }
+
     /// A random appearance; `picture` gives the mean brightness that contrast is about.
     pub fn random(augmentation: Augmentation, picture: &RgbImage, random: &mut impl rand::Rng) -> Self {
         match augmentation {

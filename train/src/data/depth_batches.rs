@@ -34,8 +34,8 @@ pub struct DepthBatchesConfig {
     pub strides: Vec<usize>,
     /// Windows cut from the frames; none: whole frames.
     pub crop: Option<CropConfig>,
-    /// How the networks' input is altered.
-    pub augmentation: Augmentation,
+    /// How much the networks' input is altered; half of the pictures are mirrored. None: pictures as they are.
+    pub augmentation: Option<Augmentation>,
 }
 
 /// Makes the batches of a run.
@@ -169,9 +169,14 @@ impl DepthBatches {
     fn append(&self, sample: Sample, place: u64, batch: &mut DepthBatch) -> Result<(), Error> {
         let Sample { drive, index, eye } = sample;
         let mut random = random(self.config.seed, Purpose::Augmentation, place);
-        let mirroring = if random.random_bool(0.5) { Mirroring::Yes } else { Mirroring::No };
+        let augmentation = self.config.augmentation;
+        let mirrored = augmentation.is_some() && random.random_bool(0.5);
+        let mirroring = if mirrored { Mirroring::Yes } else { Mirroring::No };
         let target = self.footage.frame(drive, index, eye)?;
-        let appearance = Appearance::random(self.config.augmentation, &target, &mut random);
+        let appearance = match augmentation {
+            Some(augmentation) => Appearance::random(augmentation, &target, &mut random),
+            None => Appearance::unchanged(),
+        };
         let (left, top) = random_place(self.footage.frame_size(drive), self.size(), &mut random);
         let view = View {
             camera: self.footage.camera_number(drive),

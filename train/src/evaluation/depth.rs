@@ -19,7 +19,7 @@ use super::prior::{GroundPlane, RowMedian, RowTruth};
 use crate::Error;
 use crate::data::Footage;
 use crate::pretraining::DepthModel;
-use crate::pretraining::task::predict;
+use crate::pretraining::task::{Views, predict};
 
 /// How depth is scored.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -141,6 +141,8 @@ pub struct Predictor<'a> {
     pub input: &'a ModelInput,
     /// The frames.
     pub footage: &'a Footage,
+    /// What a prediction is made from.
+    pub views: Views,
     /// Without autodiff.
     pub device: &'a Device,
 }
@@ -153,7 +155,7 @@ impl Predictor<'_> {
     pub fn depth(&self, drive: usize, index: usize) -> Result<DepthMap, Error> {
         let values = self.normalized(drive, index)?;
         let dims = [1, 3, self.footage.height(), self.footage.width()];
-        Ok(predict(self.model, &values, dims, self.device))
+        Ok(predict(self.model, &values, dims, self.views, self.device))
     }
 
     /// A frame as the networks see it, `[3, height, width]`.

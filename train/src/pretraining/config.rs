@@ -20,6 +20,9 @@ pub struct PretrainConfig {
     pub from: Vec<Supervision>,
     /// Recordings or folders.
     pub data: Vec<PathBuf>,
+    /// The same kept out of training, to choose the best checkpoint by.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub validation: Vec<PathBuf>,
     /// A camera file that goes before what the recordings say.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub camera: Option<PathBuf>,
@@ -83,6 +86,7 @@ impl PretrainConfig {
     pub fn check(&self) -> Result<(), Error> {
         self.check_sizes()?;
         self.check_terms()?;
+        self.check_validation()?;
         let wrong = |what: String, hint| Err(Error::Settings { what, hint });
         if self.frame_gap == 0 {
             return wrong("--frame-gap must be at least 1".into(), "leave it out for the default");
@@ -98,6 +102,25 @@ impl PretrainConfig {
         let found_from_data = self.crop.is_some_and(|crop| crop.from == FrameSize::Full);
         if !found_from_data {
             limits::check_size(self.network, (self.width, self.height))?;
+        }
+        Ok(())
+    }
+
+    fn check_validation(&self) -> Result<(), Error> {
+        let wrong = |what: &str, hint| Err(Error::Settings { what: what.into(), hint });
+        if self.validation.is_empty() {
+            return Ok(());
+        }
+        if matches!(self.terms.poses, PoseSource::File(_)) {
+            let hint = "put each recording's poses.txt beside its frames and give --poses given";
+            return wrong("--poses FILE is for one recording, got --validate besides", hint);
+        }
+        if self.intrinsics == IntrinsicsSource::Learn {
+            let hint = "leave --validate out, or calibrate the camera";
+            return wrong(
+                "intrinsics are learned for the cameras that are trained on, not for those of --validate",
+                hint,
+            );
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 //! | [`task`] | a step: the networks on a batch, sample pictures, saving |
 //! | `motions`, `objective` | where source cameras stand; the loss on the device or on the host |
 //! | [`focal`] | how well the footage determines a learned focal length |
+//! | [`validation`] | footage that is kept out of training |
 //! | [`run`] | a run from its settings to its folder |
 
 pub mod cameras;
@@ -18,6 +19,7 @@ mod motions;
 mod objective;
 pub mod run;
 pub mod task;
+pub mod validation;
 
 pub use cameras::LearnedCameras;
 pub use config::{LossPlace, PretrainConfig};
@@ -25,3 +27,4 @@ pub use focal::LearnedCamera;
 pub use model::DepthModel;
 pub use run::{Pretrained, config_of, footage, pretrain, resume};
 pub use task::DepthTask;
+pub use validation::Validation;

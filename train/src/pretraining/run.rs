@@ -7,14 +7,14 @@ use parallax_core::camera::ros_yaml;
 use parallax_core::model_input::ModelInput;
 use parallax_models::{DepthNetwork, SIZE_MULTIPLE};
 
-use super::{DepthModel, DepthTask, LearnedCamera, LearnedCameras, LossPlace, PretrainConfig, focal};
+use super::{DepthModel, DepthTask, LearnedCamera, LearnedCameras, LossPlace, PretrainConfig, Validation, focal};
 use crate::Error;
 use crate::data::{
     DepthBatches, DepthBatchesConfig, Footage, FootageConfig, FootageNeeds, FrameSize, IntrinsicsSource,
 };
 use crate::device::{ChosenDevice, DeviceKind};
 use crate::inheritance::Beginning;
-use crate::training::{LoopChanges, RunDescription, RunFolder, RunKind, Start, Trained, train};
+use crate::training::{DataSource, LoopChanges, RunDescription, RunFolder, RunKind, Start, Trained, train};
 
 /// Disparity maps that a depth network gives.
 const SCALES: usize = 4;
@@ -47,7 +47,7 @@ pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Resul
     let description = folder.description()?;
     let mut config = config_of(&folder, &description)?;
     let task = task(&config, device)?;
-    if task.batches.footage.sources()? != description.data {
+    if (task.batches.footage.sources()?, validation_sources(&task)?) != (description.data, description.validation) {
         return Err(Error::Run {
             what: "the data are not those that the run was started with".into(),
             path: folder.description_path(),
@@ -166,19 +166,47 @@ fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Err
         seed: config.seed,
         strides: (0..SCALES).map(|scale| config.network.finest_stride() << scale).collect(),
         crop: config.crop,
-        augmentation: config.augmentation,
+        augmentation: Some(config.augmentation),
     };
     let place = match device.kind {
         DeviceKind::Gpu => LossPlace::Device,
         DeviceKind::Cpu => LossPlace::Host,
     };
     let footage = Footage::open_for(&footage_config(config), &needs)?;
-    Ok(DepthTask {
-        batches: DepthBatches::new(footage, batches)?.in_unit(config.metres_per_unit),
-        place,
-        intrinsics: config.intrinsics,
-        focal_course: focal::FocalCourse::default(),
-    })
+    let batches = DepthBatches::new(footage, batches)?.in_unit(config.metres_per_unit);
+    let validation = validation(config, &batches, &needs)?;
+    let focal_course = focal::FocalCourse::default();
+    Ok(DepthTask { batches, place, intrinsics: config.intrinsics, validation, focal_course })
+}
+
+/// What is kept out of training, if anything is.
+fn validation(
+    config: &PretrainConfig,
+    trained: &DepthBatches,
+    needs: &FootageNeeds,
+) -> Result<Option<Validation>, Error> {
+    if config.validation.is_empty() {
+        return Ok(None);
+    }
+    // A check looks at few frames: most of the memory is for those that are trained on.
+    let memory = config.memory / 8;
+    let held_out = PretrainConfig { data: config.validation.clone(), memory, ..config.clone() };
+    let needs = FootageNeeds { frames: FrameSize::Network, ..needs.clone() };
+    let footage = Footage::open_for(&footage_config(&held_out), &needs)?;
+    let trained_on = trained.footage.sources()?;
+    let is_trained_on = |source: &DataSource| trained_on.iter().any(|trained| trained.sha256 == source.sha256);
+    if let Some(both) = footage.sources()?.into_iter().find(is_trained_on) {
+        return Err(Error::Data {
+            what: "this footage is trained on and is to validate as well".into(),
+            path: both.path,
+            hint: "name another drive with --validate, or take this one out of --data",
+        });
+    }
+    Ok(Some(Validation::new(footage, &trained.config, trained.metres_per_unit)?))
+}
+
+fn validation_sources(task: &DepthTask) -> Result<Vec<DataSource>, Error> {
+    task.validation.as_ref().map_or(Ok(Vec::new()), |validation| validation.footage().sources())
 }
 
 /// Fresh networks and cameras.
@@ -189,16 +217,10 @@ fn fresh_model(config: &PretrainConfig, task: &DepthTask, device: &burn::tensor:
 }
 
 fn describe(config: &PretrainConfig, task: &DepthTask, device: &ChosenDevice) -> Result<RunDescription, Error> {
-    let (network, seed) = (config.network, config.seed);
-    RunDescription::new(
-        RunKind::Depth,
-        network,
-        seed,
-        device,
-        config,
-        task.batches.config.input,
-        task.batches.footage.sources()?,
-    )
+    let (network, seed, input) = (config.network, config.seed, task.batches.config.input);
+    let data = task.batches.footage.sources()?;
+    let description = RunDescription::new(RunKind::Depth, network, seed, device, config, input, data)?;
+    Ok(RunDescription { validation: validation_sources(task)?, ..description })
 }
 
 /// Metres of the unit in which the network that a run begins with says depth; none for one that knows no depth or no metres.

@@ -11,6 +11,7 @@ use parallax_core::recording::Eye;
 use super::focal::FocalCourse;
 use super::motions::term_poses;
 use super::objective::{self, Outputs};
+use super::validation::Validation;
 use super::{DepthModel, LearnedCameras, LossPlace};
 use crate::Error;
 use crate::data::{DepthBatch, DepthBatches, IntrinsicsSource, Supervision};
@@ -29,6 +30,8 @@ pub struct DepthTask {
     pub place: LossPlace,
     /// Where intrinsics come from.
     pub intrinsics: IntrinsicsSource,
+    /// What is kept out of training.
+    pub validation: Option<Validation>,
     /// Focal lengths of the learned cameras at each step of this sitting, for the report at its end.
     pub focal_course: FocalCourse,
 }
@@ -49,6 +52,10 @@ impl Task for DepthTask {
         let speed_weight = self.batches.config.terms.weights.speed as f32;
         self.focal_course.note(model);
         Ok(objective::loss(self.place, batch, &outputs(model, batch, device), speed_weight, device))
+    }
+
+    fn validation_loss(&self, model: &DepthModel, device: &Device) -> Result<Option<f64>, Error> {
+        self.validation.as_ref().map(|validation| validation.loss(model, self.place, device)).transpose()
     }
 
     fn save(&self, model: &DepthModel, folder: &Path) -> Result<(), Error> {
@@ -73,7 +80,7 @@ impl Task for DepthTask {
                 let mut input = vec![0.0; contract.len()];
                 contract.prepare(&frame, &mut input);
                 let dims = [1, 3, contract.height as usize, contract.width as usize];
-                let depth = predict(model, &input, dims, device);
+                let depth = predict(model, &input, dims, Views::Picture, device);
                 Ok(Sample { name: format!("depth_{index:06}"), picture: above_its_depth(&frame, &depth) })
             })
             .collect()
@@ -101,10 +108,36 @@ pub(super) fn outputs(model: &DepthModel, batch: &DepthBatch, device: &Device) -
     }
 }
 
+/// What a prediction is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Views {
+    /// The picture: what a board does.
+    #[default]
+    Picture,
+    /// The picture and its mirror image, the mean of both disparities: twice the work, and what tells left from right by
+    /// chance cancels out. Depth networks are often scored so (Godard et al. 2017, there with other weights at the borders).
+    WithMirrored,
+}
+
+impl From<bool> for Views {
+    /// As `--flip-average` says it.
+    fn from(flip_average: bool) -> Self {
+        if flip_average { Self::WithMirrored } else { Self::Picture }
+    }
+}
+
 /// The depth of one normalised picture, in depth units, at the finest disparity's size.
 #[must_use]
-pub fn predict(model: &DepthModel, input: &[f32], dims: [usize; 4], device: &Device) -> DepthMap {
-    let disparity = model.depth.finest_disparity(tensor(input, dims, device));
+pub fn predict(model: &DepthModel, input: &[f32], dims: [usize; 4], views: Views, device: &Device) -> DepthMap {
+    let picture = tensor(input, dims, device);
+    let disparity = match views {
+        Views::Picture => model.depth.finest_disparity(picture),
+        Views::WithMirrored => {
+            let mirrored = model.depth.finest_disparity(picture.clone().flip([3])).flip([3]);
+            (model.depth.finest_disparity(picture) + mirrored).div_scalar(2.0)
+        }
+    };
     let [_, _, height, width] = disparity.dims();
     let metres = host_values(depth_from_disparity(disparity));
     DepthMap { width: width as u32, height: height as u32, metres }
@@ -128,4 +161,31 @@ pub(super) fn host_values(tensor: Tensor<4>) -> Vec<f32> {
 
 pub(super) fn tensor(values: &[f32], dims: [usize; 4], device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(values.to_vec(), dims), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use parallax_models::Network;
+
+    use super::*;
+
+    #[test]
+    fn with_its_mirror_image_a_mirrored_picture_has_the_mirrored_depth() {
+        const WIDTH: usize = 64;
+        let dims = [1, 3, 32, WIDTH];
+        let device = Device::flex();
+        let model = DepthModel::new(Network::Slim, false, 1, &device);
+        let picture: Vec<f32> = (0..3 * 32 * WIDTH).map(|place| (place as f32 * 0.37).sin()).collect();
+        let mirror = |values: &[f32], width: usize| -> Vec<f32> {
+            values.chunks_exact(width).flat_map(|row| row.iter().rev().copied()).collect()
+        };
+        let largest_difference = |views| {
+            let depth = predict(&model, &picture, dims, views, &device);
+            let of_mirrored = predict(&model, &mirror(&picture, WIDTH), dims, views, &device);
+            let back = mirror(&of_mirrored.metres, of_mirrored.width as usize);
+            depth.metres.iter().zip(back).map(|(a, b)| (a / b - 1.0).abs()).fold(0.0, f32::max)
+        };
+        assert!(largest_difference(Views::WithMirrored) < 1e-5);
+        assert!(largest_difference(Views::Picture) > 1e-3);
+    }
 }

@@ -110,7 +110,8 @@ fn go_on<T: RivalTask>(
 }
 
 fn without_model<M>(trained: Trained<M>) -> Trained<()> {
-    Trained { model: (), ended: trained.ended, step: trained.step, seconds: trained.seconds }
+    let Trained { ended, best, step, seconds, .. } = trained;
+    Trained { model: (), ended, best, step, seconds }
 }
 
 fn kind(config: &RivalConfig) -> RunKind {

@@ -33,7 +33,7 @@ pub struct LoopConfig {
     pub picture_every: u64,
     /// Threads that make batches.
     pub loader_threads: usize,
-    /// Checks without a better loss after which the run ends; 0: it never does.
+    /// Checks without a better loss (on validation footage; without any, in training) after which the run ends; 0: it never does.
     pub patience: u64,
     /// Steps between two such checks.
     pub check_every: u64,

@@ -18,6 +18,16 @@ pub(super) fn check_loss(loss: &StepLoss, step: u64, batch: impl Fn() -> String)
     }
 }
 
+/// Refuses a loss on the validation footage that is not a number.
+pub(super) fn check_validation(loss: Option<f64>, step: u64) -> Result<(), Error> {
+    match loss.filter(|loss| !loss.is_finite()) {
+        None => Ok(()),
+        Some(value) => {
+            Err(Error::NotFinite { step, term: "validation".into(), value, batch: "the validation footage".into() })
+        }
+    }
+}
+
 /// Refuses gradients of which one is not a number, and names its parameter.
 pub(super) fn check_gradients<M: Module>(
     model: &M,

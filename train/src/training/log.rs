@@ -20,6 +20,9 @@ pub struct LogLine {
     pub loss: f64,
     /// Its parts.
     pub terms: std::collections::BTreeMap<String, f64>,
+    /// The loss on the validation footage after this step, where it was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
     /// The learning rate used.
     pub learning_rate: f64,
     /// Seconds this step took.
@@ -32,6 +35,7 @@ impl LogLine {
             step,
             loss: terms.iter().map(|term| term.value).sum(),
             terms: terms.iter().map(|term| (term.name.to_owned(), term.value)).collect(),
+            validation: None,
             learning_rate,
             seconds,
         }
@@ -127,17 +131,27 @@ fn caption(lines: &[LogLine], picture: &mut image::RgbImage) {
         let x = MARGIN + 120 + 200 * index as u32;
         draw_text(picture, (x, 6), &format!("{name} {value:.5}"), image::Rgb([red, green, blue]));
     }
+    if let Some((_, loss)) = validations(lines).last() {
+        draw_text(picture, (MARGIN, 22), &format!("validation {loss:.4}"), image::Rgb(VALIDATION_COLOR));
+    }
+}
+
+/// The colour of the loss on footage that is not trained on.
+const VALIDATION_COLOR: [u8; 3] = [90, 0, 140];
+
+fn validations(lines: &[LogLine]) -> impl Iterator<Item = (f64, f64)> {
+    lines.iter().filter_map(|line| Some((line.step as f64, line.validation?)))
 }
 
 /// The top of the vertical axis.
 fn highest(lines: &[LogLine]) -> f64 {
     let total = smoothed(lines.iter().map(|line| (line.step as f64, line.loss)));
-    total.iter().map(|(_, loss)| *loss).fold(1e-9, f64::max) * 1.05
+    total.into_iter().chain(validations(lines)).map(|(_, loss)| loss).fold(1e-9, f64::max) * 1.05
 }
 
 type PlotResult = Result<(), Box<dyn std::error::Error>>;
 
-/// Total (black) and terms (in their captions' colours) over the steps.
+/// Total (black), terms and validation (in their captions' colours) over the steps.
 fn plot(lines: &[LogLine], pixels: &mut [u8]) -> PlotResult {
     let names: Vec<&String> = lines[lines.len() - 1].terms.keys().collect();
     let total = smoothed(lines.iter().map(|line| (line.step as f64, line.loss)));
@@ -160,6 +174,8 @@ fn plot(lines: &[LogLine], pixels: &mut [u8]) -> PlotResult {
         chart.draw_series(LineSeries::new(points, Palette99::pick(index).stroke_width(1)))?;
     }
     chart.draw_series(LineSeries::new(total, BLACK.stroke_width(2)))?;
+    let [red, green, blue] = VALIDATION_COLOR;
+    chart.draw_series(LineSeries::new(validations(lines), RGBColor(red, green, blue).stroke_width(2)).point_size(3))?;
     root.present()?;
     Ok(())
 }

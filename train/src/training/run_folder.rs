@@ -8,7 +8,7 @@
 //! | `log.jsonl` | one line per logged step |
 //! | `losses.png`, `samples/*.png` | pictures to look at |
 //! | `events.out.tfevents.*` | the same for TensorBoard, one file a sitting |
-//! | `best/` | with `--patience`: the best checkpoint, itself a run folder |
+//! | `best/` | with `--validate` or `--patience`: the best checkpoint, itself a run folder |
 //!
 //! A run killed at any moment has its last whole checkpoint: the module `saving` says how.
 
@@ -117,6 +117,9 @@ pub struct RunDescription {
     pub inherited_cameras: Vec<CameraIdentity>,
     /// What it was taught with.
     pub data: Vec<DataSource>,
+    /// What was kept out of training, to choose the best checkpoint by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub validation: Vec<DataSource>,
 }
 
 impl RunDescription {
@@ -148,6 +151,7 @@ impl RunDescription {
             input,
             inherited_cameras: Vec::new(),
             data,
+            validation: Vec::new(),
         })
     }
 

@@ -27,14 +27,14 @@ pub enum Start {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// All steps are done.
     Finished,
     /// The user stopped it; a checkpoint was saved.
     Interrupted,
-    /// The loss fell no more; the best checkpoint is in the folder's `best/`.
-    StoppedEarly(Best),
+    /// The loss that is watched fell no more.
+    StoppedEarly,
 }
 
 /// A trained model.
@@ -43,6 +43,8 @@ pub struct Trained<M> {
     pub model: M,
     /// How the run ended.
     pub ended: Ended,
+    /// The best checkpoint, in the folder's `best/`, where a loss is watched.
+    pub best: Option<Best>,
     /// Steps done, over all sittings.
     pub step: u64,
     /// Seconds trained, over all sittings.
@@ -171,11 +173,12 @@ impl<'a, T: Task> Run<'a, T> {
         }
         self.step += 1;
 
-        let line = LogLine::new(self.step, &terms, rate, began.elapsed().as_secs_f64());
+        let mut line = LogLine::new(self.step, &terms, rate, began.elapsed().as_secs_f64());
         self.progress.set_position(self.step);
-        self.progress.set_message(in_words(&line, &terms));
+        self.progress.set_message(self.in_words(&line, &terms));
+        line.validation = self.validate()?;
         self.events.append_numbers(&line)?;
-        let verdict = self.early_stop.see(line.step, line.loss);
+        let verdict = self.early_stop.see(&line);
         self.log.append(line)?;
         if verdict == Verdict::Better {
             self.save()?;
@@ -188,6 +191,21 @@ impl<'a, T: Task> Run<'a, T> {
             self.draw()?;
         }
         Ok(())
+    }
+
+    /// The loss on what is kept out of training, when it is due: between checks and where there is nothing, none.
+    fn validate(&self) -> Result<Option<f64>, Error> {
+        let is_due = due(self.step, self.config.check_every) || self.step == self.config.steps;
+        let Some(model) = self.model.as_ref().filter(|_| is_due) else { return Ok(None) };
+        let loss = self.task.validation_loss(&model.valid(), &self.device.clone().inner())?;
+        guard::check_validation(loss, self.step)?;
+        Ok(loss)
+    }
+
+    fn in_words(&self, line: &LogLine, terms: &[LossTerm]) -> String {
+        let parts: Vec<String> = terms.iter().map(|term| format!("{} {:.4}", term.name, term.value)).collect();
+        let best = self.early_stop.best().map(|best| format!(", best {:.4} after {}", best.loss, best.step));
+        format!("loss {:.4} ({}){}", line.loss, parts.join(", "), best.unwrap_or_default())
     }
 
     /// The mean gradient of the step's batches; none when the user stopped the run between two of them.
@@ -251,14 +269,14 @@ impl<'a, T: Task> Run<'a, T> {
         self.progress.finish_and_clear();
         self.save()?;
         self.draw()?;
-        let ended = match self.early_stop.best().filter(|_| self.early_stop.out_of_patience()) {
+        let ended = match self.early_stop.out_of_patience() {
             _ if self.step >= self.config.steps => Ended::Finished,
-            Some(best) => Ended::StoppedEarly(best),
-            None => Ended::Interrupted,
+            true => Ended::StoppedEarly,
+            false => Ended::Interrupted,
         };
-        let (step, seconds) = (self.step, self.seconds());
+        let (best, step, seconds) = (self.early_stop.best(), self.step, self.seconds());
         let model = self.model.ok_or_else(|| lost("model"))?;
-        Ok(Trained { model, ended, step, seconds })
+        Ok(Trained { model, ended, best, step, seconds })
     }
 }
 
@@ -285,11 +303,6 @@ fn due(step: u64, every: u64) -> bool {
 
 fn lost(what: &str) -> Error {
     Error::Settings { what: format!("the run lost its {what}"), hint: "please report this" }
-}
-
-fn in_words(line: &LogLine, terms: &[LossTerm]) -> String {
-    let terms: Vec<String> = terms.iter().map(|term| format!("{} {:.4}", term.name, term.value)).collect();
-    format!("loss {:.4} ({})", line.loss, terms.join(", "))
 }
 
 fn progress_bar(steps: u64, done: u64) -> ProgressBar {

@@ -35,6 +35,17 @@ pub trait Task: Sync {
     /// When the batch does not fit the model.
     fn loss(&self, model: &Self::Model, batch: &Self::Batch, step: u64, device: &Device) -> Result<StepLoss, Error>;
 
+    /// The loss of `model` on data that are kept out of training; none where there are none. `model` is the validation form (no
+    /// gradients, frozen statistics).
+    ///
+    /// Invariant: a function of the weights alone, so that a resumed run finds the same best checkpoint.
+    ///
+    /// # Errors
+    /// When a frame cannot be read.
+    fn validation_loss(&self, _model: &Self::Model, _device: &Device) -> Result<Option<f64>, Error> {
+        Ok(None)
+    }
+
     /// Writes the weights into `folder`, under final names (`model.safetensors`): the folder is put in place as a whole.
     ///
     /// # Errors

@@ -53,12 +53,13 @@ impl EventFile {
         Ok(events)
     }
 
-    /// The loss, its terms, the learning rate and the time of a step.
+    /// The loss, its terms, the loss on the validation footage if it was looked at, the learning rate and the time of a step.
     pub(super) fn append_numbers(&mut self, line: &LogLine) -> Result<(), Error> {
         let number = |tag: String, value: f64| Value { tag, number: Some(value as f32), image: None };
         let mut values: Vec<Value> =
             line.terms.iter().map(|(name, value)| number(format!("loss/{name}"), *value)).collect();
         values.push(number("loss/total".into(), line.loss));
+        values.extend(line.validation.map(|loss| number("loss/validation".into(), loss)));
         values.push(number("learning_rate".into(), line.learning_rate));
         values.push(number("seconds_per_step".into(), line.seconds));
         self.write(Event { summary: Some(Summary { value: values }), ..Event::at(line.step) })

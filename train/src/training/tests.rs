@@ -171,7 +171,8 @@ fn a_run_that_learns_no_more_stops_and_keeps_its_best_checkpoint() {
     let still = LoopConfig { learning_rate: 1e-12, patience: 3, check_every: 50, ..config(2000) };
     let (folder, trained) = fit(&LINE, &still, &parent.path().join("run"));
     let trained = trained.unwrap();
-    let Ended::StoppedEarly(best) = trained.ended else { panic!("it went on to step {}", trained.step) };
+    assert_eq!(trained.ended, Ended::StoppedEarly, "it went on to step {}", trained.step);
+    let best = trained.best.unwrap();
     assert!(trained.step < 2000 && trained.step == best.step + 150, "{best:?} {}", trained.step);
     let kept = RunFolder::open(&folder.best_path()).unwrap();
     assert_eq!(read_state(&kept).unwrap().step, best.step);
@@ -188,10 +189,13 @@ fn a_run_out_of_patience_goes_on_when_it_is_given_more() {
     let parent = tempfile::tempdir().unwrap();
     let still = LoopConfig { learning_rate: 1e-12, patience: 1, check_every: 50, ..config(2000) };
     let (folder, trained) = fit(&LINE, &still, &parent.path().join("run"));
-    let Ended::StoppedEarly(best) = trained.unwrap().ended else { panic!("it had patience") };
+    let trained = trained.unwrap();
+    assert_eq!(trained.ended, Ended::StoppedEarly);
+    let best = trained.best.unwrap();
     let more = LoopChanges { patience: Some(3), ..LoopChanges::default() }.applied_to(&still);
     let trained = go_on(&folder, &more);
-    let Ended::StoppedEarly(later) = trained.ended else { panic!("it went on to step {}", trained.step) };
+    assert_eq!(trained.ended, Ended::StoppedEarly, "it went on to step {}", trained.step);
+    let later = trained.best.unwrap();
     assert!(trained.step == later.step + 150 && later.step >= best.step, "{best:?} {later:?} {}", trained.step);
     let all = LoopChanges { patience: Some(0), steps: Some(trained.step + 20), ..LoopChanges::default() };
     assert!(matches!(go_on(&folder, &all.applied_to(&still)).ended, Ended::Finished));
@@ -205,7 +209,8 @@ fn patience_that_comes_with_the_resumption_watches_from_there() {
     assert_eq!(trained.unwrap().step, 400);
     let patient = LoopChanges { patience: Some(2), steps: Some(4000), ..LoopChanges::default() }.applied_to(&still);
     let trained = go_on(&folder, &patient);
-    let Ended::StoppedEarly(best) = trained.ended else { panic!("it went on to step {}", trained.step) };
+    assert_eq!(trained.ended, Ended::StoppedEarly, "it went on to step {}", trained.step);
+    let best = trained.best.unwrap();
     assert!(best.step > 400, "what was not kept cannot be the best: {best:?}");
     assert_eq!(read_state(&RunFolder::open(&folder.best_path()).unwrap()).unwrap().step, best.step);
 }

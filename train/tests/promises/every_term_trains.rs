@@ -12,7 +12,7 @@ use parallax_train::data::{
     Augmentation, CropConfig, CropSources, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision,
     TermsConfig,
 };
-use parallax_train::pretraining::task::predict;
+use parallax_train::pretraining::task::{Views, predict};
 use parallax_train::pretraining::{DepthModel, PretrainConfig, config_of, pretrain, resume};
 use parallax_train::training::{LoopChanges, LoopConfig, RunFolder, Schedule};
 
@@ -33,7 +33,7 @@ fn depth_m(model: &DepthModel, run: &Path, picture: &RgbImage) -> Vec<f32> {
     let mut values = vec![0.0; input.len()];
     input.prepare(picture, &mut values);
     let units = metres_per_unit(run) as f32;
-    let depth = predict(&model.valid(), &values, [1, 3, 32, 64], &Device::flex());
+    let depth = predict(&model.valid(), &values, [1, 3, 32, 64], Views::Picture, &Device::flex());
     depth.metres.into_iter().map(|depth| depth * units).collect()
 }
 

@@ -34,7 +34,7 @@ fn config(from: &[Supervision]) -> DepthBatchesConfig {
         seed: 1,
         strides: vec![2, 4, 8, 16],
         crop: None,
-        augmentation: Augmentation::Published,
+        augmentation: Some(Augmentation::Published),
     }
 }
 

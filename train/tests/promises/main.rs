@@ -24,3 +24,4 @@ mod the_device_step_is_the_host_step;
 mod the_truth_is_where_the_loss_is_least;
 mod training_resumes_bit_for_bit;
 mod unknown_intrinsics;
+mod validation_chooses_the_checkpoint;

@@ -218,6 +218,7 @@ fn any_pre_training_starts_from_any_other_and_refuses_another_network() {
         let config = PretrainConfig {
             from: vec![Supervision::Stereo],
             data: vec![with_cameras.clone()],
+            validation: Vec::new(),
             camera: None,
             right_camera: None,
             terms: TermsConfig::default(),

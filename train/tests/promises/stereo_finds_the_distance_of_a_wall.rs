@@ -9,7 +9,7 @@ use parallax_core::model_input::ModelInput;
 use parallax_core::recording::{Eye, Recording};
 use parallax_train::data::Supervision;
 use parallax_train::pretraining::pretrain;
-use parallax_train::pretraining::task::predict;
+use parallax_train::pretraining::task::{Views, predict};
 
 use crate::few_shot::cpu;
 
@@ -27,7 +27,7 @@ fn a_wall_five_metres_away() {
     let mut values = vec![0.0; input.len()];
     input.prepare(&frame, &mut values);
     let metres_per_unit = 0.2 / 0.1;
-    let depth = predict(&trained.trained.model.valid(), &values, [1, 3, 32, 64], &Device::flex());
+    let depth = predict(&trained.trained.model.valid(), &values, [1, 3, 32, 64], Views::Picture, &Device::flex());
     let errors: Vec<f32> = depth.metres.iter().map(|depth| (depth * metres_per_unit - 5.0).abs() / 5.0).collect();
     let abs_rel = errors.iter().sum::<f32>() / errors.len() as f32;
     assert!(abs_rel < 0.1, "the wall is missed by {:.0} %", 100.0 * abs_rel);

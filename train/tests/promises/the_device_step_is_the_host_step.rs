@@ -77,12 +77,13 @@ impl Form {
             seed: 7,
             strides: (0..4).map(|scale| Network::Slim.finest_stride() << scale).collect(),
             crop: self.crop,
-            augmentation: Augmentation::Published,
+            augmentation: Some(Augmentation::Published),
         };
         DepthTask {
             batches: DepthBatches::new(Footage::open_for(&footage, &needs).unwrap(), batches).unwrap(),
             place,
             intrinsics: self.intrinsics,
+            validation: None,
             focal_course: FocalCourse::default(),
         }
     }

@@ -59,6 +59,7 @@ pub(crate) fn depth_run(folder: &Path) -> PathBuf {
         input: ModelInput::imagenet(SIZE.0, SIZE.1),
         inherited_cameras: Vec::new(),
         data: Vec::new(),
+        validation: Vec::new(),
     })
     .unwrap();
     Network::Slim.depth(5, &Device::flex()).save(&run.weights_path()).unwrap();

@@ -32,6 +32,7 @@ pub(crate) fn config(from: &[Supervision], data: &[PathBuf], steps: u64) -> Pret
     PretrainConfig {
         from: from.to_vec(),
         data: data.to_vec(),
+        validation: Vec::new(),
         camera: None,
         right_camera: None,
         terms: TermsConfig::default(),
