@@ -12,7 +12,7 @@ use parallax_train::evaluation::{
     Crop, DepthEvaluation, DepthReport, DepthScore, Neighbours, Predictor, Scaling, Spread, TrajectoryReport,
     TruthSource, draw_worst, evaluate_depth, evaluate_trajectory,
 };
-use parallax_train::pretraining::task::Views;
+use parallax_train::pretraining::prediction::Views;
 use parallax_train::pretraining::{DepthModel, PretrainConfig, config_of, footage};
 use parallax_train::training::RunFolder;
 use serde::Serialize;
@@ -107,7 +107,7 @@ impl Opened {
         let device = choose(device, &Inspector::of_this_program()?)?.device;
         let has_pose = folder.path().join("pose.safetensors").is_file();
         let model = DepthModel::load(folder.path(), has_pose, &device)?;
-        Ok(Self { config, input: description.input, footage, model, views: args.flip_average.into(), device })
+        Ok(Self { config, input: description.input, footage, model, views: super::views(args.flip_average), device })
     }
 
     pub(super) fn predictor(&self) -> Predictor<'_> {

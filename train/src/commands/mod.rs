@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use parallax_train::pack::PackError;
+use parallax_train::pretraining::prediction::Views;
 use parallax_train::quantize::QuantizeError;
 
 /// How a command that did not fail has ended.
@@ -55,6 +56,11 @@ impl BadArguments {
 pub(crate) fn recordings(data: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
     let found = data.iter().map(|path| parallax_core::recording::recordings_in(path)).collect::<Result<Vec<_>, _>>()?;
     Ok(found.concat())
+}
+
+/// What `--flip-average` has predictions made from.
+pub(crate) fn views(flip_average: bool) -> Views {
+    if flip_average { Views::WithMirrored } else { Views::Picture }
 }
 
 /// The exit code for an error: 2 for bad arguments, else 1.

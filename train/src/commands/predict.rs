@@ -9,7 +9,7 @@ use parallax_core::files::{AtomicFolder, write_picture};
 use parallax_core::program::stop_on_signal;
 use parallax_core::recording::Eye;
 use parallax_train::device::{DeviceChoice, Inspector, choose};
-use parallax_train::pretraining::task::{above_its_depth, predict};
+use parallax_train::pretraining::prediction::{above_its_depth, predict};
 use parallax_train::pretraining::{DepthModel, PretrainConfig, config_of, footage};
 use parallax_train::training::RunFolder;
 use std::sync::atomic::Ordering;
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<Outcome> {
         let frame = footage.frame(0, index, Eye::Left)?;
         let mut values = vec![0.0; description.input.len()];
         description.input.normalize(&frame, &mut values);
-        let mut depth = predict(&model, &values, dims, args.flip_average.into(), &device);
+        let mut depth = predict(&model, &values, dims, super::views(args.flip_average), &device);
         write_picture(
             &out.partial().join(format!("pictures/{index:06}.png")),
             &above_its_depth(&frame, &depth).into(),

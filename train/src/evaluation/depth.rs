@@ -19,7 +19,7 @@ use super::prior::{GroundPlane, RowMedian, RowTruth};
 use crate::Error;
 use crate::data::Footage;
 use crate::pretraining::DepthModel;
-use crate::pretraining::task::{Views, predict};
+use crate::pretraining::prediction::{Views, predict};
 
 /// How depth is scored.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,6 +6,7 @@
 //! | [`model`] | the depth network and, where motion is learned, the pose network |
 //! | [`cameras`] | intrinsics that are learned too |
 //! | [`task`] | a step: the networks on a batch, sample pictures, saving |
+//! | [`prediction`] | the depth of one picture |
 //! | `motions`, `objective` | where source cameras stand; the loss on the device or on the host |
 //! | [`focal`] | how well the footage determines a learned focal length |
 //! | [`validation`] | footage that is kept out of training |
@@ -17,6 +18,7 @@ pub mod focal;
 pub mod model;
 mod motions;
 mod objective;
+pub mod prediction;
 pub mod run;
 pub mod task;
 pub mod validation;

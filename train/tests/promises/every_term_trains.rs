@@ -12,7 +12,7 @@ use parallax_train::data::{
     Augmentation, CropConfig, CropSources, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision,
     TermsConfig,
 };
-use parallax_train::pretraining::task::{Views, predict};
+use parallax_train::pretraining::prediction::{Views, predict};
 use parallax_train::pretraining::{DepthModel, PretrainConfig, config_of, pretrain, resume};
 use parallax_train::training::{LoopChanges, LoopConfig, RunFolder, Schedule};
 

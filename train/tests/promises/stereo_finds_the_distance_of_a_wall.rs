@@ -8,8 +8,8 @@ use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
 use parallax_core::recording::{Eye, Recording};
 use parallax_train::data::Supervision;
+use parallax_train::pretraining::prediction::{Views, predict};
 use parallax_train::pretraining::pretrain;
-use parallax_train::pretraining::task::{Views, predict};
 
 use crate::few_shot::cpu;
 
