@@ -81,6 +81,10 @@ pub(crate) struct PretrainArgs {
     /// What the neighbours of a window show: the same window, as published, or twice its size, so that near things teach too.
     #[arg(long, value_enum, default_value_t, requires = "crop")]
     pub(crate) crop_sources: CropSources,
+    /// Cut the windows from frames enlarged by 1 to this: from minutes of footage things of every size, so that longer runs carry
+    /// over farther.
+    #[arg(long, value_name = "FACTOR", default_value_t = CropConfig::unzoomed(), requires = "crop")]
+    pub(crate) zoom: f64,
     /// How much the input is altered: a little, as published, or much, for minutes of footage that is to serve elsewhere.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) augment: Augmentation,
@@ -161,7 +165,13 @@ pub(super) const DEFAULT_SIZE: (usize, usize) = (256, 128);
 fn config(args: &PretrainArgs, from: Vec<Supervision>) -> anyhow::Result<PretrainConfig> {
     let poses = PoseSource::from(args.poses.clone());
     let frames = if args.size.is_some() { FrameSize::Network } else { FrameSize::Full };
-    let crop = args.crop.map(|(width, height)| CropConfig { width, height, from: frames, sources: args.crop_sources });
+    let crop = args.crop.map(|(width, height)| CropConfig {
+        width,
+        height,
+        from: frames,
+        sources: args.crop_sources,
+        zoom: args.zoom,
+    });
     let (width, height) = args.size.unwrap_or(if crop.is_some() { (0, 0) } else { DEFAULT_SIZE });
     let learning_rate = default_learning_rate(&from, &poses);
     Ok(PretrainConfig {

@@ -13,9 +13,10 @@ use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
 use super::augmentation::Mirroring;
+use super::zoom::Zoom;
 
 /// The window's size, and what it is cut from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CropConfig {
     /// Width, pixels.
@@ -27,6 +28,9 @@ pub struct CropConfig {
     /// What the sources of a window show.
     #[serde(default, skip_serializing_if = "CropSources::is_window")]
     pub sources: CropSources,
+    /// Frames are enlarged by 1 to this before windows are cut from them, see [`super::zoom`].
+    #[serde(default = "CropConfig::unzoomed", skip_serializing_if = "CropConfig::is_unzoomed")]
+    pub zoom: f64,
 }
 
 /// What the sources of a window show.
@@ -53,6 +57,16 @@ impl CropSources {
 const AROUND: usize = 2;
 
 impl CropConfig {
+    /// The zoom of frames as they are.
+    #[must_use]
+    pub fn unzoomed() -> f64 {
+        1.0
+    }
+
+    fn is_unzoomed(zoom: &f64) -> bool {
+        *zoom == Self::unzoomed()
+    }
+
     /// The size at which sources are read, where it is not the window's; `frame` is the smallest size of a frame.
     #[must_use]
     pub fn around(&self, frame: (usize, usize)) -> Option<(usize, usize)> {
@@ -72,11 +86,13 @@ pub enum FrameSize {
     Full,
 }
 
-/// How a sample's picture was made from its frame: cut out, then perhaps mirrored.
+/// How a sample's picture was made from its frame: enlarged, cut out, then perhaps mirrored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
     /// Which of the run's cameras took the frame, see [`super::Footage::camera_number`].
     pub camera: usize,
+    /// How the frame was enlarged.
+    pub zoom: Zoom,
     /// First column.
     pub left: usize,
     /// First row.
@@ -93,13 +109,15 @@ impl View {
     /// The camera of the picture, from that of the frame.
     #[must_use]
     pub fn camera(&self, frame: Intrinsics) -> Intrinsics {
+        let frame = self.zoom.camera(frame);
         let cut = Intrinsics { cx: frame.cx - self.left as f64, cy: frame.cy - self.top as f64, ..frame };
         self.mirroring.camera(cut, self.width)
     }
 
-    /// The cut of this size about this one, moved to lie within a frame of size `frame`.
+    /// The cut of this size about this one, moved to lie within the frame.
     #[must_use]
-    pub fn about(&self, (width, height): (usize, usize), frame: (usize, usize)) -> Self {
+    pub fn about(&self, (width, height): (usize, usize)) -> Self {
+        let frame = self.zoom.to;
         let first = |own: usize, side: usize, larger: usize, frame: usize| {
             own.saturating_sub((larger - side) / 2).min(frame - larger)
         };
@@ -128,9 +146,9 @@ impl View {
         image::imageops::crop_imm(&frame, left, top, width, height).to_image()
     }
 
-    /// A map of the frame, `frame_width` values a row, cut and mirrored as the picture is, appended to `values`.
-    pub fn append_map(&self, map: &[f32], frame_width: usize, values: &mut Vec<f32>) {
-        for row in map.chunks_exact(frame_width).skip(self.top).take(self.height) {
+    /// A map of the enlarged frame, cut and mirrored as the picture is, appended to `values`.
+    pub fn append_map(&self, map: &[f32], values: &mut Vec<f32>) {
+        for row in map.chunks_exact(self.zoom.to.0).skip(self.top).take(self.height) {
             let row = &row[self.left..self.left + self.width];
             match self.mirroring {
                 Mirroring::No => values.extend_from_slice(row),
@@ -151,7 +169,8 @@ mod tests {
 
     use super::*;
 
-    const VIEW: View = View { camera: 0, left: 3, top: 1, width: 4, height: 2, mirroring: Mirroring::Yes };
+    const VIEW: View =
+        View { camera: 0, zoom: Zoom::none((10, 5)), left: 3, top: 1, width: 4, height: 2, mirroring: Mirroring::Yes };
 
     #[test]
     fn a_cut_shows_what_its_camera_says() {
@@ -177,8 +196,8 @@ mod tests {
         // In the middle, and where the frame ends before the cut around the window would.
         for (left, top) in [(7, 3), (0, 0), (16, 7), (1, 6)] {
             for mirroring in [Mirroring::No, Mirroring::Yes] {
-                let window = View { left, top, mirroring, ..VIEW };
-                let around = window.about((8, 4), (20, 9));
+                let window = View { zoom: Zoom::none((20, 9)), left, top, mirroring, ..VIEW };
+                let around = window.about((8, 4));
                 let [column, row] = window.place_in(&around).map(|place| place as usize);
                 let (inner, outer) = (planes(&window), planes(&around));
                 for (x, y) in (0..4).flat_map(|x| (0..2).map(move |y| (x, y))) {
@@ -190,7 +209,7 @@ mod tests {
 
     #[test]
     fn sources_reach_twice_as_far_as_the_window_and_no_farther_than_the_frame() {
-        let crop = |sources| CropConfig { width: 96, height: 96, from: FrameSize::Network, sources };
+        let crop = |sources| CropConfig { width: 96, height: 96, from: FrameSize::Network, sources, zoom: 1.0 };
         assert_eq!(crop(CropSources::Around).around((320, 128)), Some((192, 128)));
         assert_eq!(crop(CropSources::Around).around((96, 96)), None);
         assert_eq!(crop(CropSources::Window).around((320, 128)), None);
@@ -202,7 +221,7 @@ mod tests {
         let map: Vec<f32> = (0..50).map(|i| i as f32).collect();
         let (mut planes, mut values) = (Vec::new(), Vec::new());
         super::super::augmentation::append_planes(&VIEW.cut(frame), VIEW.mirroring, &mut planes);
-        VIEW.append_map(&map, 10, &mut values);
+        VIEW.append_map(&map, &mut values);
         assert_eq!(values, [16.0, 15.0, 14.0, 13.0, 26.0, 25.0, 24.0, 23.0]);
         for (plane, value) in planes.iter().zip(&values) {
             assert!((plane * 255.0 - value).abs() < 1e-3);

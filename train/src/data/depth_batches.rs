@@ -12,6 +12,7 @@ use super::order::{Purpose, random, samples_of_step};
 use super::samples::{Demands, Sample};
 use super::speed::Speed;
 use super::supervision::{Supervision, TermsConfig};
+use super::zoom::Zoom;
 use super::{DepthBatch, Footage, Motion, Partner, RangeBatch, SourceBatch, Surroundings, TermBatch, unit};
 use crate::Error;
 
@@ -177,15 +178,9 @@ impl DepthBatches {
             Some(augmentation) => Appearance::random(augmentation, &target, &mut random),
             None => Appearance::unchanged(),
         };
-        let (left, top) = random_place(self.footage.frame_size(drive), self.size(), &mut random);
-        let view = View {
-            camera: self.footage.camera_number(drive),
-            left,
-            top,
-            width: batch.width,
-            height: batch.height,
-            mirroring,
-        };
+        let view = self.random_view(sample, mirroring, &mut random);
+        let frame_of = |sample: Sample| self.footage.frame_at(drive, sample.index, sample.eye, view.zoom.to);
+        let target = if view.zoom.is_none() { target } else { frame_of(sample)? };
 
         let path = self.footage.recording(drive).path();
         batch.names.push(format!("frame {index} ({}) of {}", eye.name(), path.display()));
@@ -197,18 +192,18 @@ impl DepthBatches {
         append_input(&seen, mirroring, appearance.color(), &self.config.input, &mut batch.input);
         for source in batch.terms.iter_mut().flat_map(|term| &mut term.sources) {
             let partner = sample.partner(source.partner, self.config.frame_gap);
-            let frame = self.footage.frame(drive, partner.index, partner.eye)?;
+            let frame = frame_of(partner)?;
             if let Some(Surroundings { width, height, image, places }) = &mut source.surroundings {
-                let larger = view.about((*width, *height), self.footage.frame_size(drive));
+                let larger = view.about((*width, *height));
                 append_planes(&larger.cut(frame.clone()), mirroring, image);
                 places.push(view.place_in(&larger));
             }
             let frame = view.cut(frame);
             append_planes(&frame, mirroring, &mut source.image);
             match &mut source.motion {
-                Motion::Known(motions) => motions.push(self.known_motion(sample, partner, mirroring)?),
+                Motion::Known(motions) => motions.push(self.known_motion(sample, partner, &view)?),
                 Motion::Learned { ways } => {
-                    ways.extend(self.way(sample, partner));
+                    ways.extend(self.way(sample, partner, &view));
                     let seen = appearance.of(&frame, &mut random);
                     append_input(&seen, mirroring, appearance.color(), &self.config.input, &mut source.input);
                 }
@@ -220,44 +215,62 @@ impl DepthBatches {
         Ok(())
     }
 
-    fn units(&self) -> f64 {
-        self.metres_per_unit.unwrap_or(1.0)
+    /// Which part of which enlargement of a frame is shown.
+    fn random_view(&self, sample: Sample, mirroring: Mirroring, random: &mut impl rand::Rng) -> View {
+        let drive = sample.drive;
+        let frame = self.footage.frame_size(drive);
+        let (width, height) = self.size();
+        let zoom = match self.config.crop {
+            Some(crop) if self.config.augmentation.is_some() => Zoom::random(frame, crop.zoom, random),
+            _ => Zoom::none(frame),
+        };
+        let (left, top) = random_place((zoom.to.0, frame.1), (width, height), random);
+        let camera = self.footage.intrinsics(drive, sample.eye);
+        View {
+            camera: self.footage.camera_number(drive),
+            zoom,
+            left,
+            top: camera.map_or(top, |camera| zoom.first_row(top, height, camera)),
+            width,
+            height,
+            mirroring,
+        }
     }
 
-    fn known_motion(
-        &self,
-        target: Sample,
-        source: Sample,
-        mirroring: Mirroring,
-    ) -> Result<crate::geometry::RigidMotion, Error> {
+    /// Metres of a depth unit in a window: things in an enlarged frame are as many times nearer.
+    fn units(&self, view: &View) -> f64 {
+        self.metres_per_unit.unwrap_or(1.0) * view.zoom.factor()
+    }
+
+    fn known_motion(&self, target: Sample, source: Sample, view: &View) -> Result<crate::geometry::RigidMotion, Error> {
         let motion = self.footage.motion(target.drive, [(source.index, source.eye), (target.index, target.eye)]);
         let motion = motion.ok_or_else(|| Error::Data {
             what: format!("frame {} or {} has no pose", source.index, target.index),
             path: self.footage.recording(target.drive).path().to_path_buf(),
             hint: "the recording changed while it was read: start again",
         })?;
-        Ok(mirroring.motion(&super::motion::in_units(&motion, self.units())))
+        Ok(view.mirroring.motion(&super::motion::in_units(&motion, self.units(view))))
     }
 
-    fn way(&self, target: Sample, source: Sample) -> Option<f32> {
+    fn way(&self, target: Sample, source: Sample, view: &View) -> Option<f32> {
         let Self { config, speeds, .. } = self;
         let demands =
             Demands { supervisions: &config.supervisions, terms: &config.terms, gap: config.frame_gap, speeds };
-        demands.way_m(&self.footage, target, source).map(|metres| (metres / self.units()) as f32)
+        demands.way_m(&self.footage, target, source).map(|metres| (metres / self.units(view)) as f32)
     }
 
     /// Ranges belong to the left eye: a right frame has none.
     fn append_ranges(&self, sample: Sample, view: &View, depth: &mut Vec<f32>) -> Result<(), Error> {
         let ranges = match sample.eye {
-            Eye::Left => self.footage.ranges(sample.drive, sample.index)?,
+            Eye::Left => self.footage.ranges_at(sample.drive, sample.index, view.zoom.to)?,
             Eye::Right => None,
         };
         let start = depth.len();
         match ranges {
-            Some(ranges) => view.append_map(&ranges, self.footage.frame_size(sample.drive).0, depth),
+            Some(ranges) => view.append_map(&ranges, depth),
             None => depth.resize(start + view.width * view.height, 0.0),
         }
-        let units_per_metre = self.units().recip() as f32;
+        let units_per_metre = self.units(view).recip() as f32;
         depth[start..].iter_mut().for_each(|range| *range *= units_per_metre);
         Ok(())
     }

@@ -37,8 +37,10 @@ pub struct FootageConfig {
 /// What else is needed of the recordings.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FootageNeeds {
-    /// The size at which frames are kept.
+    /// The size of frames.
     pub frames: FrameSize,
+    /// Whether frames are asked for at larger sizes as well.
+    pub enlarged: bool,
     /// Where intrinsics come from; learned ones ask for no camera, and frames are taken as they are.
     pub intrinsics: IntrinsicsSource,
     /// Where poses come from; learned ones are not read.
@@ -62,6 +64,8 @@ struct Drive {
     recording: Recording,
     /// Of frames, pixels.
     size: (usize, usize),
+    /// At which they are kept: the recording's own where larger frames are asked for.
+    kept: (usize, usize),
     eyes: [Option<Lens>; 2],
     frames: Vec<[OnceLock<RgbImage>; 2]>,
     channel: Option<RangeChannel>,
@@ -129,7 +133,7 @@ impl Footage {
         self.height
     }
 
-    /// Width and height of a recording's frames as they are kept.
+    /// Width and height of a recording's frames.
     #[must_use]
     pub fn frame_size(&self, drive: usize) -> (usize, usize) {
         self.drives[drive].size
@@ -197,11 +201,22 @@ impl Footage {
     /// # Errors
     /// When it cannot be read.
     pub fn ranges(&self, drive: usize, index: usize) -> Result<Option<Vec<f32>>, Error> {
+        self.ranges_at(drive, index, self.frame_size(drive))
+    }
+
+    /// The same in a frame of another size.
+    ///
+    /// # Errors
+    /// As [`Footage::ranges`].
+    pub fn ranges_at(&self, drive: usize, index: usize, size: (usize, usize)) -> Result<Option<Vec<f32>>, Error> {
+        if size != self.frame_size(drive) {
+            return self.drives[drive].read_ranges(index, size);
+        }
         let kept = &self.drives[drive].ranges[index];
         if let Some(ranges) = kept.get() {
             return Ok(Some(ranges.clone()));
         }
-        let Some(ranges) = self.drives[drive].read_ranges(index)? else { return Ok(None) };
+        let Some(ranges) = self.drives[drive].read_ranges(index, size)? else { return Ok(None) };
         if self.fits_in_memory(size_of_val(ranges.as_slice())) {
             // Another thread may have kept the same meanwhile.
             let _ = kept.set(ranges.clone());
@@ -214,16 +229,25 @@ impl Footage {
     /// # Errors
     /// When it cannot be read.
     pub fn frame(&self, drive: usize, index: usize, eye: Eye) -> Result<RgbImage, Error> {
+        self.frame_at(drive, index, eye, self.frame_size(drive))
+    }
+
+    /// A frame, rectified, at any size.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn frame_at(&self, drive: usize, index: usize, eye: Eye, size: (usize, usize)) -> Result<RgbImage, Error> {
         let kept = &self.drives[drive].frames[index][eye.index()];
         if let Some(frame) = kept.get() {
-            return Ok(frame.clone());
+            return Ok(resized(frame, size).unwrap_or_else(|| frame.clone()));
         }
         let frame = self.drives[drive].read(index, eye)?;
+        let at_size = resized(&frame, size);
         if self.fits_in_memory(frame.as_raw().len()) {
             // Another thread may have kept the same frame meanwhile; both decoded the same.
             let _ = kept.set(frame.clone());
         }
-        Ok(frame)
+        Ok(at_size.unwrap_or(frame))
     }
 
     fn fits_in_memory(&self, bytes: usize) -> bool {
@@ -251,9 +275,10 @@ impl Drive {
         if let Some(damage) = recording.damage() {
             tracing::warn!("{} is damaged, what is whole of it is used: {damage}", path.display());
         }
+        let own = (recording.size().0 as usize, recording.size().1 as usize);
         let size = match needs.frames {
             FrameSize::Network => (config.width, config.height),
-            FrameSize::Full => (recording.size().0 as usize, recording.size().1 as usize),
+            FrameSize::Full => own,
         };
         let eyes = match needs.intrinsics {
             IntrinsicsSource::Learn => [None, None],
@@ -270,6 +295,7 @@ impl Drive {
         };
         let mut drive = Self {
             size,
+            kept: if needs.enlarged { own } else { size },
             frames: (0..recording.len()).map(|_| [OnceLock::new(), OnceLock::new()]).collect(),
             channel: needs.range,
             ranges: (0..recording.len()).map(|_| OnceLock::new()).collect(),
@@ -308,32 +334,34 @@ impl Drive {
         }
     }
 
-    fn read_ranges(&self, index: usize) -> Result<Option<Vec<f32>>, Error> {
+    fn read_ranges(&self, index: usize, (width, height): (usize, usize)) -> Result<Option<Vec<f32>>, Error> {
         let measured = match self.range_channel() {
             RangeChannel::Lidar => self.recording.lidar(index)?,
             RangeChannel::Depth => self.recording.depth(index)?,
         };
-        let (width, height) = (self.size.0 as u32, self.size.1 as u32);
         let lens = self.left().map(|lens| &lens.camera);
-        Ok(measured.map(|map| rectified_depth(&map, lens, width, height).metres))
+        Ok(measured.map(|map| rectified_depth(&map, lens, width as u32, height as u32).metres))
     }
 
+    /// A frame at the size at which frames are kept.
     fn read(&self, index: usize, eye: Eye) -> Result<RgbImage, Error> {
         let mut picture = self.recording.frame(index, eye)?.to_rgb()?;
         if let Some(rectify) = self.eyes[eye.index()].as_ref().and_then(|lens| lens.rectify.as_ref()) {
             picture = rectify.rectify(&picture)?;
         }
-        let (width, height) = (self.size.0 as u32, self.size.1 as u32);
-        if picture.dimensions() == (width, height) {
-            return Ok(picture);
-        }
-        Ok(PictureResizer::default().resize(&picture, width, height))
+        Ok(resized(&picture, self.kept).unwrap_or(picture))
     }
 
     fn source(&self) -> Result<DataSource, Error> {
         let camera = self.left().map(|lens| CameraIdentity::of(&lens.camera));
         Ok(DataSource { camera, ..identify(self.recording.path(), self.recording.len())? })
     }
+}
+
+/// A picture at another size; none where it has that size.
+fn resized(picture: &RgbImage, (width, height): (usize, usize)) -> Option<RgbImage> {
+    let (width, height) = (width as u32, height as u32);
+    (picture.dimensions() != (width, height)).then(|| PictureResizer::default().resize(picture, width, height))
 }
 
 /// Data of `count` frames by a file's content, or the names and sizes of a folder's files: enough to notice that they are

@@ -6,7 +6,8 @@
 //! | [`footage`] | the recordings of a run, checked, rectified, at training size, kept in memory while they fit |
 //! | [`speed`], [`motion`] | what sensors say beside pictures: wheel speed, known motions |
 //! | [`order`] | which sample comes when: a function of seed and step alone |
-//! | [`crop`], [`augmentation`], [`appearance`] | windows of frames; mirroring and colour jitter; stronger changes for short footage |
+//! | [`crop`], [`zoom`] | windows of frames, and of enlarged ones |
+//! | [`augmentation`], [`appearance`] | mirroring and colour jitter; stronger changes for short footage |
 //! | [`depth_batch`] | one batch of depth pre-training |
 //! | [`depth_batches`] | the batches of a run |
 //! | `samples`, `unit` | which frames can be targets; how long a depth unit is |
@@ -23,6 +24,7 @@ mod samples;
 pub mod speed;
 pub mod supervision;
 mod unit;
+pub mod zoom;
 
 pub use appearance::Augmentation;
 pub use crop::{CropConfig, CropSources, FrameSize, View};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LearnedCamera;
 use crate::Error;
+use crate::data::zoom::MOST_ZOOM;
 use crate::data::{
     Augmentation, CropConfig, FrameSize, IntrinsicsSource, PoseSource, SpeedSource, Supervision, TermsConfig,
 };
@@ -98,10 +99,23 @@ impl PretrainConfig {
     fn check_sizes(&self) -> Result<(), Error> {
         if let Some(crop) = self.crop {
             limits::check_size(self.network, (crop.width, crop.height))?;
+            self.check_zoom(crop.zoom)?;
         }
         let found_from_data = self.crop.is_some_and(|crop| crop.from == FrameSize::Full);
         if !found_from_data {
             limits::check_size(self.network, (self.width, self.height))?;
+        }
+        Ok(())
+    }
+
+    fn check_zoom(&self, zoom: f64) -> Result<(), Error> {
+        let wrong = |what: String, hint| Err(Error::Settings { what, hint });
+        if !(1.0..=MOST_ZOOM).contains(&zoom) {
+            return wrong(format!("--zoom must be between 1 and {MOST_ZOOM}, got {zoom}"), "try 2");
+        }
+        if zoom > 1.0 && self.intrinsics == IntrinsicsSource::Learn {
+            let hint = "leave --zoom out, or calibrate the camera";
+            return wrong("--zoom enlarges about the principal point, which is learned here".into(), hint);
         }
         Ok(())
     }

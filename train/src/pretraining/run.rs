@@ -153,6 +153,7 @@ fn with_size(config: PretrainConfig) -> Result<PretrainConfig, Error> {
 fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Error> {
     let needs = FootageNeeds {
         frames: config.crop.map_or(FrameSize::Network, |crop| crop.from),
+        enlarged: config.crop.is_some_and(|crop| crop.zoom > 1.0),
         intrinsics: config.intrinsics,
         poses: config.terms.poses.clone(),
         range: config.terms.range,
@@ -191,7 +192,7 @@ fn validation(
     // A check looks at few frames: most of the memory is for those that are trained on.
     let memory = config.memory / 8;
     let held_out = PretrainConfig { data: config.validation.clone(), memory, ..config.clone() };
-    let needs = FootageNeeds { frames: FrameSize::Network, ..needs.clone() };
+    let needs = FootageNeeds { frames: FrameSize::Network, enlarged: false, ..needs.clone() };
     let footage = Footage::open_for(&footage_config(&held_out), &needs)?;
     let trained_on = trained.footage.sources()?;
     let is_trained_on = |source: &DataSource| trained_on.iter().any(|trained| trained.sha256 == source.sha256);

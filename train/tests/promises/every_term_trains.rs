@@ -123,7 +123,13 @@ fn a_run_with_learned_cameras_speed_crops_and_strong_augmentation_resumes_bit_fo
     let constant = |steps| {
         let mut config = PretrainConfig {
             terms: TermsConfig { speed: Some(SpeedSource::Constant(2.0)), ..TermsConfig::default() },
-            crop: Some(CropConfig { width: 32, height: 32, from: FrameSize::Full, sources: CropSources::Around }),
+            crop: Some(CropConfig {
+                width: 32,
+                height: 32,
+                from: FrameSize::Full,
+                sources: CropSources::Around,
+                zoom: 1.0,
+            }),
             augmentation: Augmentation::Strong,
             intrinsics: IntrinsicsSource::Learn,
             width: 0,

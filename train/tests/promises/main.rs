@@ -25,3 +25,4 @@ mod the_truth_is_where_the_loss_is_least;
 mod training_resumes_bit_for_bit;
 mod unknown_intrinsics;
 mod validation_chooses_the_checkpoint;
+mod zoomed_windows_keep_the_truth;
