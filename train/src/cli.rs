@@ -22,7 +22,7 @@ pub(crate) enum Command {
     /// Look whether footage will train, before any training.
     Doctor(commands::doctor::DoctorArgs),
     /// Learn depth from video, stereo or ranges, or a rival of depth, without labels.
-    Pretrain(commands::pretrain::PretrainArgs),
+    Pretrain(Box<commands::pretrain::PretrainArgs>),
     /// Learn masks from a few labelled pictures, with or without pre-training.
     Finetune(commands::finetune::FinetuneArgs),
     /// Score a trained run: depth against true depth or by rebuilding frames, or masks against labels.

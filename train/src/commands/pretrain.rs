@@ -83,8 +83,8 @@ pub(crate) struct PretrainArgs {
     pub(crate) crop_sources: CropSources,
     /// Cut the windows from frames enlarged by 1 to this: from minutes of footage things of every size, so that longer runs carry
     /// over farther.
-    #[arg(long, value_name = "FACTOR", default_value_t = CropConfig::unzoomed(), requires = "crop")]
-    pub(crate) zoom: f64,
+    #[arg(long, value_name = "FACTOR", requires = "crop")]
+    pub(crate) zoom: Option<f64>,
     /// How much the input is altered: a little, as published, or much, for minutes of footage that is to serve elsewhere.
     #[arg(long, value_enum, default_value_t)]
     pub(crate) augment: Augmentation,

@@ -28,9 +28,9 @@ pub struct CropConfig {
     /// What the sources of a window show.
     #[serde(default, skip_serializing_if = "CropSources::is_window")]
     pub sources: CropSources,
-    /// Frames are enlarged by 1 to this before windows are cut from them, see [`super::zoom`].
-    #[serde(default = "CropConfig::unzoomed", skip_serializing_if = "CropConfig::is_unzoomed")]
-    pub zoom: f64,
+    /// Frames are enlarged by 1 to this before windows are cut from them, see [`super::zoom`]; none: they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zoom: Option<f64>,
 }
 
 /// What the sources of a window show.
@@ -57,16 +57,6 @@ impl CropSources {
 const AROUND: usize = 2;
 
 impl CropConfig {
-    /// The zoom of frames as they are.
-    #[must_use]
-    pub fn unzoomed() -> f64 {
-        1.0
-    }
-
-    fn is_unzoomed(zoom: &f64) -> bool {
-        *zoom == Self::unzoomed()
-    }
-
     /// The size at which sources are read, where it is not the window's; `frame` is the smallest size of a frame.
     #[must_use]
     pub fn around(&self, frame: (usize, usize)) -> Option<(usize, usize)> {
@@ -209,7 +199,7 @@ mod tests {
 
     #[test]
     fn sources_reach_twice_as_far_as_the_window_and_no_farther_than_the_frame() {
-        let crop = |sources| CropConfig { width: 96, height: 96, from: FrameSize::Network, sources, zoom: 1.0 };
+        let crop = |sources| CropConfig { width: 96, height: 96, from: FrameSize::Network, sources, zoom: None };
         assert_eq!(crop(CropSources::Around).around((320, 128)), Some((192, 128)));
         assert_eq!(crop(CropSources::Around).around((96, 96)), None);
         assert_eq!(crop(CropSources::Window).around((320, 128)), None);

@@ -220,10 +220,8 @@ impl DepthBatches {
         let drive = sample.drive;
         let frame = self.footage.frame_size(drive);
         let (width, height) = self.size();
-        let zoom = match self.config.crop {
-            Some(crop) if self.config.augmentation.is_some() => Zoom::random(frame, crop.zoom, random),
-            _ => Zoom::none(frame),
-        };
+        let most = self.config.crop.and_then(|crop| crop.zoom).filter(|_| self.config.augmentation.is_some());
+        let zoom = most.map_or(Zoom::none(frame), |most| Zoom::random(frame, most, random));
         let (left, top) = random_place((zoom.to.0, frame.1), (width, height), random);
         let camera = self.footage.intrinsics(drive, sample.eye);
         View {

@@ -33,11 +33,8 @@ impl Zoom {
         Self { from: frame, to: frame }
     }
 
-    /// A frame enlarged by 1 to `most`, evenly in the logarithm; nothing is drawn where `most` is 1.
+    /// A frame enlarged by 1 to `most`, evenly in the logarithm.
     pub fn random(frame: (usize, usize), most: f64, random: &mut impl rand::Rng) -> Self {
-        if most <= 1.0 {
-            return Self::none(frame);
-        }
         let factor = most.powf(random.random_range(0.0..=1.0));
         let enlarged = |side: usize| (side as f64 * factor).round() as usize;
         Self { from: frame, to: (enlarged(frame.0), enlarged(frame.1)) }

@@ -184,6 +184,7 @@ impl CameraFrame {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::zoom::Zoom;
 
     const FRAMES: [CameraFrame; 2] = [
         CameraFrame { width: 64.0, height: 32.0, focal: [50.0, 45.0] },
@@ -197,7 +198,11 @@ mod tests {
     #[test]
     fn tensors_and_numbers_say_the_same_camera_of_a_cut_and_mirrored_picture() {
         let cameras = cameras(&Device::flex());
-        let view = |camera, mirroring| View { camera, left: 5, top: 3, width: 32, height: 16, mirroring };
+        let view = |camera: usize, mirroring| {
+            let CameraFrame { width, height, .. } = FRAMES[camera];
+            let zoom = Zoom::none((width as usize, height as usize));
+            View { camera, zoom, left: 5, top: 3, width: 32, height: 16, mirroring }
+        };
         let views = [view(0, Mirroring::Yes), view(1, Mirroring::No)];
         let pinholes = cameras.pinholes(&views, &Device::flex());
         let entries = [pinholes.fx, pinholes.fy, pinholes.cx, pinholes.cy];
@@ -214,7 +219,8 @@ mod tests {
     fn the_gradient_moves_the_camera_that_took_the_picture() {
         let device = Device::flex().autodiff();
         let cameras = cameras(&device);
-        let view = View { camera: 1, left: 0, top: 0, width: 96, height: 32, mirroring: Mirroring::No };
+        let zoom = Zoom::none((96, 32));
+        let view = View { camera: 1, zoom, left: 0, top: 0, width: 96, height: 32, mirroring: Mirroring::No };
         let gradients = cameras.pinholes(&[view], &device).dot(&[[1.0, 0.0, 0.0, 0.0]]).backward();
         let gradient = cameras.numbers.val().grad(&gradients).unwrap();
         let gradient: Vec<f32> = gradient.into_data().try_into_vec().unwrap();

@@ -99,7 +99,7 @@ impl PretrainConfig {
     fn check_sizes(&self) -> Result<(), Error> {
         if let Some(crop) = self.crop {
             limits::check_size(self.network, (crop.width, crop.height))?;
-            self.check_zoom(crop.zoom)?;
+            crop.zoom.map_or(Ok(()), |zoom| self.check_zoom(zoom))?;
         }
         let found_from_data = self.crop.is_some_and(|crop| crop.from == FrameSize::Full);
         if !found_from_data {
@@ -113,7 +113,7 @@ impl PretrainConfig {
         if !(1.0..=MOST_ZOOM).contains(&zoom) {
             return wrong(format!("--zoom must be between 1 and {MOST_ZOOM}, got {zoom}"), "try 2");
         }
-        if zoom > 1.0 && self.intrinsics == IntrinsicsSource::Learn {
+        if self.intrinsics == IntrinsicsSource::Learn {
             let hint = "leave --zoom out, or calibrate the camera";
             return wrong("--zoom enlarges about the principal point, which is learned here".into(), hint);
         }

@@ -153,7 +153,7 @@ fn with_size(config: PretrainConfig) -> Result<PretrainConfig, Error> {
 fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Error> {
     let needs = FootageNeeds {
         frames: config.crop.map_or(FrameSize::Network, |crop| crop.from),
-        enlarged: config.crop.is_some_and(|crop| crop.zoom > 1.0),
+        enlarged: config.crop.is_some_and(|crop| crop.zoom.is_some()),
         intrinsics: config.intrinsics,
         poses: config.terms.poses.clone(),
         range: config.terms.range,

@@ -128,7 +128,7 @@ fn a_run_with_learned_cameras_speed_crops_and_strong_augmentation_resumes_bit_fo
                 height: 32,
                 from: FrameSize::Full,
                 sources: CropSources::Around,
-                zoom: 1.0,
+                zoom: None,
             }),
             augmentation: Augmentation::Strong,
             intrinsics: IntrinsicsSource::Learn,

@@ -139,7 +139,7 @@ fn a_crop_larger_than_the_frames_does_not_fit() {
     let data = crate::footage::stereo_drive(folder.path(), 3);
     let footage = || footage_of(&data, &FootageNeeds { frames: FrameSize::Full, ..FootageNeeds::default() }).unwrap();
     let crop = |width, height| {
-        Some(CropConfig { width, height, from: FrameSize::Full, sources: CropSources::Window, zoom: 1.0 })
+        Some(CropConfig { width, height, from: FrameSize::Full, sources: CropSources::Window, zoom: None })
     };
     let of = |crop| DepthBatches::new(footage(), DepthBatchesConfig { crop, ..config(&[Supervision::Video]) });
     assert_named(of(crop(64, 64)), "64x64 does not fit into frames of 64x32", "no larger than the frames");
@@ -162,7 +162,7 @@ fn mirrored_and_cropped_pairs_keep_their_geometry() {
     // A pair shows a wall at one depth: whatever was drawn, shifting by focal length × shift / depth must fit.
     let folder = tempfile::tempdir().unwrap();
     let data = crate::footage::stereo_drive(folder.path(), 4);
-    let crop = CropConfig { width: 32, height: 32, from: FrameSize::Network, sources: CropSources::Window, zoom: 1.0 };
+    let crop = CropConfig { width: 32, height: 32, from: FrameSize::Network, sources: CropSources::Window, zoom: None };
     for crop in [None, Some(crop)] {
         let config = DepthBatchesConfig { crop, ..config(&[Supervision::Stereo]) };
         let batches = DepthBatches::new(footage_of(&data, &FootageNeeds::default()).unwrap(), config).unwrap();

@@ -56,7 +56,7 @@ impl Form {
     fn task(&self, data: &Path, place: LossPlace) -> DepthTask {
         let needs = FootageNeeds {
             frames: self.crop.map_or(FrameSize::Network, |crop| crop.from),
-            enlarged: self.crop.is_some_and(|crop| crop.zoom > 1.0),
+            enlarged: self.crop.is_some_and(|crop| crop.zoom.is_some()),
             intrinsics: self.intrinsics,
             poses: self.terms.poses.clone(),
             range: self.terms.range,
@@ -172,15 +172,20 @@ fn with_ranges() {
 
 #[test]
 fn with_everything_in_crops_of_enlarged_frames() {
-    let crop =
-        Some(CropConfig { width: 32, height: 32, from: FrameSize::Network, sources: CropSources::Window, zoom: 1.5 });
+    let crop = Some(CropConfig {
+        width: 32,
+        height: 32,
+        from: FrameSize::Network,
+        sources: CropSources::Window,
+        zoom: Some(1.5),
+    });
     assert_alike(&Form { crop, ..Form::new(&[Supervision::Video, Supervision::Stereo, Supervision::Range]) });
 }
 
 #[test]
 fn with_crops_whose_sources_show_what_is_around() {
     let crop =
-        Some(CropConfig { width: 32, height: 32, from: FrameSize::Network, sources: CropSources::Around, zoom: 1.0 });
+        Some(CropConfig { width: 32, height: 32, from: FrameSize::Network, sources: CropSources::Around, zoom: None });
     for out_of_view in [OutOfView::Border, OutOfView::Masked] {
         let terms = TermsConfig { poses: PoseSource::Given, out_of_view, ..TermsConfig::default() };
         assert_alike(&Form { terms, crop, ..Form::new(&[Supervision::Video, Supervision::Stereo]) });

@@ -68,7 +68,7 @@ fn batches(data: PathBuf, sources: CropSources) -> DepthBatches {
         batch: 1,
         seed: 3,
         strides: vec![1],
-        crop: Some(CropConfig { width: 96, height, from: FrameSize::Network, sources, zoom: ZOOM }),
+        crop: Some(CropConfig { width: 96, height, from: FrameSize::Network, sources, zoom: Some(ZOOM) }),
         augmentation: Some(Augmentation::Published),
     };
     DepthBatches::new(Footage::open_for(&footage, &needs).unwrap(), config).unwrap()
@@ -147,8 +147,13 @@ fn the_true_depth_rebuilds_a_zoomed_window_best() {
 
 #[test]
 fn a_zoom_that_makes_no_sense_is_refused() {
-    let crop =
-        |zoom| CropConfig { width: 64, height: 32, from: FrameSize::Network, sources: CropSources::Window, zoom };
+    let crop = |zoom| CropConfig {
+        width: 64,
+        height: 32,
+        from: FrameSize::Network,
+        sources: CropSources::Window,
+        zoom: Some(zoom),
+    };
     let refused = |zoom, intrinsics| {
         let config = crate::footage::config(&[Supervision::Video], &["drive".into()], 1);
         PretrainConfig { crop: Some(crop(zoom)), intrinsics, ..config }.check().map_err(|error| error.to_string())
