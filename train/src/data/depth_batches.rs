@@ -173,14 +173,14 @@ impl DepthBatches {
         let augmentation = self.config.augmentation;
         let mirrored = augmentation.is_some() && random.random_bool(0.5);
         let mirroring = if mirrored { Mirroring::Yes } else { Mirroring::No };
-        let target = self.footage.frame(drive, index, eye)?;
+        let zoom = self.random_zoom(drive, &mut random);
+        let frame_of = |sample: Sample| self.footage.frame_at(drive, sample.index, sample.eye, zoom.to);
+        let target = frame_of(sample)?;
         let appearance = match augmentation {
             Some(augmentation) => Appearance::random(augmentation, &target, &mut random),
             None => Appearance::unchanged(),
         };
-        let view = self.random_view(sample, mirroring, &mut random);
-        let frame_of = |sample: Sample| self.footage.frame_at(drive, sample.index, sample.eye, view.zoom.to);
-        let target = if view.zoom.is_none() { target } else { frame_of(sample)? };
+        let view = self.random_view(sample, zoom, mirroring, &mut random);
 
         let path = self.footage.recording(drive).path();
         batch.names.push(format!("frame {index} ({}) of {}", eye.name(), path.display()));
@@ -215,14 +215,18 @@ impl DepthBatches {
         Ok(())
     }
 
-    /// Which part of which enlargement of a frame is shown.
-    fn random_view(&self, sample: Sample, mirroring: Mirroring, random: &mut impl rand::Rng) -> View {
-        let drive = sample.drive;
+    /// By how much a frame is enlarged; nothing is drawn where it is not.
+    fn random_zoom(&self, drive: usize, random: &mut impl rand::Rng) -> Zoom {
         let frame = self.footage.frame_size(drive);
-        let (width, height) = self.size();
         let most = self.config.crop.and_then(|crop| crop.zoom).filter(|_| self.config.augmentation.is_some());
-        let zoom = most.map_or(Zoom::none(frame), |most| Zoom::random(frame, most, random));
-        let (left, top) = random_place((zoom.to.0, frame.1), (width, height), random);
+        most.map_or(Zoom::none(frame), |most| Zoom::random(frame, most, random))
+    }
+
+    /// Which part of the enlarged frame is shown.
+    fn random_view(&self, sample: Sample, zoom: Zoom, mirroring: Mirroring, random: &mut impl rand::Rng) -> View {
+        let drive = sample.drive;
+        let (width, height) = self.size();
+        let (left, top) = random_place((zoom.to.0, zoom.from.1), (width, height), random);
         let camera = self.footage.intrinsics(drive, sample.eye);
         View {
             camera: self.footage.camera_number(drive),

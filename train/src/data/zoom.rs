@@ -11,7 +11,7 @@
 //! Reference: Yin et al., *Metric3D*, ICCV 2023, the canonical camera: depth times the ratio of a canonical focal length to the
 //! picture's own (there on the labels).
 
-use parallax_core::camera::Intrinsics;
+use parallax_core::camera::{Camera, Intrinsics};
 use rand::RngExt as _;
 
 /// The largest factor that `--zoom` takes: beyond it a window holds a handful of things.
@@ -40,42 +40,26 @@ impl Zoom {
         Self { from: frame, to: (enlarged(frame.0), enlarged(frame.1)) }
     }
 
-    /// Whether the frame is as it was.
-    #[must_use]
-    pub fn is_none(&self) -> bool {
-        self.from == self.to
-    }
-
     /// How many times larger it is.
     #[must_use]
     pub fn factor(&self) -> f64 {
-        let [along_x, along_y] = self.along_axes();
-        (along_x * along_y).sqrt()
+        // Sides are whole pixels: along x and y the factor differs by less than a pixel in a side.
+        ((self.to.0 * self.to.1) as f64 / (self.from.0 * self.from.1) as f64).sqrt()
     }
 
     /// The camera of the enlarged frame; pixel centres are integers.
     #[must_use]
     pub fn camera(&self, frame: Intrinsics) -> Intrinsics {
-        let [x, y] = self.along_axes();
-        Intrinsics {
-            fx: x * frame.fx,
-            fy: y * frame.fy,
-            cx: x * (frame.cx + 0.5) - 0.5,
-            cy: y * (frame.cy + 0.5) - 0.5,
-        }
+        let [from, to] = [self.from, self.to].map(|(width, height)| (width as u32, height as u32));
+        Camera::pinhole("frame", from.0, from.1, frame).resized(to.0, to.1).intrinsics
     }
 
-    /// The first row of a window `height` rows high that shows the horizon at the row at which the window that begins at `top`
-    /// of the frame shows it; `cy` is the frame's.
+    /// The first row of a window `height` rows high, in the enlarged frame, that has the principal point in the same of its rows
+    /// as the window that begins at row `top` of the frame; `frame` is the frame's camera.
     #[must_use]
     pub fn first_row(&self, top: usize, height: usize, frame: Intrinsics) -> usize {
         let moved = top as f64 + self.camera(frame).cy - frame.cy;
         (moved.round().max(0.0) as usize).min(self.to.1 - height)
-    }
-
-    /// Sides are whole pixels: along x and y the factor differs by less than a pixel in a side.
-    fn along_axes(&self) -> [f64; 2] {
-        [self.to.0 as f64 / self.from.0 as f64, self.to.1 as f64 / self.from.1 as f64]
     }
 }
 
@@ -113,7 +97,7 @@ mod tests {
     #[test]
     fn a_frame_as_it_is_changes_nothing() {
         let zoom = Zoom::none(FRAME);
-        assert!(zoom.is_none() && zoom.factor() == 1.0);
+        assert_eq!(zoom.factor(), 1.0);
         assert_eq!(zoom.camera(CAMERA), CAMERA);
         assert_eq!(zoom.first_row(7, 64, CAMERA), 7);
     }

@@ -24,7 +24,7 @@ const FRAMES: usize = 4;
 const BASELINE_M: f64 = 0.2;
 const ZOOM: f64 = 2.0;
 
-/// Three frames a step apart, both eyes, exact depth and poses.
+/// A few frames a step apart, both eyes, exact depth and poses.
 fn drive(parent: &Path) -> PathBuf {
     let folder = parent.join("drive");
     let world = World::generate(4, &WorldConfig::default());
