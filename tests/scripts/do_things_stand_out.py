@@ -8,6 +8,8 @@ For every connected thing, the inverse depth inside is compared with that beside
 beyond its left and right edge: whatever says depth by the row alone (a ground plane, row medians) has the ratio 1 there, a car in
 front of a street or a wall has more. `stand_out_percent` is the share of things with a ratio above 1.1; `nearer_percent` above 1.
 Things that touch the left or right border, whose outside is another thing, or that are smaller than 40 pixels do not count.
+Compare runs with one another, not with 100 %: what is beside a thing may be as near as it is, and a thing narrower than a pixel or two
+of the map cannot stand out at all.
 Prints one JSON object. Needs opencv-python and numpy.
 """
 import json
