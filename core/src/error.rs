@@ -121,6 +121,16 @@ pub enum Error {
         /// Found width and height.
         found: (u32, u32),
     },
+    /// A network gave a NaN or an infinity where the largest logit decides about a class: there is no mask.
+    #[error("the network gives {value} where numbers are expected, in {count} of {of} places")]
+    NonFiniteLogits {
+        /// The first such value.
+        value: f32,
+        /// Pixels without a number; of an int8 model, values that were to become integers.
+        count: usize,
+        /// Of so many.
+        of: usize,
+    },
 }
 
 impl Error {
@@ -147,6 +157,9 @@ impl Error {
             Self::FramePicture { .. } => {
                 Some("the picture was damaged on its way: check the cable, or ask for a lower rate")
             }
+            Self::NonFiniteLogits { .. } => Some(
+                "the weights are damaged, or the training diverged: export and pack the model again from a whole checkpoint",
+            ),
             Self::FrameBytes { .. } | Self::SizeMismatch { .. } => None,
         }
     }

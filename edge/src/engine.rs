@@ -245,7 +245,11 @@ impl Place {
     fn engine<T>(&self, doing: &'static str, what: impl FnOnce() -> TractResult<T>) -> Result<T> {
         let result = model_file::caught(what);
         let result = result.unwrap_or_else(|panic| Err(TractError::msg(format!("tract panicked: {panic}"))));
-        result.map_err(|error| self.engine_error(doing, &error))
+        result.map_err(|error| match error.downcast::<parallax_core::Error>() {
+            // Ours: an operator of our own found a number that is none.
+            Ok(ours) => ours.into(),
+            Err(error) => self.engine_error(doing, &error),
+        })
     }
 
     fn engine_error(&self, doing: &'static str, error: &TractError) -> EdgeError {

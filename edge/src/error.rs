@@ -208,6 +208,11 @@ pub enum EdgeError {
 }
 
 impl EdgeError {
+    /// Whether the network gave no numbers for a frame. There is no mask of that frame then; the next may be well.
+    pub fn is_non_finite(&self) -> bool {
+        matches!(self, Self::Core(parallax_core::Error::NonFiniteLogits { .. }))
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&str> {
         Some(match self {

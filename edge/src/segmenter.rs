@@ -50,7 +50,8 @@ impl Segmenter {
     /// The mask of `picture` by the model at `model`, at the picture's own size; `picture` is undistorted in place.
     ///
     /// # Errors
-    /// The engine fails, or the picture has another size than those before.
+    /// The engine fails, or gives no numbers for this picture ([`EdgeError::is_non_finite`](crate::EdgeError::is_non_finite)),
+    /// or the picture has another size than those before.
     pub(crate) fn segment(&mut self, model: usize, picture: &mut RgbImage, mask: &mut LabelMap) -> Result<StagesMs> {
         let size = picture.dimensions();
         let start = Instant::now();

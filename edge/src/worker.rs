@@ -78,7 +78,7 @@ impl Worker {
     /// The mask of `picture` at the network's size, with the times of the stages; it stays valid until the next call.
     ///
     /// # Errors
-    /// The engine fails.
+    /// The engine fails, or gives no numbers for this picture ([`EdgeError::is_non_finite`](crate::EdgeError::is_non_finite)).
     pub fn segment(&mut self, picture: &RgbImage) -> Result<(&LabelMap, StagesMs)> {
         let mut stages = StagesMs::default();
         let start = Instant::now();
@@ -95,7 +95,7 @@ impl Worker {
         match self.engine.logits() {
             Logits::Float => {
                 let logits = plain.as_slice::<f32>().map_err(run_error)?;
-                mask_from_logits(logits, self.engine.classes().len(), &mut self.mask);
+                mask_from_logits(logits, self.engine.classes().len(), &mut self.mask)?;
             }
             Logits::Integers(shape, team) => {
                 argmax(plain.as_slice::<u8>().map_err(run_error)?, *shape, &mut self.mask.indices, team);

@@ -226,7 +226,7 @@ fn the_matrix_of_a_model_against_itself_is_perfect() {
     let mut matrix = ConfusionMatrix::new(set.classes().len());
     for logits in &float {
         let mut mask = parallax_core::labels::LabelMap { width: 128, height: 64, indices: vec![0; 128 * 64] };
-        parallax_core::model_output::mask_from_logits(logits, set.classes().len(), &mut mask);
+        parallax_core::model_output::mask_from_logits(logits, set.classes().len(), &mut mask).unwrap();
         matrix.add(&mask, &mask).unwrap();
     }
     assert!((matrix.mean_iou() - 1.0).abs() < 1e-12);

@@ -187,7 +187,7 @@ fn mask_of(part: &Part, request: &PackRequest<'_>) -> Result<LabelMap, PackError
         return Err(PackError::WrongOutput { role: part.role.clone(), expected, found, classes });
     }
     let mut mask = LabelMap { width: input.width, height: input.height, indices: vec![0; width * height] };
-    mask_from_logits(outputs[0].values()?, classes, &mut mask);
+    mask_from_logits(outputs[0].values()?, classes, &mut mask)?;
     Ok(mask)
 }
 

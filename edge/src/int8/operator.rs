@@ -207,7 +207,9 @@ impl Int8Operator {
         match &self.0.kernel {
             Kernel::Quantize(boundary) => {
                 let input = inputs.first().context("one input")?.try_as_plain_ram()?;
-                boundary.quantize(input.as_slice()?, output, team);
+                let input = input.as_slice()?;
+                check_numbers(input)?;
+                boundary.quantize(input, output, team);
             }
             Kernel::Dequantize(_) => unreachable!("done above"),
             Kernel::Convolution(convolution, finish) => {
@@ -270,6 +272,19 @@ impl Int8Operator {
             solver.equals(&outputs[0].shape, ShapeFactoid::from(shape))
         })
     }
+}
+
+/// An integer has no NaN: it would become an ordinary number, and the mask one of the first class.
+///
+/// # Errors
+/// [`parallax_core::Error::NonFiniteLogits`].
+fn check_numbers(input: &[f32]) -> TractResult<()> {
+    // Without a way out in the middle, so that many are looked at in one instruction.
+    let count = input.iter().fold(0, |count, number| count + usize::from(number.is_nan()));
+    if count > 0 {
+        return Err(parallax_core::Error::NonFiniteLogits { value: f32::NAN, count, of: input.len() }.into());
+    }
+    Ok(())
 }
 
 fn bytes(inputs: &[TValue], index: usize) -> TractResult<&[u8]> {

@@ -115,7 +115,7 @@ impl MaskMaker {
         let logits = model.forward(Tensor::from_data(data, &self.device));
         let classes = logits.dims()[1];
         let mut mask = LabelMap { width, height, indices: vec![0; (width * height) as usize] };
-        mask_from_logits(&numbers(logits)?, classes, &mut mask);
+        mask_from_logits(&numbers(logits)?, classes, &mut mask)?;
         Ok(mask)
     }
 }

@@ -116,12 +116,12 @@ impl Judge {
     fn answer(&self, output: &Output) -> Result<Answer> {
         let logits = output.values()?.to_vec();
         let (width, height) = self.size;
-        let mask = (self.classes > 0).then(|| {
-            let mut mask = LabelMap { width, height, indices: vec![0; width as usize * height as usize] };
-            mask_from_logits(&logits, self.classes, &mut mask);
-            mask
-        });
-        Ok(Answer { logits, mask })
+        if self.classes == 0 {
+            return Ok(Answer { logits, mask: None });
+        }
+        let mut mask = LabelMap { width, height, indices: vec![0; width as usize * height as usize] };
+        mask_from_logits(&logits, self.classes, &mut mask)?;
+        Ok(Answer { logits, mask: Some(mask) })
     }
 
     fn miou_percent<'a>(&self, masks: impl Iterator<Item = Option<&'a LabelMap>>) -> Result<Option<f64>> {

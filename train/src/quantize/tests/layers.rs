@@ -23,7 +23,7 @@ fn labelled_by_float() -> Vec<JudgedPicture> {
     let label = |picture: JudgedPicture| {
         let (width, height) = (WIDTH as u32, HEIGHT as u32);
         let mut mask = LabelMap { width, height, indices: vec![0; WIDTH * HEIGHT] };
-        mask_from_logits(float.run(&picture.input).unwrap()[0].values().unwrap(), 3, &mut mask);
+        mask_from_logits(float.run(&picture.input).unwrap()[0].values().unwrap(), 3, &mut mask).unwrap();
         JudgedPicture { labels: Some(mask), ..picture }
     };
     unlabelled().into_iter().map(label).collect()
