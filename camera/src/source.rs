@@ -11,6 +11,7 @@ use crate::{Description, Result, Shot};
 use parallax_core::camera::Camera;
 use parallax_core::frame::Frame;
 use parallax_core::recording::Eye;
+use std::path::Path;
 use std::time::Duration;
 
 /// Frames from a device, a command, a server, a recording, a folder or a picture.
@@ -127,6 +128,16 @@ impl Source {
             Kind::Recorded(recorded) => Some(recorded.len()),
             Kind::Live(_) => None,
         }
+    }
+
+    /// The image file of a frame, as its path in the folder that was opened; none for anything but a folder of images or an
+    /// image, and behind the last one. A folder that is played at its own pace is live: its frames have no numbers.
+    pub fn picture(&self, frame: usize) -> Option<&Path> {
+        let Kind::Recorded(recorded) = &self.kind else { return None };
+        let recording = recorded.recording();
+        let file = (frame < recording.len()).then(|| recording.image_path(frame, Eye::Left)).flatten()?;
+        let inside = file.strip_prefix(recording.path()).ok().filter(|path| !path.as_os_str().is_empty());
+        Some(inside.unwrap_or_else(|| Path::new(file.file_name().unwrap_or_default())))
     }
 
     /// Width and height of every frame in pixels.

@@ -15,6 +15,7 @@ use parallax_core::labels::{IGNORE, LabelMap, LabelledSetWriter};
 use parallax_edge::drive::{DriveConfig, Models, Outputs, Overlays, drive};
 use parallax_edge::inspection::inspect;
 use parallax_edge::{EdgeError, Engine, EngineConfig};
+use serde_json::json;
 
 use common::{HEIGHT, WIDTH, classes, model, picture, write_bundle};
 
@@ -86,8 +87,12 @@ fn every_frame_gets_a_mask_an_overlay_and_a_line_whatever_the_threads() {
             for stage in ["decode", "prepare", "infer", "postprocess", "write"] {
                 assert!(line["stages_ms"][stage].is_f64(), "{stage}");
             }
-            check_mask(&out.join(format!("masks/{index:06}.png")), 8 * index as u32);
-            assert_eq!(image::open(out.join(format!("overlays/{index:06}.png"))).unwrap().width(), FRAME.0);
+            assert_eq!(
+                (&line["picture"], &line["mask"]),
+                (&json!(format!("{index}.png")), &json!(format!("masks/{index}.png")))
+            );
+            check_mask(&out.join(format!("masks/{index}.png")), 8 * index as u32);
+            assert_eq!(image::open(out.join(format!("overlays/{index}.png"))).unwrap().width(), FRAME.0);
         }
         assert_eq!(stdout.lines().count(), 7);
         let summary: serde_json::Value =
@@ -95,6 +100,51 @@ fn every_frame_gets_a_mask_an_overlay_and_a_line_whatever_the_threads() {
         assert_eq!(summary["frames"], 7);
         assert!(summary["stages"]["infer"]["p95_ms"].is_f64());
     }
+}
+
+#[test]
+fn masks_are_called_as_their_pictures_and_every_line_names_its_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle_in(folder.path());
+    let drive = folder.path().join("drive");
+    for eye in ["left", "right"] {
+        std::fs::create_dir_all(drive.join(eye)).unwrap();
+        // Later in the alphabet is earlier by its number, two names differ in their extension alone.
+        for (split, name) in [(8, "ride 2 (ü).png"), (16, "ride 10.png"), (24, "same.bmp"), (32, "same.png")] {
+            picture(FRAME.0, FRAME.1, split).save(drive.join(eye).join(name)).unwrap();
+        }
+    }
+    let run = |from: &str, out: &Path| {
+        let output = program(&["run", "--from", from, "--bundle", text(&bundle), "--out", text(out), "--json"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let lines = String::from_utf8(output.stdout).unwrap();
+        let named = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let text = |key: &str| line[key].as_str().unwrap().to_owned();
+            (text("picture"), text("mask"))
+        };
+        lines.lines().map(named).collect::<Vec<_>>()
+    };
+    let out = folder.path().join("stereo");
+    let expected = [
+        (8, "left/ride 2 (ü).png", "masks/ride 2 (ü).png"),
+        (16, "left/ride 10.png", "masks/ride 10.png"),
+        (24, "left/same.bmp", "masks/same.bmp.png"),
+        (32, "left/same.png", "masks/same.png.png"),
+    ];
+    let found = run(text(&drive), &out);
+    assert_eq!(found, expected.map(|(_, picture, mask)| (picture.to_owned(), mask.to_owned())));
+    for (split, _, mask) in expected {
+        check_mask(&out.join(mask), split);
+    }
+    let (alone, out) = (drive.join("right/ride 10.png"), folder.path().join("alone"));
+    assert_eq!(run(text(&alone), &out), [("ride 10.png".to_owned(), "masks/ride 10.png".to_owned())]);
+    check_mask(&out.join("masks/ride 10.png"), 16);
+    // Played twice, a name does not say which round it was.
+    let repeated = run(&format!("file:{}?repeat=2", text(&alone)), &folder.path().join("twice"));
+    let masks: Vec<&str> = repeated.iter().map(|(_, mask)| mask.as_str()).collect();
+    assert_eq!(masks, ["masks/000000.png", "masks/000001.png"]);
+    assert!(repeated.iter().all(|(picture, _)| picture == "ride 10.png"));
 }
 
 #[test]
@@ -110,8 +160,8 @@ fn a_damaged_frame_is_reported_and_skipped_with_exit_code_three() {
     let lines = std::fs::read_to_string(out.join("frames.jsonl")).unwrap();
     let lost: serde_json::Value = serde_json::from_str(lines.lines().nth(2).unwrap()).unwrap();
     assert!(lost["error"].as_str().unwrap().contains("2.png"), "{lost}");
-    assert!(lost["mask"].is_null());
-    assert!(!out.join("masks/000002.png").exists() && out.join("masks/000003.png").exists());
+    assert!(lost["mask"].is_null() && lost["picture"] == "2.png");
+    assert!(!out.join("masks/2.png").exists() && out.join("masks/3.png").exists());
     assert!(!out.join("overlays").exists());
 }
 

@@ -10,6 +10,7 @@ use parallax_core::labels::LabelMap;
 use parallax_core::picture::overlay_onto;
 
 use super::lines::Sender;
+use super::names::Names;
 use super::queue::{Buffers, Queue, Taken, take};
 use super::{FrameLine, Models, Outputs, Overlays};
 use crate::Result;
@@ -20,6 +21,7 @@ use crate::stages::{StagesMs, ms, ms_since};
 #[derive(Debug)]
 pub(super) struct Job<'a> {
     pub(super) queue: Mutex<Queue>,
+    pub(super) names: Names,
     pub(super) folder: Option<&'a Path>,
     pub(super) overlays: Overlays,
     pub(super) models: &'a Models,
@@ -61,7 +63,8 @@ impl Job<'_> {
     ) -> Result<FrameLine> {
         let Taken { frame, arrival, start, decode_ms, live, conditions } = taken;
         let (counters, temperature_c) = (conditions.counters, conditions.temperature_c);
-        let mut line = FrameLine { frame, temperature_c, counters, ..FrameLine::default() };
+        let picture = self.names.picture(frame).map(str::to_owned);
+        let mut line = FrameLine { frame, picture, temperature_c, counters, ..FrameLine::default() };
         let (dropped, away) = match arrival {
             Ok(Arrival::Fresh { dropped, away }) => (dropped, away),
             Ok(Arrival::Nothing | Arrival::End) => return Ok(line),
@@ -86,14 +89,15 @@ impl Job<'_> {
         line.model = (conditions.model > 0).then(|| self.models.0[conditions.model].0.clone());
 
         let start = Instant::now();
-        line.mask = self.folder.map(|_| format!("masks/{frame:06}.png"));
+        let name = self.names.mask(frame);
+        line.mask = self.folder.map(|_| format!("masks/{name}.png"));
         self.outputs.publisher.publish(&line, picture, mask);
-        if let (Some(folder), Some(name)) = (self.folder, &line.mask) {
+        if let (Some(folder), Some(file)) = (self.folder, &line.mask) {
             let classes = segmenter.classes();
-            mask.write(&folder.join(name), classes)?;
+            mask.write(&folder.join(file), classes)?;
             if self.overlays == Overlays::Write {
                 overlay_onto(picture, mask, classes);
-                let path = folder.join(format!("overlays/{frame:06}.png"));
+                let path = folder.join(format!("overlays/{name}.png"));
                 write_picture(&path, &std::mem::take(picture).into())?;
             }
         }

@@ -13,6 +13,9 @@ use crate::stages::{Percentiles, StagePercentiles, StagesMs};
 pub struct FrameLine {
     /// Number of the frame, from 0: in the recording, or among those taken from a live source.
     pub frame: usize,
+    /// The image file that the frame is, as its path in the folder; none for recordings and cameras.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picture: Option<String>,
     /// When the frame was taken, in the recording's own time or on the clock of drivers (`CLOCK_MONOTONIC`); none when it is lost.
     pub timestamp_ns: Option<u64>,
     /// How old the frame was when its mask was there: since it was taken for a live source, from the start of reading

@@ -3,7 +3,7 @@
 //! ```text
 //! source ─▶ [queue: rate, thermal rules] ─▶ [job: decode, frame, infer, smooth] ─▶ publisher, out ─▶ [log: lines, percentiles]
 //!
-//! OUT/masks/000042.png      class ids, 8-bit gray, at the frame's own size
+//! OUT/masks/000042.png      class ids, 8-bit gray, at the frame's own size; as the picture where pictures have names
 //! OUT/overlays/000042.png   the mask's colours over the frame
 //! OUT/frames.jsonl          one line per frame: times per stage, or why it was lost
 //! OUT/summary.json          percentiles over the frames; of a live source what it is and what became of its pictures
@@ -19,6 +19,7 @@ mod job;
 mod line;
 mod lines;
 mod log;
+mod names;
 mod queue;
 
 use std::path::PathBuf;
@@ -41,6 +42,7 @@ use job::Job;
 pub use line::{DriveSummary, FrameLine, Role};
 use lines::Lines;
 use log::Log;
+use names::Names;
 use queue::Queue;
 
 /// Lines on their way from the threads to the log: two seconds at 30 per second, in which a disk may be slow.
@@ -143,12 +145,13 @@ pub fn drive(
     let thermal = config.thermal.clone().map(Thermal::new).transpose()?;
     let folder = config.out.as_ref().map(|out| create_folder(out, config.overlays)).transpose()?;
     let (recorded, damage) = (source.frames(), source.damage().map(str::to_owned));
+    let names = Names::of(&source);
     let camera = source.description();
     let total = config.limit.into_iter().chain(recorded).min();
     let threads = config.threads.clamp(1, total.unwrap_or(usize::MAX).max(1));
     let queue = Mutex::new(Queue::new(source, total, config.rate, thermal));
     let partial = folder.as_ref().map(AtomicFolder::partial);
-    let job = Job { queue, folder: partial, overlays: config.overlays, models, outputs };
+    let job = Job { queue, names, folder: partial, overlays: config.overlays, models, outputs };
     let start = Instant::now();
     let mut log = Log::create(partial)?;
     let failed = AtomicBool::new(false);
