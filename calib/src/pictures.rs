@@ -1,7 +1,7 @@
 //! Which pictures are meant, and reading them as grey values.
 
 use image::GrayImage;
-use parallax_core::frame::jpeg_is_whole;
+use parallax_core::picture_file::{self, Orientation};
 use parallax_core::recording::{Eye, Recording, images_in};
 use parallax_core::{Error, Result};
 use std::path::{Path, PathBuf};
@@ -16,8 +16,16 @@ pub struct Picture {
 
 #[derive(Clone, Debug)]
 enum Source {
-    File(PathBuf),
-    Frame { recording: Arc<Recording>, index: usize, eye: Eye },
+    File {
+        path: PathBuf,
+        /// How it is turned; none for what EXIF says.
+        turn: Option<Orientation>,
+    },
+    Frame {
+        recording: Arc<Recording>,
+        index: usize,
+        eye: Eye,
+    },
 }
 
 impl Picture {
@@ -32,7 +40,10 @@ impl Picture {
     /// The file cannot be read or is no picture.
     pub fn size(&self) -> Result<(u32, u32)> {
         match &self.source {
-            Source::File(path) => image::image_dimensions(path).map_err(Error::picture(path)),
+            Source::File { path, turn } => {
+                let header = picture_file::read_header(path)?;
+                Ok(header.size_turned(turn.unwrap_or(header.orientation)))
+            }
             Source::Frame { recording, .. } => Ok(recording.size()),
         }
     }
@@ -43,7 +54,7 @@ impl Picture {
     /// The picture is missing, damaged or cut off.
     pub fn read(&self) -> Result<GrayImage> {
         match &self.source {
-            Source::File(path) => read_file(path),
+            Source::File { path, turn } => read_file(path, *turn),
             Source::Frame { recording, index, eye } => {
                 Ok(image::DynamicImage::ImageRgb8(recording.frame(*index, *eye)?.to_rgb()?).to_luma8())
             }
@@ -51,13 +62,43 @@ impl Picture {
     }
 }
 
-fn read_file(path: &Path) -> Result<GrayImage> {
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    // The decoder fills up what is missing of a JPEG; corners in there would be invented.
-    if bytes.starts_with(&[0xff, 0xd8]) && !jpeg_is_whole(&bytes) {
-        return Err(Error::Picture { path: path.to_path_buf(), reason: "the JPEG ends too early".to_owned() });
+fn read_file(path: &Path, turn: Option<Orientation>) -> Result<GrayImage> {
+    let (mut picture, orientation) = picture_file::read_stored(path)?;
+    picture.apply_orientation(turn.unwrap_or(orientation));
+    Ok(picture.into_luma8())
+}
+
+/// A camera has one focal point and one lens, whichever way it was held: pictures that EXIF turns differently are all turned
+/// as most of them are, so that their pixels remain those of one sensor.
+fn turn_alike(pictures: &mut [Picture]) {
+    let mut found: Vec<(Orientation, usize)> = Vec::new();
+    for picture in &*pictures {
+        let Source::File { path, .. } = &picture.source else { continue };
+        // What cannot be read is told when it is its turn.
+        let Ok(header) = picture_file::read_header(path) else { continue };
+        match found.iter_mut().find(|(orientation, _)| *orientation == header.orientation) {
+            Some((_, count)) => *count += 1,
+            None => found.push((header.orientation, 1)),
+        }
     }
-    Ok(image::load_from_memory(&bytes).map_err(Error::picture(path))?.to_luma8())
+    if found.len() < 2 {
+        return;
+    }
+    found.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let (most, count) = found[0];
+    let others: Vec<String> =
+        found[1..].iter().map(|(other, count)| format!("{count} by orientation {}", other.to_exif())).collect();
+    tracing::warn!(
+        "EXIF turns the pictures differently ({count} by orientation {}, {}): all are turned by orientation {0}, and the \
+         camera file is that of such pictures",
+        most.to_exif(),
+        others.join(", ")
+    );
+    for picture in pictures {
+        if let Source::File { turn, .. } = &mut picture.source {
+            *turn = Some(most);
+        }
+    }
 }
 
 /// The pictures behind `paths`: image files, folders of images, patterns with `*` in the file name, and recordings, of
@@ -87,12 +128,13 @@ pub fn find(paths: &[PathBuf], eye: Eye) -> Result<Vec<Picture>> {
             return Err(Error::io("read", path)(std::io::ErrorKind::NotFound.into()));
         }
     }
+    turn_alike(&mut pictures);
     Ok(pictures)
 }
 
 fn file(path: PathBuf) -> Picture {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    Picture { name, source: Source::File(path) }
+    Picture { name, source: Source::File { path, turn: None } }
 }
 
 fn frames(path: &Path, eye: Eye) -> Result<Vec<Picture>> {
@@ -101,10 +143,12 @@ fn frames(path: &Path, eye: Eye) -> Result<Vec<Picture>> {
         return Err(nothing(&format!("it has no {} pictures", eye.name()), path));
     }
     let with_picture = (0..recording.len()).filter(|&index| recording.has_frame(index, eye));
-    let frame = |index: usize| {
-        let name = recording.image_path(index, eye).and_then(Path::file_name);
-        let name = name.map_or_else(|| format!("frame {index}"), |name| name.to_string_lossy().into_owned());
-        Picture { name, source: Source::Frame { recording: recording.clone(), index, eye } }
+    let frame = |index: usize| match recording.image_path(index, eye) {
+        Some(path) => file(path.to_path_buf()),
+        None => {
+            let source = Source::Frame { recording: recording.clone(), index, eye };
+            Picture { name: format!("frame {index}"), source }
+        }
     };
     Ok(with_picture.map(frame).collect())
 }

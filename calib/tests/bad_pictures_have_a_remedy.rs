@@ -131,7 +131,7 @@ fn bad_pictures_among_good_ones_are_named_and_left_out() {
     let said = solve(here, &["views/left", "--board", CHESSBOARD]);
     assert_eq!(said.code, Some(3), "{}", said.stderr);
     for line in [
-        "1000.jpg: cannot decode picture: the JPEG ends too early",
+        "1000.jpg: cannot decode picture: it ends before its end marker",
         "1001.png: cannot",
         "1002.png: it has 640x480 pixels",
         "1003.png: no board in it",

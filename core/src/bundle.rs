@@ -12,6 +12,7 @@ use crate::camera::CameraIdentity;
 use crate::files::{read_text, sha256_of_bytes};
 use crate::labels::Classes;
 use crate::model_input::{ModelInput, malformed_input};
+use crate::picture_file::decode_picture;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -201,8 +202,8 @@ impl Bundle {
     /// It is not a picture.
     pub fn golden_frame(&self) -> Result<image::RgbImage> {
         let name = &self.manifest.golden.frame;
-        let picture = image::load_from_memory(&self.files[name]).map_err(Error::picture(self.path.join(name)))?;
-        Ok(picture.to_rgb8())
+        let picture = decode_picture(&self.files[name]).map_err(|fault| fault.at(self.path.join(name)))?;
+        Ok(picture.into_rgb8())
     }
 
     /// The golden mask: class ids at the network's size, as stored.
@@ -211,8 +212,8 @@ impl Bundle {
     /// It is not a picture.
     pub fn golden_mask(&self) -> Result<image::GrayImage> {
         let name = &self.manifest.golden.mask;
-        let picture = image::load_from_memory(&self.files[name]).map_err(Error::picture(self.path.join(name)))?;
-        Ok(picture.to_luma8())
+        let picture = decode_picture(&self.files[name]).map_err(|fault| fault.at(self.path.join(name)))?;
+        Ok(picture.into_luma8())
     }
 }
 

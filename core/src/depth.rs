@@ -2,6 +2,7 @@
 //!
 //! On disk depth is a 16-bit picture in one of two units ([`DepthUnit`]); zero always means "not measured".
 
+use crate::picture_file::{self, Orientation, turn_values};
 use crate::{Error, Result};
 use image::{ImageBuffer, Luma};
 use std::path::Path;
@@ -62,7 +63,7 @@ impl DepthMap {
     /// # Errors
     /// The file is unreadable, or is not 16-bit gray.
     pub fn read_png(path: &Path, unit: DepthUnit) -> Result<Self> {
-        match image::open(path).map_err(Error::picture(path))? {
+        match picture_file::decode(&picture_file::read_bytes(path)?).map_err(|fault| fault.at(path))? {
             image::DynamicImage::ImageLuma16(picture) => {
                 let (width, height) = picture.dimensions();
                 Ok(Self::from_steps(width, height, picture.as_raw(), unit))
@@ -89,6 +90,12 @@ impl DepthMap {
     pub fn at(&self, x: u32, y: u32) -> Option<f32> {
         let metres = self.metres[y as usize * self.width as usize + x as usize];
         (metres > 0.0).then_some(metres)
+    }
+
+    /// The map turned as EXIF turns a picture.
+    pub(crate) fn turned(&self, orientation: Orientation) -> Self {
+        let (metres, (width, height)) = turn_values::<f32, 1>(&self.metres, (self.width, self.height), orientation);
+        Self { width, height, metres }
     }
 
     /// The map at another size by nearest neighbour, which keeps depths true and holes holes.

@@ -24,8 +24,10 @@ pub enum Error {
     Picture {
         /// The picture.
         path: PathBuf,
-        /// What the decoder said.
+        /// What is wrong with it.
         reason: String,
+        /// How to put it right.
+        hint: &'static str,
     },
     /// A frame's bytes do not fit its format and size.
     #[error("a {width}x{height} {format} frame has {expected} bytes, got {found}")]
@@ -133,6 +135,9 @@ pub enum Error {
     },
 }
 
+/// What to do about pictures that cannot be written.
+const NOT_WRITTEN: &str = "the picture is damaged, or its pixels have a form that the file's form lacks";
+
 impl Error {
     /// What a user can do about it, where there is something general to say.
     pub fn hint(&self) -> Option<&str> {
@@ -144,9 +149,9 @@ impl Error {
                 std::io::ErrorKind::PermissionDenied => Some("you lack permission: choose a folder you may use"),
                 _ => None,
             },
-            Self::Picture { .. } => Some("the file is damaged or not a picture: replace or remove it"),
             Self::Camera { .. } => Some("make the camera file anew, for instance with `parallax-calib convert --help`"),
-            Self::Malformed { hint, .. }
+            Self::Picture { hint, .. }
+            | Self::Malformed { hint, .. }
             | Self::Recording { hint, .. }
             | Self::Labels { hint, .. }
             | Self::Bundle { hint, .. } => Some(hint),
@@ -170,14 +175,20 @@ impl Error {
         move |source| Self::Io { action, path, source }
     }
 
-    /// Wraps a picture decoder's or encoder's error; a full disk stays recognisable as one.
+    /// A frame that cannot be written into a recording, and why.
+    pub(crate) fn unencodable(path: impl AsRef<Path>) -> impl FnOnce(String) -> Self {
+        let path = path.as_ref().to_path_buf();
+        move |reason| Self::Picture { path, reason, hint: NOT_WRITTEN }
+    }
+
+    /// Wraps a picture encoder's error; a full disk stays recognisable as one.
     pub fn picture(path: impl AsRef<Path>) -> impl FnOnce(image::ImageError) -> Self {
         let path = path.as_ref().to_path_buf();
         move |error| match error {
             image::ImageError::IoError(source) if source.kind() != std::io::ErrorKind::UnexpectedEof => {
                 Self::Io { action: "read or write picture", path, source }
             }
-            other => Self::Picture { path, reason: other.to_string() },
+            other => Self::Picture { path, reason: other.to_string(), hint: NOT_WRITTEN },
         }
     }
 }

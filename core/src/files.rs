@@ -1,6 +1,7 @@
 //! Writing so that a reader never meets a half-written file: everything is made under a temporary name beside its
 //! final one and renamed when it is whole. A full disk or a crash leaves the old file, or none.
 
+pub use crate::picture_file::read_rgb;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -70,15 +71,6 @@ pub fn png_bytes(picture: &image::DynamicImage) -> image::ImageResult<Vec<u8>> {
     // The PNG encoder by name: `write_to` would compile the encoders of every other form as well.
     picture.write_with_encoder(image::codecs::png::PngEncoder::new(&mut bytes))?;
     Ok(bytes)
-}
-
-/// Reads a picture of any supported form as RGB.
-///
-/// # Errors
-/// The file is missing, truncated or not a picture.
-pub fn read_rgb(path: &Path) -> Result<image::RgbImage> {
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    Ok(image::load_from_memory(&bytes).map_err(Error::picture(path))?.to_rgb8())
 }
 
 /// Reads a text file.

@@ -17,6 +17,7 @@
 //! | [`optical_flow`] | corners followed from picture to picture, and how much of their motion is parallax |
 //! | [`footage`] | what footage is good for: blur, exposure, the camera's motion between two frames |
 //! | [`score`] | confusion matrix, mean IoU, pixel accuracy |
+//! | [`picture_file`] | the one door for pictures: strict, turned by EXIF, bounded |
 //! | [`picture`] | overlays, colour maps and sheets for people to look at |
 //! | [`program`] | how the programs start, stop on Ctrl-C and report an error |
 //! | [`files`] | writing so that nothing half-written is left under a final name |
@@ -37,6 +38,7 @@ pub mod model_input;
 pub mod model_output;
 pub mod optical_flow;
 pub mod picture;
+pub mod picture_file;
 pub mod program;
 pub mod recording;
 pub mod score;

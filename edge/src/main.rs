@@ -13,7 +13,11 @@ use crate::commands::Outcome;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    program::start_logging(if cli.verbose { "parallax_edge=debug,warn" } else { "parallax_edge=info,error" });
+    program::start_logging(if cli.verbose {
+        "parallax_edge=debug,warn"
+    } else {
+        "parallax_edge=info,parallax_core=warn,error"
+    });
     match run(cli.command) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::FAILURE,

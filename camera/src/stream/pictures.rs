@@ -8,7 +8,7 @@
 
 use super::PICTURE_BYTES;
 use crate::{Fault, Result};
-use parallax_core::frame::{Frame, PixelFormat, Timestamp, jpeg_header};
+use parallax_core::frame::{Frame, PixelFormat, Timestamp, jpeg_fault, jpeg_header};
 
 /// Bytes between two JPEGs at most; more means that the stream holds none.
 const GAP_BYTES: usize = 4_000_000;
@@ -152,10 +152,7 @@ impl Pictures {
             (place, found) = (Place::Gap, Found::Corrupt);
         }
         if found == Found::Picture {
-            match jpeg_header(&self.bytes) {
-                Ok(header) => self.size = (header.width, header.height),
-                Err(_) => found = Found::Corrupt,
-            }
+            found = self.judge_size();
         }
         self.whole = found != Found::Nothing;
         self.form = Form::Jpeg { place, gap };
@@ -164,6 +161,19 @@ impl Pictures {
             return Err(Fault::Garbage { expected: "Motion-JPEG", found });
         }
         Ok((used, found))
+    }
+
+    /// Takes over the size in a JPEG's headers. Another one than before is believed only of a picture whose every code is
+    /// right: a damaged header must cost one picture, not the camera.
+    fn judge_size(&mut self) -> Found {
+        match jpeg_header(&self.bytes).map(|header| (header.width, header.height)) {
+            Ok(size) if size == self.size => Found::Picture,
+            Ok(size) if jpeg_fault(&self.bytes).is_none() => {
+                self.size = size;
+                Found::Picture
+            }
+            _ => Found::Corrupt,
+        }
     }
 
     /// Moves the whole picture into `frame` and takes that one's buffer for the next.
@@ -284,6 +294,28 @@ mod tests {
         assert!(frames[1].timestamp.nanos() >= 2);
         let (frames, _) = split(&mut Pictures::raw(PixelFormat::Gray8, (4, 2)).unwrap(), &[0; 16], 4);
         assert_eq!(frames.iter().map(|frame| frame.timestamp.nanos()).collect::<Vec<_>>(), [1, 3]);
+    }
+
+    #[test]
+    fn a_damaged_size_costs_one_picture_and_a_true_change_none() {
+        let (good, other) = (jpeg(48), jpeg(64));
+        let frame_header = good.windows(2).position(|pair| pair == [0xff, 0xc0]).unwrap();
+        // Height, then width: nothing, the most that there is, and a little more than is true.
+        for (height, width) in [(0_u16, 48_u16), (16, 0), (65500, 65500), (9000, 9000), (24, 48), (16, 56)] {
+            let mut damaged = good.clone();
+            damaged[frame_header + 5..frame_header + 7].copy_from_slice(&height.to_be_bytes());
+            damaged[frame_header + 7..frame_header + 9].copy_from_slice(&width.to_be_bytes());
+            for stream in [[&damaged, &good, &good, &other], [&good, &damaged, &good, &other]] {
+                let stream: Vec<u8> = stream.into_iter().flatten().copied().collect();
+                let (frames, corrupt) = split(&mut Pictures::jpeg(), &stream, 100);
+                let sizes: Vec<_> = frames.iter().map(|frame| (frame.width, frame.height)).collect();
+                assert_eq!(
+                    (sizes.as_slice(), corrupt),
+                    ([(48, 16), (48, 16), (64, 16)].as_slice(), 1),
+                    "{width}x{height}"
+                );
+            }
+        }
     }
 
     #[test]

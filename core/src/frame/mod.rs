@@ -3,14 +3,13 @@
 //! Y'CbCr formats say their matrix and range in [`Frame::ycbcr`]; a JPEG is always BT.601 with full range (JFIF).
 
 mod bayer;
-mod jpeg;
 mod ycbcr;
 
+pub use crate::picture_file::{JpegHeader, jpeg_fault, jpeg_header, jpeg_is_whole};
 pub use bayer::BayerOrder;
-pub(crate) use jpeg::with_tables as jpeg_with_tables;
-pub use jpeg::{JpegHeader, jpeg_header, jpeg_is_whole};
 pub use ycbcr::{Matrix, Range, Ycbcr};
 
+use crate::picture_file::jpeg;
 use crate::{Error, Result};
 use bayer::rgb_from_bayer;
 use image::RgbImage;
@@ -160,9 +159,9 @@ pub struct Frame {
     pub timestamp: Timestamp,
     /// The camera's running number; a gap means frames were lost.
     pub sequence: u64,
-    /// Width in pixels.
+    /// Width in pixels; of a JPEG as shown.
     pub width: u32,
-    /// Height in pixels.
+    /// Height in pixels; of a JPEG as shown.
     pub height: u32,
     /// Layout of `data`.
     pub format: PixelFormat,
@@ -217,11 +216,11 @@ impl Frame {
             PixelFormat::Nv12 => rgb_from_nv12(data, rgb, width, height, ycbcr),
             PixelFormat::Bayer8(order) => rgb_from_bayer(|i| u16::from(data[i]), order, columns, rows, rgb),
             PixelFormat::Bayer10(order) => rgb_from_bayer(|i| eight_of_ten_bits(data, i), order, columns, rows, rgb),
-            PixelFormat::Jpeg => jpeg::decode_into(data, picture).map_err(|reason| Error::FramePicture {
+            PixelFormat::Jpeg => jpeg::decode_into(data, picture).map_err(|fault| Error::FramePicture {
                 format: format.name(),
                 width,
                 height,
-                reason,
+                reason: fault.to_string(),
             })?,
         }
         Ok(())

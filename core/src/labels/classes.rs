@@ -123,6 +123,12 @@ impl Classes {
         self.entries.get(usize::from(class)).map_or(IGNORE, |class| class.id)
     }
 
+    /// Two classes of one colour, by their positions, where there are.
+    pub(super) fn twins(&self) -> Option<(usize, usize)> {
+        let twin_of = |at: usize| (0..at).find(|&before| self.entries[before].color == self.entries[at].color);
+        (0..self.entries.len()).find_map(|at| Some((twin_of(at)?, at)))
+    }
+
     /// For each label value the dense index, [`IGNORE`], or none where the value is a mistake.
     pub(super) fn index_of_value(&self) -> [Option<u8>; 256] {
         let mut table = [match self.unlisted {

@@ -1,6 +1,8 @@
 //! One label picture as dense class indices.
 
 use super::Classes;
+use super::label_picture::{self, LabelFault};
+use crate::picture_file::{self, PictureHeader};
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -16,25 +18,45 @@ pub struct LabelMap {
 }
 
 impl LabelMap {
-    /// Reads an 8-bit index picture (gray or palette) and turns its values into dense indices.
+    /// Reads a label picture and turns its ids or colours into dense indices (the forms are in `docs/formats.md`).
     ///
     /// # Errors
-    /// The file is unreadable or of another form, or holds a value that is no class: the error names value and place.
+    /// The file is unreadable or no PNG, or holds a value or colour that is no class: the error names it and its place.
     pub fn read(path: &Path, classes: &Classes) -> Result<Self> {
-        let (width, height, values) = read_index_picture(path)?;
-        let table = classes.index_of_value();
-        let dense = |(at, &value): (usize, &u8)| {
-            table[usize::from(value)].ok_or_else(|| Error::Labels {
-                what: format!(
-                    "label value {value} at column {}, row {} is no class",
-                    at % width as usize,
-                    at / width as usize
-                ),
-                path: path.to_path_buf(),
-                hint: "add the value to classes.toml as a [[class]] or to its `ignore` list, or set `unlisted = \"ignore\"`",
-            })
+        Self::read_for(path, classes, None)
+    }
+
+    /// As [`LabelMap::read`], for a picture: labels that were drawn on its pixels as they are stored are turned as EXIF
+    /// turns the picture, where their size says that they were.
+    pub(super) fn read_for(path: &Path, classes: &Classes, picture: Option<PictureHeader>) -> Result<Self> {
+        let bytes = picture_file::read_bytes(path)?;
+        let other = match bytes.as_slice() {
+            [0xff, 0xd8, ..] => Some("a JPEG, which smears classes into each other"),
+            [b'B', b'M', ..] => Some("a BMP"),
+            _ => None,
         };
-        let indices = values.iter().enumerate().map(dense).collect::<Result<_>>()?;
+        if let Some(other) = other {
+            return Err(Error::Labels {
+                what: format!("labels must be a PNG, found {other}"),
+                path: path.to_path_buf(),
+                hint: "export labels as 8-bit index PNG",
+            });
+        }
+        let raw = picture_file::raw_png(&bytes).map_err(|fault| fault.at(path))?;
+        let indices = label_picture::classes_of(&raw, classes).map_err(|LabelFault { what, hint }| Error::Labels {
+            what,
+            path: path.to_path_buf(),
+            hint,
+        })?;
+        let own = raw.header;
+        let turn = match picture {
+            // Drawn on the stored pixels: only where nothing else fits.
+            Some(picture) if !own.is_turned() && own.stored == picture.stored && own.stored != picture.size() => {
+                picture.orientation
+            }
+            _ => own.orientation,
+        };
+        let (indices, (width, height)) = picture_file::turn_values::<u8, 1>(&indices, own.stored, turn);
         Ok(Self { width, height, indices })
     }
 
@@ -55,24 +77,4 @@ impl LabelMap {
         let indices = crate::model_input::resize_nearest(&self.indices, (self.width, self.height), (width, height));
         Self { width, height, indices }
     }
-}
-
-/// Width, height and the raw values; a palette's colours are left aside.
-fn read_index_picture(path: &Path) -> Result<(u32, u32, Vec<u8>)> {
-    let fault = |reason: String| Error::Picture { path: path.to_path_buf(), reason };
-    let file = std::fs::File::open(path).map_err(Error::io("read", path))?;
-    let mut reader = png::Decoder::new(std::io::BufReader::new(file)).read_info().map_err(|e| fault(e.to_string()))?;
-    let (color, bits) = reader.output_color_type();
-    if !matches!(color, png::ColorType::Grayscale | png::ColorType::Indexed) || bits != png::BitDepth::Eight {
-        return Err(Error::Labels {
-            what: format!("a label picture has one 8-bit channel of class values, found {color:?} of {bits:?} bits"),
-            path: path.to_path_buf(),
-            hint: "export labels as 8-bit index or gray PNG, not as colours",
-        });
-    }
-    let bytes = reader.output_buffer_size().ok_or_else(|| fault("the picture is too large".to_owned()))?;
-    let mut values = vec![0; bytes];
-    let info = reader.next_frame(&mut values).map_err(|e| fault(e.to_string()))?;
-    values.truncate(info.buffer_size());
-    Ok((info.width, info.height, values))
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! SET/images/NAME.png|jpg     the pictures
-//! SET/labels/NAME.png         8-bit index pictures of the same size
+//! SET/labels/NAME.png         pictures of the same size whose pixels are ids or colours of classes
 //! SET/classes.toml            what each index means (see docs/formats.md)
 //! ```
 //!
@@ -10,10 +10,14 @@
 //! |---|---|
 //! | `classes` | the classes of a set and their values in label pictures |
 //! | `label_map` | one label picture as dense class indices |
+//! | `label_picture` | from ids or colours to classes |
+//! | `pairing` | which labels belong to which picture, by their names |
 //! | `set` | the folder: reading, drawing few at random, writing |
 
 mod classes;
 mod label_map;
+mod label_picture;
+mod pairing;
 mod set;
 #[cfg(test)]
 mod tests;

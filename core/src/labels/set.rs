@@ -1,10 +1,12 @@
 //! A labelled set on disk: reading, drawing few pictures at random, writing.
 
+use super::pairing::{FilesByStem, Pairing, pair};
 use super::{Classes, LabelMap};
-use crate::files::{AtomicFolder, read_rgb, sha256_of_bytes};
+use crate::files::{AtomicFolder, sha256_of_bytes};
+use crate::picture_file::{self, orientation_name, read_rgb};
+use crate::recording::images_in;
 use crate::{Error, Result};
 use image::RgbImage;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// A labelled set on disk. Opening it pairs the files; pictures are read one by one.
@@ -15,11 +17,12 @@ pub struct LabelledSet {
     pairs: Vec<Pair>,
 }
 
+/// A picture and its labels.
 #[derive(Clone, Debug)]
-struct Pair {
-    name: String,
-    image: PathBuf,
-    labels: PathBuf,
+pub(super) struct Pair {
+    pub(super) name: String,
+    pub(super) image: PathBuf,
+    pub(super) labels: PathBuf,
 }
 
 /// Which pictures of a set are for training and which are not, as ascending positions.
@@ -32,35 +35,36 @@ pub struct Split {
 }
 
 impl LabelledSet {
-    /// Opens a set. `classes` overrides the set's own `classes.toml`.
+    /// Opens a set. `classes` overrides the set's own `classes.toml`. Pictures without labels, labels without a picture and
+    /// what cannot be read are left alone; the log says how many.
     ///
     /// # Errors
-    /// A folder or the classes file is missing, the set is empty, or a picture lacks its labels or the reverse.
+    /// A folder or the classes file is missing, two files have one name, or no picture has labels.
     pub fn open(path: &Path, classes: Option<&Path>) -> Result<Self> {
         let classes = Classes::read(&classes.map_or_else(|| path.join("classes.toml"), Path::to_path_buf))?;
         let images = pictures_by_stem(&path.join("images"))?;
-        let mut labels = pictures_by_stem(&path.join("labels"))?;
-        let unpaired = |file: &Path, other: &str| Error::Labels {
-            what: format!("no picture of the same name in {other}/"),
-            path: file.to_path_buf(),
-            hint: "every images/NAME.png or .jpg needs a labels/NAME.png; remove or complete the pair",
-        };
-        let mut pairs = Vec::new();
-        for (name, image) in images {
-            let labels = labels.remove(&name).ok_or_else(|| unpaired(&image, "labels"))?;
-            pairs.push(Pair { name, image, labels });
-        }
-        if let Some((_, orphan)) = labels.first_key_value() {
-            return Err(unpaired(orphan, "images"));
-        }
-        if pairs.is_empty() {
+        let labels = pictures_by_stem(&path.join("labels"))?;
+        let counts = (images.len(), labels.len());
+        let first = [&images, &labels].map(|files| files.values().next().cloned());
+        let found = pair(images, labels);
+        if found.pairs.is_empty() {
+            let name =
+                |file: &Option<PathBuf>| file.as_deref().map_or_else(String::new, |file| format!(" ({})", of(file)));
             return Err(Error::Labels {
-                what: "the labelled set is empty".to_owned(),
+                what: format!(
+                    "the labelled set is empty: none of the {} pictures in images/{} has labels of its name among the {} \
+                     in labels/{}",
+                    counts.0,
+                    name(&first[0]),
+                    counts.1,
+                    name(&first[1])
+                ),
                 path: path.to_path_buf(),
                 hint: "put pictures into images/ and their label pictures of the same name into labels/",
             });
         }
-        Ok(Self { path: path.to_path_buf(), classes, pairs })
+        tell_what_is_left(path, counts, &found);
+        Ok(Self { path: path.to_path_buf(), classes, pairs: found.pairs })
     }
 
     /// The set's folder.
@@ -111,7 +115,9 @@ impl LabelledSet {
     /// # Errors
     /// As [`LabelMap::read`].
     pub fn labels(&self, index: usize) -> Result<LabelMap> {
-        LabelMap::read(&self.pairs[index].labels, &self.classes)
+        // A picture whose head cannot be read has no turn; it is refused when it is read itself.
+        let picture = picture_file::read_header(&self.pairs[index].image).ok();
+        LabelMap::read_for(&self.pairs[index].labels, &self.classes, picture)
     }
 
     /// Picture and labels together, checked to be of one size.
@@ -121,9 +127,16 @@ impl LabelledSet {
     pub fn pair(&self, index: usize) -> Result<(RgbImage, LabelMap)> {
         let (image, labels) = (self.image(index)?, self.labels(index)?);
         if image.dimensions() != (labels.width, labels.height) {
+            let header = picture_file::read_header(&self.pairs[index].image)?;
+            let turned = if header.is_turned() {
+                let ((width, height), turn) = (header.stored, orientation_name(header.orientation));
+                format!(" as shown, {width}x{height} as stored ({turn})")
+            } else {
+                String::new()
+            };
             return Err(Error::Labels {
                 what: format!(
-                    "labels are {}x{} but their picture is {}x{}",
+                    "labels are {}x{} but their picture is {}x{}{turned}",
                     labels.width,
                     labels.height,
                     image.width(),
@@ -158,14 +171,12 @@ impl LabelledSet {
     }
 }
 
-fn pictures_by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
-    let mut pictures = BTreeMap::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::io("open labelled set's folder", folder))? {
-        let path = entry.map_err(Error::io("list", folder))?.path();
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-        if !["png", "jpg", "jpeg"].contains(&extension.as_str()) {
-            continue;
-        }
+fn pictures_by_stem(folder: &Path) -> Result<FilesByStem> {
+    let mut pictures = FilesByStem::new();
+    if !folder.is_dir() {
+        return Err(Error::io("open labelled set's folder", folder)(std::io::ErrorKind::NotFound.into()));
+    }
+    for path in images_in(folder)? {
         let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         if let Some(twin) = pictures.insert(stem, path.clone()) {
             return Err(Error::Labels {
@@ -176,6 +187,54 @@ fn pictures_by_stem(folder: &Path) -> Result<BTreeMap<String, PathBuf>> {
         }
     }
     Ok(pictures)
+}
+
+/// A file's name, for messages.
+fn of(file: &Path) -> String {
+    file.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Says what of a set is not used: a set that became small by itself must not look like a whole one.
+fn tell_what_is_left(path: &Path, (images, labels): (usize, usize), found: &Pairing) {
+    let set = path.display();
+    if let Some(first) = found.unlabelled.first() {
+        let (left, first) = (found.unlabelled.len(), of(first));
+        tracing::warn!("{set}: {left} of {images} pictures have no labels and are left alone, such as {first}");
+    }
+    if let Some(first) = found.orphans.first() {
+        let (left, first) = (found.orphans.len(), of(first));
+        tracing::warn!(
+            "{set}: {left} of {labels} label pictures belong to no picture and are left alone, such as {first}"
+        );
+    }
+    for part in ["images", "labels"] {
+        let (folders, others) = unread_in(&path.join(part));
+        if let Some(first) = others.first() {
+            let (left, first) = (others.len(), of(first));
+            tracing::warn!("{set}: {left} files in {part}/ are of forms that are not read, such as {first}");
+        }
+        if folders > 0 {
+            tracing::warn!("{set}: {folders} folders in {part}/ are not looked into");
+        }
+    }
+}
+
+/// Folders within a folder, and pictures of forms that are not read.
+fn unread_in(folder: &Path) -> (usize, Vec<PathBuf>) {
+    const OTHERS: [&str; 16] = [
+        "tif", "tiff", "webp", "gif", "heic", "heif", "avif", "jxl", "jp2", "ppm", "pgm", "pnm", "exr", "npy", "dng",
+        "svg",
+    ];
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let (folders, files): (Vec<PathBuf>, Vec<PathBuf>) =
+        entries.map(|entry| entry.path()).filter(|path| !of(path).starts_with('.')).partition(|path| path.is_dir());
+    let is_other = |path: &PathBuf| {
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        OTHERS.iter().any(|other| extension.eq_ignore_ascii_case(other))
+    };
+    let mut others: Vec<PathBuf> = files.into_iter().filter(is_other).collect();
+    others.sort();
+    (folders.len(), others)
 }
 
 /// Writes a labelled set that appears under its name only when it is whole.

@@ -97,7 +97,7 @@ impl DurableWriter {
     /// The frame cannot be encoded, or its time stamp does not come after the eye's previous one.
     pub fn write_frame(&mut self, eye: Eye, frame: &Frame, encoding: Encoding) -> Result<()> {
         let message = messages::compressed_image(frame, encoding, CAMERA_FRAMES[eye.index()])
-            .map_err(|reason| Error::Picture { path: self.path.clone(), reason })?;
+            .map_err(Error::unencodable(&self.path))?;
         if self.frames == 0 {
             for (eye, camera) in [Eye::Left, Eye::Right].into_iter().zip(self.header.cameras.clone()) {
                 if let Some(camera) = camera {

@@ -13,6 +13,7 @@ use super::{Eye, messages, natural_order};
 use crate::camera::{Camera, ros_yaml};
 use crate::depth::{DepthMap, DepthUnit};
 use crate::frame::{Frame, Timestamp};
+use crate::picture_file::{self, PictureHeader, Turns};
 use crate::{Error, Result};
 use nalgebra::Isometry3;
 use std::collections::BTreeMap;
@@ -111,14 +112,19 @@ impl FolderSource {
 
     pub(super) fn frame(&self, index: usize, eye: Eye) -> Result<Option<Frame>> {
         let Some(path) = self.image(index, eye) else { return Ok(None) };
-        let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-        let picture = image::load_from_memory(&bytes).map_err(Error::picture(path))?;
-        Ok(Some(messages::frame_from_picture(picture, self.timestamp(index), index as u64)))
+        Ok(Some(messages::frame_from_picture(picture_file::read_picture(path)?, self.timestamp(index), index as u64)))
     }
 
     pub(super) fn depth(&self, index: usize) -> Result<Option<DepthMap>> {
         match self.depth.get(index).and_then(Option::as_ref) {
-            Some(path) => DepthMap::read_png(path, DepthUnit::KittiStep).map(Some),
+            Some(path) => {
+                let depth = DepthMap::read_png(path, DepthUnit::KittiStep)?;
+                // Measured on the stored pixels of a picture that EXIF turns: its size tells.
+                match picture_file::read_header(&self.left[index]) {
+                    Ok(picture) if is_as_stored(&depth, picture) => Ok(Some(depth.turned(picture.orientation))),
+                    _ => Ok(Some(depth)),
+                }
+            }
             None => Ok(None),
         }
     }
@@ -127,23 +133,28 @@ impl FolderSource {
         self.poses.get(index).copied().flatten()
     }
 
-    /// Width and height of all images, from their heads. Images whose head cannot be read are left for
-    /// [`FolderSource::frame`] to report, so that one bad file does not spoil a drive.
-    pub(super) fn size(&self) -> Result<(u32, u32)> {
-        let images = self.left.iter().chain(self.right.iter().flatten());
-        let (mut first, mut unreadable) = (None, None);
-        for path in images {
-            match (image_size(path), &first) {
-                (Ok(size), None) => first = Some((path, size)),
-                (Ok(size), Some((other, expected))) if size != *expected => {
-                    return Err(different_sizes((other, *expected), (path, size)));
+    /// Width and height of all images as shown, from their heads, and how EXIF turns those of each eye. Images whose head
+    /// cannot be read are left for [`FolderSource::frame`] to report, so that one bad file does not spoil a drive.
+    pub(super) fn size(&self) -> Result<((u32, u32), [Turns; 2])> {
+        let left = self.left.iter().map(|path| (Eye::Left, path));
+        let images = left.chain(self.right.iter().flatten().map(|path| (Eye::Right, path)));
+        let mut first: Option<(&PathBuf, PictureHeader)> = None;
+        let mut unreadable = None;
+        let mut turns = [Turns::default(); 2];
+        for (eye, path) in images {
+            match (picture_file::read_header(path), &first) {
+                (Ok(header), Some((other, expected))) if header.size() != PictureHeader::size(expected) => {
+                    return Err(different_sizes((other, *expected), (path, header)));
                 }
-                (Ok(_), Some(_)) => {}
+                (Ok(header), _) => {
+                    turns[eye.index()].note(header.orientation);
+                    first.get_or_insert((path, header));
+                }
                 (Err(error), _) => unreadable = unreadable.or(Some(error)),
             }
         }
         match (first, unreadable) {
-            (Some((_, size)), _) => Ok(size),
+            (Some((_, header)), _) => Ok((header.size(), turns)),
             (None, Some(error)) => Err(error),
             (None, None) => Err(no_images(&self.root)),
         }
@@ -270,19 +281,25 @@ fn by_stem(images: &[PathBuf], others: Vec<PathBuf>) -> Vec<Option<PathBuf>> {
     if found.iter().all(Option::is_none) { Vec::new() } else { found }
 }
 
-fn image_size(path: &Path) -> Result<(u32, u32)> {
-    let reader = image::ImageReader::open(path).and_then(image::ImageReader::with_guessed_format);
-    reader.map_err(Error::io("read", path))?.into_dimensions().map_err(Error::picture(path))
+fn is_as_stored(depth: &DepthMap, picture: PictureHeader) -> bool {
+    let size = (depth.width, depth.height);
+    size == picture.stored && size != picture.size()
 }
 
-fn different_sizes(first: (&Path, (u32, u32)), second: (&Path, (u32, u32))) -> Error {
-    let describe = |(path, (width, height)): (&Path, (u32, u32))| {
-        format!("{} is {width}x{height}", path.file_name().unwrap_or_default().to_string_lossy())
+fn different_sizes(first: (&Path, PictureHeader), second: (&Path, PictureHeader)) -> Error {
+    let describe = |(path, header): (&Path, PictureHeader)| {
+        let (width, height) = header.size();
+        let turned = if header.is_turned() {
+            format!(" by {}", picture_file::orientation_name(header.orientation))
+        } else {
+            String::new()
+        };
+        format!("{} is {width}x{height}{turned}", path.file_name().unwrap_or_default().to_string_lossy())
     };
     Error::Recording {
         what: format!("all images must have one size, but {} and {}", describe(first), describe(second)),
         path: second.0.to_path_buf(),
-        hint: "put the images of each camera into a folder of their own",
+        hint: "put the images of each camera, and those that EXIF turns otherwise, into a folder of their own",
     }
 }
 

@@ -12,6 +12,7 @@ use super::{
 use crate::camera::{Camera, CameraIdentity};
 use crate::depth::DepthMap;
 use crate::frame::{Frame, Timestamp};
+use crate::picture_file::{self, Orientation};
 use crate::recording::messages;
 use crate::{Error, Result};
 use foxglove::messages::{CameraCalibration, CompressedImage, FrameTransform, RawImage};
@@ -181,6 +182,14 @@ impl McapSource {
             messages::frame_from_raw(&image, self.timestamp(index), sequence)
         };
         frame.map(Some).map_err(|what| self.bad_message(channel, index, &what))
+    }
+
+    /// How EXIF turns the picture of a frame; none where there is no picture, or none that carries EXIF.
+    pub(super) fn orientation(&self, index: usize, eye: Eye) -> Option<Orientation> {
+        let (channel, message) = self.message(self.images[eye.index()].as_ref(), index).ok()??;
+        let image: CompressedImage =
+            if channel.schema == COMPRESSED_IMAGE { self.decode(channel, &message).ok()? } else { return None };
+        picture_file::header(&image.data).ok().map(|header| header.orientation)
     }
 
     pub(super) fn depth(&self, index: usize) -> Result<Option<DepthMap>> {

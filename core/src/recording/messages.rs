@@ -5,6 +5,7 @@
 use crate::camera::{Camera, CameraNumbers};
 use crate::depth::{DepthMap, DepthUnit};
 use crate::frame::{Frame, PixelFormat, Timestamp};
+use crate::picture_file::decode_picture;
 use foxglove::messages as fox;
 use image::{DynamicImage, ImageEncoder};
 use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
@@ -32,7 +33,7 @@ pub(super) fn compressed_image(
 ) -> Result<fox::CompressedImage, String> {
     if frame.format == PixelFormat::Jpeg {
         // As the camera sent it: encoding it again would cost time and lose detail.
-        let data = crate::frame::jpeg_with_tables(&frame.data)?.into_owned();
+        let data = crate::picture_file::jpeg::with_tables(&frame.data)?.into_owned();
         return Ok(message(frame, frame_id, data, "jpeg"));
     }
     let converted;
@@ -87,7 +88,7 @@ pub(super) fn frame_from_compressed(
     timestamp: Timestamp,
     sequence: u64,
 ) -> Result<Frame, String> {
-    let picture = image::load_from_memory(&message.data)
+    let picture = decode_picture(&message.data)
         .map_err(|error| format!("cannot decode a {:?} picture: {error}", message.format))?;
     Ok(frame_from_picture(picture, timestamp, sequence))
 }

@@ -39,6 +39,7 @@ pub use writer::{RecordingHeader, RecordingWriter};
 use crate::camera::{Camera, ros_yaml};
 use crate::depth::DepthMap;
 use crate::frame::{Frame, Timestamp};
+use crate::picture_file::{Orientation, Turns, orientation_name};
 use crate::{Error, Result};
 use folder::FolderSource;
 use mcap_source::McapSource;
@@ -147,7 +148,7 @@ impl Recording {
     pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
         let source = Source::open(path, options.fps)?;
-        let size = source.size(path)?;
+        let (size, turns) = source.size(path)?;
         let files = [&options.camera, &options.right_camera];
         let mut cameras = [None, None];
         for eye in [Eye::Left, Eye::Right] {
@@ -157,7 +158,7 @@ impl Recording {
                 None => source.camera(eye)?,
             };
             if let Some(camera) = &camera {
-                check_camera_size(camera, size, file.unwrap_or(path))?;
+                check_camera(camera, size, turns[eye.index()], file.unwrap_or(path))?;
             }
             cameras[eye.index()] = camera;
         }
@@ -450,7 +451,8 @@ impl Source {
         }
     }
 
-    fn size(&self, path: &Path) -> Result<(u32, u32)> {
+    /// Width and height of all images as shown, and how EXIF turns those of each eye.
+    fn size(&self, path: &Path) -> Result<((u32, u32), [Turns; 2])> {
         let source = match self {
             Self::Folder(source) => return source.size(),
             Self::Mcap(source) => source,
@@ -458,7 +460,15 @@ impl Source {
         let mut first_error = None;
         for index in 0..source.len().min(SIZE_ATTEMPTS) {
             match source.frame(index, Eye::Left) {
-                Ok(Some(frame)) => return Ok((frame.width, frame.height)),
+                Ok(Some(frame)) => {
+                    let mut turns = [Turns::default(); 2];
+                    for eye in [Eye::Left, Eye::Right] {
+                        if let Some(turn) = source.orientation(index, eye) {
+                            turns[eye.index()].note(turn);
+                        }
+                    }
+                    return Ok(((frame.width, frame.height), turns));
+                }
                 Ok(None) => {}
                 Err(error) => first_error = first_error.or(Some(error)),
             }
@@ -476,18 +486,39 @@ impl Source {
 /// # Errors
 /// There are no images, or they differ in size.
 pub fn picture_size(path: &Path) -> Result<(u32, u32)> {
-    Source::open(path, OpenOptions::default().fps)?.size(path)
+    let (size, turns) = Source::open(path, OpenOptions::default().fps)?.size(path)?;
+    if let Some(turn) = turns.iter().find_map(Turns::turned) {
+        tell_turn(turn, path);
+    }
+    Ok(size)
 }
 
-fn check_camera_size(camera: &Camera, size: (u32, u32), path: &Path) -> Result<()> {
+/// A camera's numbers belong to the pictures as shown; where EXIF turns some, it cannot be that of all.
+fn check_camera(camera: &Camera, size: (u32, u32), turns: Turns, path: &Path) -> Result<()> {
+    let fault = |what: String| Err(Error::Camera { what, path: Some(path.to_path_buf()) });
+    if let Some((first, other)) = turns.mixed() {
+        let (first, other) = (orientation_name(first), orientation_name(other));
+        return fault(format!("images of one camera must be turned alike, found {first} and {other}"));
+    }
     if (camera.width, camera.height) == size {
+        if let Some(turn) = turns.turned() {
+            tell_turn(turn, path);
+        }
         return Ok(());
     }
-    let what = format!(
-        "the camera must be that of {}x{} images, found one of {}x{}",
+    let turned = turns.turned().map_or_else(String::new, |turn| format!(" (as shown: {})", orientation_name(turn)));
+    fault(format!(
+        "the camera must be that of {}x{} images{turned}, found one of {}x{}",
         size.0, size.1, camera.width, camera.height
+    ))
+}
+
+fn tell_turn(turn: Orientation, path: &Path) {
+    tracing::warn!(
+        "{}: images are turned by {}: the camera's numbers must be those of the images as shown",
+        path.display(),
+        orientation_name(turn)
     );
-    Err(Error::Camera { what, path: Some(path.to_path_buf()) })
 }
 
 #[cfg(test)]

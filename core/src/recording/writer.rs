@@ -81,7 +81,7 @@ impl RecordingWriter {
             return Err(Error::SizeMismatch { what: "camera and frame of a recording", expected, found });
         }
         let message = messages::compressed_image(frame, encoding, CAMERA_FRAMES[eye.index()])
-            .map_err(|reason| Error::Picture { path: self.path.clone(), reason })?;
+            .map_err(Error::unencodable(&self.path))?;
         self.write(image_topic(eye), frame.timestamp, frame.sequence as u32, &message)
     }
 
