@@ -187,6 +187,17 @@ pub(crate) struct CheckArgs {
     pub(crate) json: bool,
 }
 
+impl LensName {
+    /// ROS's name.
+    pub(crate) const fn ros_name(self) -> &'static str {
+        match self {
+            Self::PlumbBob => "plumb_bob",
+            Self::RationalPolynomial => "rational_polynomial",
+            Self::Equidistant => "equidistant",
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum LensName {
@@ -211,18 +222,27 @@ Examples:
   Kalibr, OpenCV and Foxglove, in and out:
     parallax-calib convert camchain.yaml --out camera.yaml
     parallax-calib convert stereo_calib.yml --size 640x480 --unit mm --out camera.yaml
+    parallax-calib convert intrinsics.yml --extrinsics extrinsics.yml --size 640x480 --unit mm --out camera.yaml
+    parallax-calib convert fisheye.yml --model equidistant --size 640x480 --out camera.yaml
     parallax-calib convert camera.yaml --format kalibr --out camchain.yaml
     parallax-calib convert camera.yaml --format opencv --out camera.xml
+  Two files of one pair (ROS, EuRoC, mrcal, OpenCV):
+    parallax-calib convert left.yaml --right right.yaml --out camera.yaml
+    parallax-calib convert mav0/cam0/sensor.yaml --right mav0/cam1/sensor.yaml --out camera.yaml
+  What `ros2 topic echo` says, and a bare camera matrix:
+    ros2 topic echo --once /camera/camera_info > info.txt && parallax-calib convert info.txt --out camera.yaml
+    parallax-calib convert K.txt --size 640x480 --out camera.yaml
   The calibration in a recording:
     parallax-calib convert drive.mcap --out camera.yaml
   A camera file for smaller pictures:
     parallax-calib convert camera.yaml --resize 320x240 --out camera_small.yaml
 
 The forms of ROS and Foxglove hold one camera: the right camera of a pair goes to NAME_right beside --out, and is read
-from there.")]
+from there. A key that is not understood is refused, because it may be the lens.")]
 pub(crate) struct ConvertArgs {
-    /// ROS camera_info, Kalibr camchain, OpenCV FileStorage (YAML, XML, JSON), Foxglove CameraCalibration (JSON), KITTI
-    /// calib.txt or calib_cam_to_cam.txt, a file with `fx fy cx cy [baseline_m]`, or a recording
+    /// ROS camera_info, `ros2 topic echo` or ost.txt, Kalibr or OpenVINS camchain, OpenCV FileStorage (YAML, XML, JSON),
+    /// Foxglove CameraCalibration (JSON), EuRoC sensor.yaml, mrcal .cameramodel, KITTI calib.txt or calib_cam_to_cam.txt, a 3x3
+    /// matrix (text, .npy), a file with `fx fy cx cy [baseline_m]`, or a recording
     #[arg(required_unless_present = "fx", conflicts_with_all = ["fx", "fy", "cx", "cy", "baseline"])]
     pub(crate) input: Option<PathBuf>,
     #[command(flatten)]
@@ -236,6 +256,18 @@ pub(crate) struct ConvertArgs {
     /// Which of KITTI's two stereo pairs
     #[arg(long, value_enum, default_value_t = PairName::Color)]
     pub(crate) pair: PairName,
+    /// The right camera's file, where each camera of a pair has its own
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub(crate) right: Option<PathBuf>,
+    /// The file that says where the right camera is (R and T), where the cameras' own do not
+    #[arg(long, value_name = "FILE", requires = "input")]
+    pub(crate) extrinsics: Option<PathBuf>,
+    /// The lens model, where the file has coefficients but does not say of which
+    #[arg(long, value_enum, requires = "input")]
+    pub(crate) model: Option<LensName>,
+    /// Pass over this key, which says nothing about how the camera sees; may be given several times
+    #[arg(long, value_name = "KEY", requires = "input")]
+    pub(crate) ignore: Vec<String>,
     /// Unit of the lengths in an OpenCV file: that of the board's squares
     #[arg(long, value_enum)]
     pub(crate) unit: Option<Unit>,

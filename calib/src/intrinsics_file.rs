@@ -1,6 +1,7 @@
 //! The plain form `fx fy cx cy [baseline_m]`: pixels, pixel centres at integers, `#` starts a comment.
 
 use crate::CameraPair;
+use crate::formats::FORMS;
 use parallax_core::camera::Intrinsics;
 use parallax_core::{Error, Result};
 use std::path::Path;
@@ -9,8 +10,13 @@ pub(crate) fn parse(text: &str, path: &Path, size: Option<(u32, u32)>) -> Result
     let malformed = |what: String, hint: &'static str| Error::Malformed { what, path: path.to_path_buf(), hint };
     let without_comments = text.lines().map(|line| line.split('#').next().unwrap_or_default());
     let numbers = without_comments.flat_map(str::split_whitespace).map(|word| {
-        let complaint =
-            || malformed(format!("expected a number, found {word:?}"), "the form is: fx fy cx cy [baseline_m]");
+        let is_nearly = word.starts_with(|first: char| first.is_ascii_digit() || first == '-');
+        let hint = if is_nearly {
+            "the form is: fx fy cx cy [baseline_m], with white space between and a decimal point, not a comma"
+        } else {
+            FORMS
+        };
+        let complaint = || malformed(format!("expected a number, found {word:?}"), hint);
         word.parse::<f64>().map_err(|_| complaint())
     });
     let numbers: Vec<f64> = numbers.collect::<Result<_>>()?;
@@ -19,7 +25,7 @@ pub(crate) fn parse(text: &str, path: &Path, size: Option<(u32, u32)>) -> Result
         k => (k, None),
     }) else {
         let what = format!("expected 4 or 5 numbers, found {}", numbers.len());
-        return Err(malformed(what, "the form is: fx fy cx cy [baseline_m]"));
+        return Err(malformed(what, if numbers.is_empty() { FORMS } else { "the form is: fx fy cx cy [baseline_m]" }));
     };
     let size = crate::check_size(None, size, path)?;
     CameraPair::pinhole(Intrinsics { fx, fy, cx, cy }, size, baseline_m).map_err(|error| match error {

@@ -22,10 +22,6 @@ pub enum Pair {
     Gray,
 }
 
-pub(crate) fn is_calibration(text: &str) -> bool {
-    text.lines().any(|line| line.starts_with("P0:") || line.starts_with("P_rect_00:"))
-}
-
 pub(crate) fn parse(text: &str, path: &Path, size: Option<(u32, u32)>, pair: Pair) -> Result<CameraPair> {
     let malformed = |what: String, hint: &'static str| Error::Malformed { what, path: path.to_path_buf(), hint };
     let [left, right] = match pair {

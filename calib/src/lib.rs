@@ -16,7 +16,7 @@
 //! | [`mod@check`] | whether a camera still is what its file says |
 //!
 //! And what calibrations are good for: [`formats`] reads and writes the forms of ROS, Kalibr, OpenCV and Foxglove and reads
-//! those of KITTI and recordings, [`rectification`] turns a stereo pair level, [`undistort`] applies a calibration to pictures
+//! those of EuRoC, mrcal, KITTI, bare numbers and recordings, [`rectification`] turns a stereo pair level, [`undistort`] applies a calibration to pictures
 //! and recordings.
 //!
 //! *Invariant:* no network and no inference engine is known here.

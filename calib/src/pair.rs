@@ -2,7 +2,7 @@
 
 use crate::rectification;
 use nalgebra::{Isometry3, Vector3};
-use parallax_core::camera::{Camera, Intrinsics};
+use parallax_core::camera::{Camera, Intrinsics, baseline_of_pair};
 use parallax_core::{Error, Result};
 
 /// A camera and, for stereo, the one to its right.
@@ -31,8 +31,23 @@ impl CameraPair {
                 what: format!("the baseline must be positive, in metres, got {baseline_m}"),
                 path: None,
             }),
-            _ => Ok(pair),
+            _ => pair.validated(),
         }
+    }
+
+    /// The pair, if both cameras can be ones and the right one is to the right of the left one.
+    ///
+    /// # Errors
+    /// What cannot be.
+    pub(crate) fn validated(self) -> Result<Self> {
+        self.left.validate()?;
+        if let Some(right) = &self.right {
+            right.validate()?;
+            if right.baseline_m().is_some() {
+                baseline_of_pair(&self.left, right).map_err(|what| Error::Camera { what, path: None })?;
+            }
+        }
+        Ok(self)
     }
 
     /// The cameras of the same pictures resized.

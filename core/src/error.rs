@@ -149,7 +149,9 @@ impl Error {
                 std::io::ErrorKind::PermissionDenied => Some("you lack permission: choose a folder you may use"),
                 _ => None,
             },
-            Self::Camera { .. } => Some("make the camera file anew, for instance with `parallax-calib convert --help`"),
+            Self::Camera { .. } => {
+                Some("make the camera file anew for these pictures: `parallax-calib convert --help`")
+            }
             Self::Picture { hint, .. }
             | Self::Malformed { hint, .. }
             | Self::Recording { hint, .. }

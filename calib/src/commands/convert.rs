@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use super::show::{describe, json_of};
-use crate::cli::{ConvertArgs, FormatName, PairName, Unit};
+use crate::cli::{ConvertArgs, FormatName, LensName, PairName, Unit};
 use parallax_calib::formats::{self, Format, Unsaid};
 use parallax_calib::{CameraPair, Pair};
 use parallax_core::camera::Intrinsics;
@@ -52,7 +52,18 @@ fn read(args: &ConvertArgs) -> anyhow::Result<CameraPair> {
         Unit::M => 1.0,
     });
     match (&args.input, &args.numbers) {
-        (Some(input), _) => Ok(formats::read(input, &Unsaid { size, pair, metres_per_unit })?),
+        (Some(input), _) => {
+            let unsaid = Unsaid {
+                size,
+                pair,
+                metres_per_unit,
+                model: args.model.map(LensName::ros_name),
+                right: args.right.clone(),
+                extrinsics: args.extrinsics.clone(),
+                ignored: args.ignore.clone(),
+            };
+            Ok(formats::read(input, &unsaid)?)
+        }
         (None, Some(numbers)) => {
             let intrinsics = Intrinsics { fx: numbers.fx, fy: numbers.fy, cx: numbers.cx, cy: numbers.cy };
             let size = size.ok_or_else(|| anyhow::anyhow!("expected the pictures' size: add --size or --images"))?;

@@ -4,7 +4,9 @@ use parallax_core::camera::{Distortion, Intrinsics};
 use proptest::prelude::*;
 use std::process::Command;
 
-const UNSAID: Unsaid = Unsaid { size: None, pair: Pair::Color, metres_per_unit: None };
+fn unsaid() -> Unsaid {
+    Unsaid::default()
+}
 
 fn camera(lens: Distortion, fx: f64) -> Camera {
     let k = Intrinsics { fx, fy: fx * 1.0123456789, cx: 321.123456789012, cy: 239.1 };
@@ -26,7 +28,7 @@ fn written_and_read(cameras: &CameraPair, name: &str, format: Format) -> CameraP
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
     write(&path, cameras, format).unwrap();
-    read(&path, &UNSAID).unwrap()
+    read(&path, &unsaid()).unwrap()
 }
 
 /// The names of cameras are not in OpenCV's and Kalibr's forms.
@@ -122,7 +124,7 @@ cam1:
 
 #[test]
 fn a_camchain_of_a_pair_becomes_a_rectified_pair() {
-    let pair = read_text("chain.yaml", KALIBR, &UNSAID).unwrap();
+    let pair = read_text("chain.yaml", KALIBR, &unsaid()).unwrap();
     assert_eq!(pair.left.distortion, Distortion::PlumbBob([-0.28340811, 0.07395907, 0.00019359, 1.76187114e-05, 0.0]));
     let right = pair.right.unwrap();
     assert!((right.baseline_m().unwrap() - 0.11008).abs() < 1e-4);
@@ -132,12 +134,12 @@ fn a_camchain_of_a_pair_becomes_a_rectified_pair() {
         ("radtan", "fov", "found fov"),
         ("[0.0, 0.0, 0.0, 1.0]", "[0.0, 0.0, 1.0, 1.0]", "no rotation"),
         ("-0.1100740", "0.1100740", "to the right"),
-        ("T_cn_cnm1", "T_cn", "no T_cn_cnm1"),
+        ("T_cn_cnm1", "T_cn", "cam1.T_cn is not understood"),
         ("458.654", "-458.654", "cam0: focal lengths"),
         ("intrinsics: [458.654, ", "intrinsics: [", "found 3"),
         ("cam1:", "cam2:\n  x: [", "camchain"),
     ] {
-        let error = read_text("chain.yaml", &KALIBR.replacen(from, to, 1), &UNSAID).unwrap_err();
+        let error = read_text("chain.yaml", &KALIBR.replacen(from, to, 1), &unsaid()).unwrap_err();
         assert!(error.to_string().contains(says), "{from} -> {to}: {error}");
     }
 }
@@ -179,7 +181,7 @@ T: !!opencv-matrix
 
 #[test]
 fn opencv_s_lengths_need_their_unit_and_its_files_their_size() {
-    let with = |size, metres_per_unit| Unsaid { size, metres_per_unit, ..UNSAID };
+    let with = |size, metres_per_unit| Unsaid { size, metres_per_unit, ..unsaid() };
     let size = Some((640, 480));
     let pair = read_text("stereo.yml", OPENCV, &with(size, Some(1e-3))).unwrap();
     assert!((pair.right.unwrap().baseline_m().unwrap() - 0.0832).abs() < 1e-9);
@@ -194,8 +196,14 @@ fn opencv_s_lengths_need_their_unit_and_its_files_their_size() {
     );
     let error = read_text("stereo.yml", &prism, &with(size, Some(1e-3))).unwrap_err();
     assert!(error.to_string().contains("14 coefficients"), "{error}");
-    let error = read_text("stereo.yml", &OPENCV.replace("R:", "RR:"), &with(size, Some(1e-3))).unwrap_err();
-    assert!(error.to_string().contains("expected R with 9"), "{error}");
+    let error = read_text("stereo.yml", &OPENCV.replace("R:", "Rx:"), &with(size, Some(1e-3))).unwrap_err();
+    assert!(error.to_string().contains("Rx is not understood"), "{error}");
+    let without = OPENCV.split("R: ").next().unwrap();
+    let error = read_text("stereo.yml", without, &with(size, Some(1e-3))).unwrap_err();
+    assert!(
+        error.to_string().contains("expected R with 9") && error.hint().unwrap().contains("--extrinsics"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -203,11 +211,13 @@ fn a_file_of_none_of_the_forms_is_refused_by_what_it_lacks() {
     for (name, text, says) in [
         ("a.xml", "<?xml version=\"1.0\"?><opencv_storage><x>1</x></opencv_storage>", "neither camera_matrix nor M1"),
         ("a.xml", "<?xml version=\"1.0\"?><opencv_storage>", "not an OpenCV file"),
-        ("a.json", "{\"width\": 640}", "not a CameraCalibration"),
-        ("a.yaml", "hello: world", "not a ROS camera_info"),
+        ("a.json", "{\"width\": 640}", "neither camera_matrix nor M1"),
+        ("a.json", "{\"width\": 640, \"height\": 480, \"K\": []}", "not a CameraCalibration"),
+        ("a.yaml", "hello: world", "neither camera_matrix nor M1"),
         ("a.txt", "hello world", "expected a number"),
+        ("a.txt", "", "found 0"),
     ] {
-        let error = read_text(name, text, &UNSAID).unwrap_err();
+        let error = read_text(name, text, &unsaid()).unwrap_err();
         assert!(error.to_string().contains(says) && error.hint().is_some(), "{name}: {error}");
     }
 }
@@ -239,6 +249,6 @@ for n in ['image_width', 'image_height']: g.write(n, int(f.getNode(n).real()))
 g.release()";
         let output = Command::new(&python).arg("-c").arg(script).args([&path, &copy]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert_eq!(numbers(&read(&copy, &UNSAID).unwrap()), numbers(&cameras), "{name}");
+        assert_eq!(numbers(&read(&copy, &unsaid()).unwrap()), numbers(&cameras), "{name}");
     }
 }

@@ -7,17 +7,29 @@
 //! References: OpenCV's camera model documentation (`plumb_bob`, `rational_polynomial`, `equidistant`); ROS
 //! `sensor_msgs/CameraInfo` (rectification `R`, projection `P`, stereo baseline in the right camera's `P`).
 
+mod calibration_form;
+mod calibration_keys;
+mod calibration_node;
+mod calibration_text;
 mod distortion;
 mod identity;
+mod lens_name;
 mod numbers;
 mod rectified_depth;
 pub mod rectify;
 pub mod ros_yaml;
+mod stereo;
 
+pub use calibration_form::CalibrationForm;
+pub use calibration_keys::{is_harmless, part_of_the_sensor, words_of};
+pub use calibration_node::CalibrationNode;
+pub use calibration_text::read_calibration_text;
 pub use distortion::Distortion;
 pub use identity::CameraIdentity;
+pub use lens_name::{LensFamily, lens_family, lens_of};
 pub use numbers::CameraNumbers;
 pub use rectified_depth::rectified_depth;
+pub use stereo::{LONGEST_BASELINE_M, SHORTEST_BASELINE_M, baseline_of_pair};
 
 use crate::{Error, Result};
 use nalgebra::{Matrix3, Matrix3x4, Point2, Point3, Vector3};
@@ -186,15 +198,44 @@ impl Camera {
         if !(0.1 * width..20.0 * width).contains(&fx) || !(0.1 * height..40.0 * height).contains(&fy) {
             return Some(format!("focal lengths fx = {fx}, fy = {fy} do not fit a {width}x{height} picture"));
         }
-        // Crops may move the principal point out of the picture, but not far.
-        if !(-width..2.0 * width).contains(&cx) || !(-height..2.0 * height).contains(&cy) {
-            return Some(format!("principal point ({cx}, {cy}) is far outside a {width}x{height} picture"));
+        // Where a picture was cropped out of another one, the centre is far from its middle, but still in it: the networks
+        // and losses that are fed from here know no other pictures. A pixel of grace, for tools that count from corners.
+        if !(-1.0..=width).contains(&cx) || !(-1.0..=height).contains(&cy) {
+            return Some(format!("the principal point ({cx}, {cy}) is outside of the {width}x{height} picture"));
         }
         if !self.projection.iter().chain(self.rectification.iter()).all(|value| value.is_finite()) {
             return Some("rectification and projection must be finite".to_owned());
         }
+        if let Some(fault) = self.fault_of_rectification() {
+            return Some(fault);
+        }
         (!self.distortion.coefficients().iter().all(|value| value.is_finite()))
             .then(|| "distortion coefficients must be finite".to_owned())
+    }
+
+    fn fault_of_rectification(&self) -> Option<String> {
+        let r = self.rectification;
+        let error = (r * r.transpose() - Matrix3::identity()).amax();
+        // 1e-3: files print R with as few as four digits.
+        if error > 1e-3 || r.determinant() < 0.0 {
+            return Some(format!("rectification_matrix must be a rotation, it is {error:.1e} off"));
+        }
+        let p = Intrinsics::from_matrix(&self.projection.fixed_view::<3, 3>(0, 0).into_owned());
+        if p.fx <= 0.0 || p.fy <= 0.0 {
+            return Some(format!(
+                "projection_matrix must have positive focal lengths, got fx = {}, fy = {}",
+                p.fx, p.fy
+            ));
+        }
+        // Toed-in cameras look past the middle of their rectified pictures, but not far.
+        let (width, height) = (f64::from(self.width), f64::from(self.height));
+        let is_near = (-width..2.0 * width).contains(&p.cx) && (-height..2.0 * height).contains(&p.cy);
+        (!is_near).then(|| {
+            format!(
+                "projection_matrix has its principal point ({}, {}) far outside of the {width}x{height} picture",
+                p.cx, p.cy
+            )
+        })
     }
 }
 
@@ -241,6 +282,11 @@ mod tests {
         assert!(camera.validate().unwrap_err().to_string().contains("finite"));
         camera.intrinsics.fx = 400_000.0;
         assert!(camera.validate().unwrap_err().to_string().contains("do not fit"));
+        for (cx, cy) in [(-1.5, 240.0), (640.5, 240.0), (320.0, -1.1), (320.0, 481.0), (1213.0, 170.0)] {
+            let mut camera = wide_camera(Distortion::None);
+            (camera.intrinsics.cx, camera.intrinsics.cy) = (cx, cy);
+            assert!(camera.validate().unwrap_err().to_string().contains("outside of the 640x480 picture"), "{cx} {cy}");
+        }
         assert!(wide_camera(Distortion::None).validate().is_ok());
     }
 

@@ -1,6 +1,7 @@
 //! The numbers of a camera as ROS, Foxglove, OpenCV and Kalibr carry them, checked on their way to a [`Camera`].
 
-use super::{Camera, Distortion, Intrinsics};
+use super::lens_name::lens_of;
+use super::{Camera, Intrinsics};
 use crate::Error;
 use nalgebra::{Matrix3, Matrix3x4};
 
@@ -15,7 +16,7 @@ pub struct CameraNumbers {
     pub height: u32,
     /// K, 9 numbers.
     pub k: Vec<f64>,
-    /// Name of the lens model, as ROS or Foxglove say it.
+    /// Name of the lens model, as ROS, Foxglove, Kalibr or OpenCV say it.
     pub model: String,
     /// Coefficients of the lens model; none: a lens without distortion.
     pub d: Vec<f64>,
@@ -24,6 +25,11 @@ pub struct CameraNumbers {
     /// P, 12 numbers; empty or all zero: `[K | 0]`.
     pub p: Vec<f64>,
 }
+
+/// Part of the focal length up to which a number of a matrix is one of arithmetic's rests.
+const REST: f64 = 1e-9;
+/// Part of the picture's width by which a dropped skew may move pixels.
+const MOST_BY_SKEW: f64 = 0.01;
 
 impl CameraNumbers {
     /// The numbers of a camera, with ROS's name of the lens model.
@@ -41,67 +47,119 @@ impl CameraNumbers {
         }
     }
 
-    /// The camera, every number and count checked.
+    /// The camera, every number and count checked. A skew too small to matter is dropped, with a warning.
     ///
     /// # Errors
     /// What was expected and found, when a number or a count is wrong.
     pub fn into_camera(self) -> Result<Camera, String> {
         let k = Matrix3::from_row_slice(&counted::<9>("camera_matrix", &self.k)?);
         let intrinsics = Intrinsics::from_matrix(&k);
-        if k.iter().all(|value| value.is_finite()) && k != intrinsics.matrix() {
-            return Err(format!("camera_matrix must be [fx, 0, cx, 0, fy, cy, 0, 0, 1], got {:?}", self.k));
-        }
         let mut camera = Camera::pinhole(&self.name, self.width, self.height, intrinsics);
-        camera.distortion = distortion(&self.model, &self.d)?;
+        if k.iter().all(|value| value.is_finite()) {
+            let upright = Matrix3::new(k.m11, k.m12, k.m13, 0.0, k.m22, k.m23, 0.0, 0.0, 1.0);
+            if (k - upright).amax() > REST {
+                return Err(format!("camera_matrix must be [fx, 0, cx, 0, fy, cy, 0, 0, 1], got {:?}", self.k));
+            }
+            check_skew(&camera, k.m12)?;
+        }
+        camera.distortion = lens_of(&self.model, &self.d)?;
         if !self.r.is_empty() {
             camera.rectification = Matrix3::from_row_slice(&counted::<9>("rectification_matrix", &self.r)?);
         }
         // Drivers write an all-zero P for "not calibrated as a pair".
         if self.p.iter().any(|&value| value != 0.0) {
-            camera.projection = Matrix3x4::from_row_slice(&counted::<12>("projection_matrix", &self.p)?);
+            let p = Matrix3x4::from_row_slice(&counted::<12>("projection_matrix", &self.p)?);
+            camera.projection = projection(&p, &self.p)?;
         }
         match camera.validate() {
-            Ok(()) => check_rectified(&camera).map_or(Ok(camera), Err),
+            Ok(()) => Ok(camera),
             Err(Error::Camera { what, .. }) => Err(what),
             Err(other) => Err(other.to_string()),
         }
     }
 }
 
-/// What is wrong with R and P, if anything is.
-fn check_rectified(camera: &Camera) -> Option<String> {
-    let r = camera.rectification;
-    let error = (r * r.transpose() - Matrix3::identity()).amax();
-    // 1e-3: files print R with as few as four digits.
-    if error > 1e-3 || r.determinant() < 0.0 {
-        return Some(format!("rectification_matrix must be a rotation, it is {error:.1e} off"));
+/// The models here have no skew. ROS's calibration of fisheye lenses gives one of a pixel or two by default.
+fn check_skew(camera: &Camera, skew: f64) -> Result<(), String> {
+    let Intrinsics { fx, fy, cy, .. } = camera.intrinsics;
+    if skew.abs() <= REST * fx.abs() {
+        return Ok(());
     }
-    let (fx, fy) = (camera.projection[(0, 0)], camera.projection[(1, 1)]);
-    (fx <= 0.0 || fy <= 0.0)
-        .then(|| format!("projection_matrix must have positive focal lengths, got fx = {fx}, fy = {fy}"))
+    let by_px = skew.abs() * cy.abs().max((f64::from(camera.height) - cy).abs()) / fy.abs();
+    if by_px.is_nan() || by_px > MOST_BY_SKEW * f64::from(camera.width) {
+        return Err(format!(
+            "camera_matrix must be [fx, 0, cx, 0, fy, cy, 0, 0, 1], got a skew of {skew} (pixels up to {by_px:.1} aside): \
+             calibrate without skew"
+        ));
+    }
+    let name = if camera.name.is_empty() { "camera" } else { &camera.name };
+    tracing::warn!("{name}: a skew of {skew} pixels is dropped, which moves pixels by {by_px:.1} at most");
+    Ok(())
 }
 
-fn distortion(model: &str, d: &[f64]) -> Result<Distortion, String> {
-    if d.is_empty() {
-        return Ok(Distortion::None);
+/// P without a skew: which picture is made by rectification is free to choose, so nothing is lost.
+fn projection(p: &Matrix3x4<f64>, given: &[f64]) -> Result<Matrix3x4<f64>, String> {
+    if !p.iter().all(|value| value.is_finite()) {
+        return Ok(*p);
     }
-    match model {
-        // Some writers leave out k3.
-        "plumb_bob" if d.len() == 4 => distortion(model, &[d[0], d[1], d[2], d[3], 0.0]),
-        "plumb_bob" | "rational_polynomial" if d.iter().all(|&value| value == 0.0) => Ok(Distortion::None),
-        "plumb_bob" => counted("distortion_coefficients of plumb_bob", d).map(Distortion::PlumbBob),
-        "rational_polynomial" => {
-            counted("distortion_coefficients of rational_polynomial", d).map(Distortion::RationalPolynomial)
-        }
-        // Foxglove's name for the same lens.
-        "equidistant" | "kannala_brandt" | "fisheye" => {
-            counted("distortion_coefficients of equidistant", d).map(Distortion::Equidistant)
-        }
-        "" | "none" if d.iter().all(|&value| value == 0.0) => Ok(Distortion::None),
-        other => Err(format!("distortion_model must be plumb_bob, rational_polynomial or equidistant, got {other:?}")),
+    let mut upright = *p;
+    for (row, column) in [(1, 0), (2, 0), (2, 1)] {
+        upright[(row, column)] = 0.0;
     }
+    upright[(2, 2)] = 1.0;
+    if (p - upright).amax() > REST || p[(2, 3)].abs() > 0.1 {
+        return Err(format!("projection_matrix must be [fx, 0, cx, tx, 0, fy, cy, ty, 0, 0, 1, 0], got {given:?}"));
+    }
+    upright[(0, 1)] = 0.0;
+    Ok(upright)
 }
 
 fn counted<const N: usize>(what: &str, values: &[f64]) -> Result<[f64; N], String> {
-    values.try_into().map_err(|_| format!("{what} must have {N} numbers, got {}", values.len()))
+    let commas = if values.len() == 2 * N { " (decimal commas? numbers have points)" } else { "" };
+    values.try_into().map_err(|_| format!("{what} must have {N} numbers, got {}{commas}", values.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Distortion;
+    use super::*;
+
+    fn fisheye_of_ros(skew: f64) -> CameraNumbers {
+        CameraNumbers {
+            name: "cam".into(),
+            width: 640,
+            height: 480,
+            k: vec![193.36, skew, 320.3, 0.0, 194.64, 237.7, 0.0, 0.0, 1.0],
+            model: "equidistant".into(),
+            d: vec![0.108, -0.865, 1.285, -0.4126],
+            r: Vec::new(),
+            p: vec![193.36, skew, 320.3, 0.0, 0.0, 194.64, 237.7, 0.0, 0.0, 0.0, 1.0, 0.0],
+        }
+    }
+
+    #[test]
+    fn the_small_skew_of_a_fisheye_calibrated_by_ros_is_dropped() {
+        let camera = fisheye_of_ros(-1.713).into_camera().unwrap();
+        assert_eq!(camera.intrinsics, Intrinsics { fx: 193.36, fy: 194.64, cx: 320.3, cy: 237.7 });
+        assert_eq!(camera.distortion, Distortion::Equidistant([0.108, -0.865, 1.285, -0.4126]));
+        assert_eq!(camera.projection[(0, 1)], 0.0);
+        let error = fisheye_of_ros(-17.0).into_camera().unwrap_err();
+        assert!(error.contains("skew of -17"), "{error}");
+    }
+
+    #[test]
+    fn a_projection_of_another_form_is_refused() {
+        for (place, value) in [(4, 3.0), (8, 0.1), (10, 2.0), (10, 0.0), (11, 5.0)] {
+            let mut numbers = fisheye_of_ros(0.0);
+            numbers.p[place] = value;
+            assert!(numbers.into_camera().unwrap_err().contains("projection_matrix must be"), "{place}");
+        }
+    }
+
+    #[test]
+    fn twice_the_numbers_are_told_as_decimal_commas() {
+        let mut numbers = fisheye_of_ros(0.0);
+        numbers.k = [numbers.k.clone(), numbers.k].concat();
+        assert!(numbers.into_camera().unwrap_err().contains("decimal commas"));
+    }
 }

@@ -16,9 +16,10 @@
 //!
 //! Reference: ROS `camera_calibration_parsers` and `sensor_msgs/CameraInfo`.
 
-use super::{Camera, CameraNumbers};
+use super::{
+    CalibrationForm, CalibrationNode, Camera, CameraNumbers, is_harmless, part_of_the_sensor, read_calibration_text,
+};
 use crate::{Error, Result};
-use serde::Deserialize;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -27,7 +28,7 @@ use std::path::Path;
 /// # Errors
 /// The file cannot be read, is not ROS `camera_info` YAML, or holds numbers that no camera has.
 pub fn read(path: &Path) -> Result<Camera> {
-    from_text(&crate::files::read_text(path)?, path)
+    from_text(&read_calibration_text(path)?, path)
 }
 
 /// Writes a camera file, as a whole or not at all. [`read`] gives back the same numbers to the last bit, but an ideal
@@ -55,28 +56,119 @@ pub fn to_text(camera: &Camera) -> String {
     text
 }
 
+/// What to do with a file of another form.
+const CONVERT: &str = "make a camera file of it: `parallax-calib convert FILE --out camera.yaml` reads the forms of Kalibr, OpenCV, \
+                       Foxglove, EuRoC, mrcal, KITTI and others";
+
 /// Reads the text of a camera file; `path` is named in errors.
 ///
 /// # Errors
-/// The text is not ROS `camera_info` YAML, or holds numbers that no camera has.
+/// The text is not ROS `camera_info` YAML, it has a key that is not understood, or it holds numbers that no camera has.
 pub fn from_text(text: &str, path: &Path) -> Result<Camera> {
-    let file: File = serde_saphyr::from_str(text).map_err(|error| Error::Malformed {
-        what: format!("not a ROS camera_info file: {}", first_line(&error.to_string())),
-        path: path.to_path_buf(),
-        hint: "a camera file has image_width, image_height, camera_matrix, distortion_model and distortion_coefficients; \
-               `parallax-calib convert --help` makes one",
-    })?;
-    let numbers = CameraNumbers {
-        name: file.camera_name,
-        width: file.image_width,
-        height: file.image_height,
-        k: file.camera_matrix.data,
-        model: file.distortion_model,
-        d: file.distortion_coefficients.map(|matrix| matrix.data).unwrap_or_default(),
-        r: file.rectification_matrix.map(|matrix| matrix.data).unwrap_or_default(),
-        p: file.projection_matrix.map(|matrix| matrix.data).unwrap_or_default(),
-    };
+    let numbers = numbers_from_text(text, path)?;
     numbers.into_camera().map_err(|what| Error::Camera { what, path: Some(path.to_path_buf()) })
+}
+
+/// The numbers in the text of a camera file, yet to be checked; `path` is named in errors.
+///
+/// # Errors
+/// The text is not ROS `camera_info` YAML, or it has a key that is not understood.
+pub fn numbers_from_text(text: &str, path: &Path) -> Result<CameraNumbers> {
+    let malformed = |what: String, hint| Error::Malformed { what, path: path.to_path_buf(), hint };
+    let form = CalibrationForm::of(text);
+    if !matches!(form, CalibrationForm::Ros | CalibrationForm::Other) {
+        return Err(malformed(format!("expected a ROS camera_info file, found {form}"), CONVERT));
+    }
+    CalibrationNode::from_yaml(text).and_then(|root| numbers_in(&root)).map_err(|what| {
+        malformed(
+            format!("not a ROS camera_info file: {what}"),
+            "a camera file has image_width, image_height, camera_matrix, distortion_model and distortion_coefficients; \
+             `parallax-calib convert FILE --out camera.yaml` makes one from other forms",
+        )
+    })
+}
+
+/// The keys that are understood; `camera_model` is what some tools call the model of the lens.
+const KEYS: &[&str] = &[
+    "image_width",
+    "image_height",
+    "camera_name",
+    "camera_matrix",
+    "distortion_model",
+    "camera_model",
+    "distortion_coefficients",
+    "rectification_matrix",
+    "projection_matrix",
+];
+
+/// Whether every key is one of ROS's, or harmless, and the indispensable ones are there in ROS's notation.
+pub(super) fn has_its_keys(root: &CalibrationNode) -> bool {
+    let is_known = |(key, value): &(String, CalibrationNode)| {
+        KEYS.contains(&key.as_str()) || is_binning(key) || is_harmless(key, value)
+    };
+    root.get("image_width").is_some()
+        && root.get("camera_matrix").is_some_and(|matrix| matrix.get("data").is_some())
+        && root.entries().iter().all(is_known)
+}
+
+fn is_binning(key: &str) -> bool {
+    matches!(key, "binning_x" | "binning_y" | "roi")
+}
+
+fn numbers_in(root: &CalibrationNode) -> Result<CameraNumbers, String> {
+    let unknown = root
+        .entries()
+        .iter()
+        .find(|(key, value)| !KEYS.contains(&key.as_str()) && !is_binning(key) && !is_harmless(key, value));
+    let pixels = |name: &str| {
+        let node = root.get(name).ok_or_else(|| format!("missing field `{name}`"))?;
+        node.pixels().ok_or_else(|| format!("{name} must be a whole number of pixels"))
+    };
+    // `rows` and `cols` are not read: the name of the matrix says them, and files with wrong ones work in ROS.
+    let matrix = |name: &str| match root.get(name) {
+        None => Ok(Vec::new()),
+        Some(node) => node.numbers().ok_or_else(|| format!("{name} holds no matrix of finite numbers")),
+    };
+    let text = |name: &str| match root.get(name) {
+        None | Some(CalibrationNode::Nothing) => Ok(String::new()),
+        Some(node) => node.text().ok_or_else(|| format!("{name} must be text")),
+    };
+    let (width, height) = (pixels("image_width")?, pixels("image_height")?);
+    if root.get("camera_matrix").is_none() {
+        return Err("missing field `camera_matrix`".into());
+    }
+    if let Some((key, _)) = unknown {
+        return Err(format!("the key {key} is not understood"));
+    }
+    match part_of_the_sensor(root, (width, height)) {
+        Some(what) => Err(what),
+        None => Ok(CameraNumbers {
+            name: text("camera_name")?,
+            width,
+            height,
+            k: matrix("camera_matrix")?,
+            model: model(text("distortion_model")?, text("camera_model")?)?,
+            d: matrix("distortion_coefficients")?,
+            r: matrix("rectification_matrix")?,
+            p: matrix("projection_matrix")?,
+        }),
+    }
+}
+
+/// The lens model of `distortion_model` and `camera_model`; the latter may also say `pinhole`, of the rays.
+fn model(distortion: String, camera: String) -> Result<String, String> {
+    use super::{LensFamily, lens_family};
+    let says = |name: &str| lens_family(name).filter(|family| *family != LensFamily::Plain);
+    match (distortion.is_empty(), says(&camera)) {
+        (true, Some(_)) => Ok(camera),
+        (false, Some(other)) if lens_family(&distortion) != Some(other) => {
+            Err(format!("distortion_model is {distortion}, but camera_model is {camera}"))
+        }
+        _ if says(&camera).is_none() && !camera.is_empty() && lens_family(&camera).is_none() => {
+            Err(format!("the camera_model {camera} is not understood"))
+        }
+        _ => Ok(distortion),
+    }
 }
 
 /// The values of a matrix given transposed: nalgebra stores by column.
@@ -88,30 +180,6 @@ fn write_matrix(text: &mut String, name: &str, rows: usize, data: &[f64]) {
     let numbers: Vec<String> = data.iter().map(|value| format!("{value:?}")).collect();
     let columns = data.len() / rows;
     let _ = writeln!(text, "{name}:\n  rows: {rows}\n  cols: {columns}\n  data: [{}]", numbers.join(", "));
-}
-
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
-}
-
-#[derive(Deserialize)]
-struct File {
-    image_width: u32,
-    image_height: u32,
-    #[serde(default)]
-    camera_name: String,
-    camera_matrix: Matrix,
-    #[serde(default)]
-    distortion_model: String,
-    distortion_coefficients: Option<Matrix>,
-    rectification_matrix: Option<Matrix>,
-    projection_matrix: Option<Matrix>,
-}
-
-/// `rows` and `cols` are not read: the name of the matrix says them, and files with wrong ones work in ROS.
-#[derive(Deserialize)]
-struct Matrix {
-    data: Vec<f64>,
 }
 
 #[cfg(test)]
@@ -189,7 +257,7 @@ projection_matrix:
         for (from, to, says) in [
             ("[535.91573,", "[0,", "focal lengths must be positive, got fx = 0"),
             ("[535.91573,", "[-5,", "focal lengths must be positive"),
-            ("[535.91573,", "[.nan,", "finite"),
+            ("[535.91573,", "[.nan,", "inite"),
             ("[535.91573,", "[5e9,", "do not fit a 640x480 picture"),
             ("342.28315", "99999", "principal point"),
             ("image_width: 640", "image_width: 0", "size"),
@@ -212,6 +280,54 @@ projection_matrix:
                 }
                 Ok(camera) => panic!("{from} -> {to} was read as {camera:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_not_understood_is_an_error_that_names_it() {
+        for (added, says) in [
+            ("D: [0.1, 0.2]\n", "D is not understood"),
+            ("distortion_coeffs: {data: [0.1]}\n", "distortion_coeffs"),
+            ("camera_model: omni\n", "omni"),
+            ("camera_model: fisheye\n", "camera_model is fisheye"),
+            ("binning_x: 2\n", "binning_x"),
+            ("roi: {x_offset: 3, y_offset: 0, width: 0, height: 0}\n", "roi"),
+            ("camera_name: twice\n", "not a ROS camera_info"),
+        ] {
+            let error = parse(&(FROM_ROS.to_owned() + added)).unwrap_err();
+            assert!(error.to_string().contains(says) && error.hint().is_some(), "{added}: {error}");
+        }
+        for value in ["", " ~", " {data: }", " {rows: 1}", " {data: [a]}", " none"] {
+            let text =
+                FROM_ROS.replace(" {rows: 1, cols: 5, data: [-0.266, -0.0386, 0.00178, -0.000281, 0.238]}", value);
+            assert!(parse(&text).is_err(), "{value}");
+        }
+        for harmless in
+            ["camera_model: pinhole\n", "rms_px: 0.2\n", "header: {seq: 1}\n", "serial: A1\n", "roi: {x_offset: 0}\n"]
+        {
+            assert!(parse(&(FROM_ROS.to_owned() + harmless)).is_ok(), "{harmless}");
+        }
+        // ROS's older files name the lens so.
+        let text = FROM_ROS.replace("distortion_model: plumb_bob", "camera_model: plumb_bob");
+        assert!(matches!(parse(&text).unwrap().distortion, Distortion::PlumbBob(_)));
+    }
+
+    #[test]
+    fn other_forms_are_refused_by_their_name_with_the_way_to_convert_them() {
+        for (text, form) in [
+            ("%YAML:1.0\ncam0:\n  camera_model: pinhole\n", "Kalibr"),
+            ("%YAML:1.0\n---\nK: !!opencv-matrix\n   data: [1]\n", "OpenCV"),
+            ("<?xml version=\"1.0\"?><opencv_storage/>", "OpenCV"),
+            ("width: 640\nheight: 480\nk: [1]\n---\n", "CameraInfo message"),
+            ("T_BS: {data: [1]}\nintrinsics: [1]\n", "EuRoC"),
+            ("[image]\n\nwidth\n640\n", "ost.txt"),
+            ("{'lensmodel': 'LENSMODEL_OPENCV5', 'intrinsics': [1]}", "mrcal"),
+            ("P0: 1 2 3\n", "KITTI"),
+            ("500 0 320\n0 500 240\n0 0 1\n", "bare numbers"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert!(error.to_string().contains(form), "{error}");
+            assert!(error.hint().unwrap().contains("parallax-calib convert"), "{error}");
         }
     }
 
