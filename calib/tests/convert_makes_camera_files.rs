@@ -20,9 +20,8 @@ fn an_intrinsics_file_becomes_a_pair_of_the_images_size() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("intrinsics.txt"), "# fx fy cx cy baseline_m\n52.0 51.0 31.0 11.5 0.25\n")
         .unwrap();
-    // A 64x24 portable network graphics head is all that is needed to know the size.
     std::fs::create_dir(folder.path().join("left")).unwrap();
-    std::fs::write(folder.path().join("left/0.png"), PNG_64_BY_24).unwrap();
+    image::GrayImage::new(64, 24).save(folder.path().join("left/0.png")).unwrap();
     let output = calib(folder.path(), "convert intrinsics.txt --images . --out camera.yaml --json");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -32,6 +31,45 @@ fn an_intrinsics_file_becomes_a_pair_of_the_images_size() {
     assert!((right.baseline_m().unwrap() - 0.25).abs() < 1e-12);
     let shown = calib(folder.path(), "show camera_right.yaml");
     assert!(text(&shown.stdout).contains("0.2500 m to the right"), "{}", text(&shown.stdout));
+}
+
+/// Each flag of `convert` that says what a file does not.
+#[test]
+fn what_a_file_does_not_say_is_said_by_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "left.yml",
+        "%YAML:1.0\n---\nK: [500., 0., 320., 0., 500., 240., 0., 0., 1.]\nD: [0.1, 0.02, 0.003, 0.004]\nnote_of_lens: 3\n",
+    );
+    write(
+        "right.yml",
+        "%YAML:1.0\n---\nK: [500., 0., 320., 0., 500., 240., 0., 0., 1.]\nD: [0.1, 0.02, 0.003, 0.004]\n",
+    );
+    write("pair.yml", "%YAML:1.0\n---\nR: [1., 0., 0., 0., 1., 0., 0., 0., 1.]\nT: [-90., 0., 0.]\n");
+    let whole = "convert left.yml --right right.yml --extrinsics pair.yml --unit mm --model equidistant --ignore note_of_lens \
+                 --size 640x480 --out c.yaml";
+    for (without, says) in [
+        ("--ignore note_of_lens ", "note_of_lens is not understood"),
+        ("--model equidistant ", "four coefficients"),
+        ("--unit mm ", "not believed"),
+        ("--extrinsics pair.yml ", "where the right camera is"),
+        ("--size 640x480 ", "size is not in this file"),
+    ] {
+        let output = calib(folder.path(), &whole.replace(without, ""));
+        assert_eq!(output.status.code(), Some(1), "{without}");
+        assert!(
+            text(&output.stderr).contains(says) && text(&output.stderr).contains("hint: "),
+            "{}",
+            text(&output.stderr)
+        );
+        assert!(!folder.path().join("c.yaml").exists(), "{without}");
+    }
+    let output = calib(folder.path(), whole);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let right = ros_yaml::read(&folder.path().join("c_right.yaml")).unwrap();
+    assert!((right.baseline_m().unwrap() - 0.09).abs() < 1e-12);
+    assert_eq!(right.distortion, parallax_core::camera::Distortion::Equidistant([0.1, 0.02, 0.003, 0.004]));
 }
 
 #[test]
@@ -66,9 +104,3 @@ fn bad_input_has_an_error_a_hint_and_no_file() {
         assert!(output.stdout.is_empty() && !folder.path().join("c.yaml").exists(), "{arguments}");
     }
 }
-
-/// Signature, IHDR of an 8-bit gray 64x24 image, and the head of the IDAT that readers look for.
-const PNG_64_BY_24: &[u8] = &[
-    0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, b'I', b'H', b'D', b'R', 0, 0, 0, 64, 0, 0, 0, 24, 8,
-    0, 0, 0, 0, 0x6f, 0xdf, 0xa4, 0x98, 0, 0, 0, 0, b'I', b'D', b'A', b'T', 0x35, 0xaf, 0x06, 0x1e,
-];
