@@ -45,7 +45,13 @@ pub(super) fn find(picture: &GrayImage, scale: Scale) -> Vec<Junction> {
     }
 }
 
+/// A corner is looked for on a ring of radius 5 around a pixel; the crate panics where a picture has no room for one.
+const LEAST_SIDE_PX: u32 = 11;
+
 fn search(picture: &GrayImage, upscale: UpscaleConfig) -> Vec<Junction> {
+    if picture.width().min(picture.height()) < LEAST_SIDE_PX {
+        return Vec::new();
+    }
     // 15 is half the crate's floor: dim boards count, and false junctions fall out at the next step.
     let config = DetectorConfig::chess().with_threshold(15.0).with_upscale(upscale);
     let found = Detector::new(config)
@@ -73,4 +79,21 @@ fn halved(picture: &GrayImage) -> GrayImage {
         let at = |dx, dy| u16::from(picture.get_pixel(2 * x + dx, 2 * y + dy).0[0]);
         image::Luma([((at(0, 0) + at(1, 0) + at(0, 1) + at(1, 1) + 2) / 4) as u8])
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_of_any_size_is_searched() {
+        let sides = [0, 1, 2, 4, 9, 10, 11, 12, 20, 21, 22, 25, 70];
+        for (width, height) in sides.iter().flat_map(|&width| sides.map(|height| (width, height))) {
+            let board = GrayImage::from_fn(width, height, |x, y| image::Luma([255 * ((x / 10 + y / 10) % 2) as u8]));
+            for scale in Scale::ALL {
+                let found = find(&board, scale);
+                assert!(width.min(height) >= LEAST_SIDE_PX || found.is_empty(), "{width}x{height}, {scale:?}");
+            }
+        }
+    }
 }
