@@ -137,6 +137,7 @@ impl<'a> Undistortion<'a> {
         for place in places {
             std::fs::create_dir_all(folder.partial().join(place)).map_err(Error::io("create", out))?;
         }
+        let names = self.recording.frame_names();
         let mut losses = Losses::default();
         self.each_frame(on_frame, out, |index| {
             let frames = match self.frames(index) {
@@ -147,7 +148,7 @@ impl<'a> Undistortion<'a> {
             for (eye, frame) in frames {
                 let place = if pair { folder.partial().join(eye.name()) } else { folder.partial().to_path_buf() };
                 let picture = image::DynamicImage::ImageRgb8(frame.to_rgb()?);
-                write_picture(&place.join(self.name(index)).with_extension("png"), &picture)?;
+                write_picture(&place.join(format!("{}.png", names[index])), &picture)?;
             }
             Ok(())
         })?;
@@ -179,12 +180,6 @@ impl<'a> Undistortion<'a> {
             Ok((*eye, Frame::from_rgb(map.rectify(&frame.to_rgb()?)?, time, frame.sequence)))
         })
         .collect()
-    }
-
-    /// The picture's own name, or its number.
-    fn name(&self, index: usize) -> PathBuf {
-        let own = self.recording.image_path(index, Eye::Left).and_then(Path::file_stem).map(PathBuf::from);
-        own.unwrap_or_else(|| format!("{index:06}").into())
     }
 
     fn report(&self, path: PathBuf, losses: Losses) -> Undistorted {

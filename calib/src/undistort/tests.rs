@@ -104,3 +104,26 @@ fn a_plain_camera_and_a_camera_of_another_size_are_refused() {
     let error = Undistortion::new(&raw, small).err().unwrap();
     assert!(error.hint().unwrap().contains("--resize"), "{error}");
 }
+
+#[test]
+fn every_picture_of_a_folder_keeps_its_name_and_none_takes_anothers() {
+    let folder = tempfile::tempdir().unwrap();
+    // Times of one second, as TUM's data sets have them, and names that differ in their extension alone.
+    for (names, expected) in [
+        (["1305031102.175304.png", "1305031102.211214.png"], ["1305031102.175304.png", "1305031102.211214.png"]),
+        (["a.bmp", "a.png"], ["a.bmp.png", "a.png.png"]),
+    ] {
+        let raw = folder.path().join("raw");
+        std::fs::create_dir(&raw).unwrap();
+        names.iter().for_each(|name| picture().save(raw.join(name)).unwrap());
+        ros_yaml::write(&raw.join("camera.yaml"), &bent()).unwrap();
+        let recording = Recording::open(&raw).unwrap();
+        let work = Undistortion::new(&recording, cameras(&recording)).unwrap();
+        let done = work.to_folder(&folder.path().join("plain"), &mut || true).unwrap();
+        for name in expected {
+            assert!(done.path.join(name).is_file(), "{name}");
+        }
+        std::fs::remove_dir_all(raw).unwrap();
+        std::fs::remove_dir_all(done.path).unwrap();
+    }
+}

@@ -74,6 +74,7 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<Outcome> {
     let frames: Vec<usize> = (0..footage.recording(0).len()).step_by(args.every).collect();
     let bar = ProgressBar::new(frames.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} frames, {per_sec}, {eta} left")?);
+    let names = footage.recording(0).frame_names();
     let mut written = 0;
     for index in frames {
         if stop_on_signal().load(Ordering::SeqCst) {
@@ -84,12 +85,12 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<Outcome> {
         description.input.normalize(&frame, &mut values);
         let mut depth = predict(&model, &values, dims, super::views(args.flip_average), &device);
         write_picture(
-            &out.partial().join(format!("pictures/{index:06}.png")),
+            &out.partial().join(format!("pictures/{}.png", names[index])),
             &above_its_depth(&frame, &depth).into(),
         )?;
         let scale = metres_per_unit.unwrap_or(1.0) as f32;
         depth.metres.iter_mut().for_each(|metres| *metres *= scale);
-        depth.write_png(&out.partial().join(format!("depth/{index:06}.png")), DepthUnit::KittiStep)?;
+        depth.write_png(&out.partial().join(format!("depth/{}.png", names[index])), DepthUnit::KittiStep)?;
         written += 1;
         bar.inc(1);
     }
