@@ -9,10 +9,11 @@
 //! A bundle is a folder, or the same files in one `.tar`.
 
 use crate::camera::CameraIdentity;
-use crate::files::{read_text, sha256_of_bytes};
+use crate::files::sha256_of_bytes;
 use crate::labels::Classes;
 use crate::model_input::{ModelInput, malformed_input};
 use crate::picture_file::decode_picture;
+use crate::reading::{self, read_bytes, read_text};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,6 +24,17 @@ use std::path::{Component, Path, PathBuf};
 pub const MANIFEST: &str = "bundle.toml";
 /// Version of the manifest's form.
 pub const SCHEMA: u32 = 1;
+
+/// Models of a bundle: one for each arithmetic and size that a board may choose from.
+pub const MOST_MODELS: usize = 16;
+/// Bytes of one file of a bundle.
+pub const MOST_FILE_BYTES: u64 = 1 << 29;
+/// Bytes of all files that a bundle names, which are in memory together.
+pub const MOST_BUNDLE_BYTES: u64 = 1 << 30;
+/// Bytes of a manifest; most of it are names and hashes of labelled pictures.
+const MOST_MANIFEST_BYTES: u64 = 1 << 25;
+/// Entries of an archive.
+const MOST_ENTRIES: usize = 1000;
 
 /// What a bundle says about itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -124,6 +136,15 @@ impl BundleManifest {
         if self.models.is_empty() {
             return Some("the bundle names no model".to_owned());
         }
+        if self.models.len() > MOST_MODELS {
+            return Some(format!("the bundle names {} models, more than {MOST_MODELS}", self.models.len()));
+        }
+        for (index, model) in self.models.iter().enumerate() {
+            let earlier = &self.models[..index];
+            if earlier.iter().any(|other| other.role == model.role) {
+                return Some(format!("the bundle names two models with the role {:?}", model.role));
+            }
+        }
         if self.classes.len() < 2 {
             return Some(format!("expected at least 2 classes, found {}", self.classes.len()));
         }
@@ -158,8 +179,13 @@ impl Bundle {
         let contents = if path.is_dir() { Contents::Folder } else { Contents::Archive(read_archive(path)?) };
         let manifest = read_manifest(path, &contents)?;
         let mut files = BTreeMap::new();
+        let mut room = MOST_BUNDLE_BYTES;
         for (name, expected) in manifest.files() {
-            let bytes = contents.read(path, name)?;
+            if files.contains_key(name) && manifest.files().all(|(other, hash)| other != name || hash == expected) {
+                continue;
+            }
+            let bytes = contents.read(path, name, room.min(MOST_FILE_BYTES))?;
+            room = room.saturating_sub(bytes.len() as u64);
             let found = sha256_of_bytes(&bytes);
             if found != expected {
                 return Err(Error::Bundle {
@@ -223,7 +249,7 @@ enum Contents {
 }
 
 impl Contents {
-    fn read(&self, bundle: &Path, name: &str) -> Result<Vec<u8>> {
+    fn read(&self, bundle: &Path, name: &str, most: u64) -> Result<Vec<u8>> {
         let mut components = Path::new(name).components();
         if !matches!((components.next(), components.next()), (Some(Component::Normal(_)), None)) {
             return Err(Error::Bundle {
@@ -240,7 +266,7 @@ impl Contents {
         match self {
             Self::Folder => {
                 let path = bundle.join(name);
-                if path.exists() { std::fs::read(&path).map_err(Error::io("read", &path)) } else { Err(missing()) }
+                if path.exists() { read_bytes(&path, most) } else { Err(missing()) }
             }
             Self::Archive(files) => files.get(name).cloned().ok_or_else(missing),
         }
@@ -255,9 +281,12 @@ fn read_manifest(path: &Path, contents: &Contents) -> Result<BundleManifest> {
     };
     let text = match contents {
         Contents::Folder if !path.join(MANIFEST).exists() => return Err(fault(format!("no {MANIFEST}: not a bundle"))),
-        Contents::Folder => read_text(&path.join(MANIFEST))?,
+        Contents::Folder => read_text(&path.join(MANIFEST), MOST_MANIFEST_BYTES)?,
         Contents::Archive(files) => {
             let bytes = files.get(MANIFEST).ok_or_else(|| fault(format!("no {MANIFEST}: not a bundle")))?;
+            if bytes.len() as u64 > MOST_MANIFEST_BYTES {
+                return Err(fault(format!("{MANIFEST} has {} bytes, more than {MOST_MANIFEST_BYTES}", bytes.len())));
+            }
             String::from_utf8(bytes.clone()).map_err(|_| fault(format!("{MANIFEST} is not text")))?
         }
     };
@@ -271,21 +300,44 @@ fn read_manifest(path: &Path, contents: &Contents) -> Result<BundleManifest> {
 }
 
 fn read_archive(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let file = std::fs::File::open(path).map_err(Error::io("open bundle", path))?;
+    let file = reading::open(path)?;
     let damaged = |error: std::io::Error| Error::Bundle {
         what: format!("cannot read the archive: {error}"),
         path: path.to_path_buf(),
         hint: "a bundle is a folder or .tar made by `parallax-train pack`; this file is damaged or something else",
     };
+    let too_much = |what: String| Error::Bundle {
+        what,
+        path: path.to_path_buf(),
+        hint: "a bundle is a folder or .tar made by `parallax-train pack`; this one is damaged or something else",
+    };
+    let size = file.metadata().map_err(Error::io("read", path))?.len();
+    // Headers and padding take 1 KiB an entry; longer ones, which are read as a whole, are no longer than the file.
+    let most = MOST_BUNDLE_BYTES + ((MOST_ENTRIES as u64) << 10);
+    if size > most {
+        return Err(too_much(format!("the archive has {size} bytes, more than {most}")));
+    }
     let mut files = BTreeMap::new();
-    for entry in tar::Archive::new(file).entries().map_err(damaged)? {
+    let mut room = MOST_BUNDLE_BYTES;
+    for (index, entry) in tar::Archive::new(file).entries().map_err(damaged)?.enumerate() {
         let mut entry = entry.map_err(damaged)?;
+        if index >= MOST_ENTRIES {
+            return Err(too_much(format!("the archive has more than {MOST_ENTRIES} entries")));
+        }
         if !entry.header().entry_type().is_file() {
             continue;
         }
         let name = entry.path().map_err(damaged)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let most = room.min(MOST_FILE_BYTES);
+        if entry.size() > most {
+            return Err(too_much(format!(
+                "{name} has {} bytes, more than the {most} that a bundle may hold",
+                entry.size()
+            )));
+        }
         let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(damaged)?;
+        entry.by_ref().take(most).read_to_end(&mut bytes).map_err(damaged)?;
+        room -= bytes.len() as u64;
         files.insert(name, bytes);
     }
     Ok(files)

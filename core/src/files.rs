@@ -76,9 +76,9 @@ pub fn png_bytes(picture: &image::DynamicImage) -> image::ImageResult<Vec<u8>> {
 /// Reads a text file.
 ///
 /// # Errors
-/// The file is missing or not UTF-8.
+/// The file is missing, no file, larger than [`crate::reading::MOST_TEXT`] or not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(Error::io("read", path))
+    crate::reading::read_text(path, crate::reading::MOST_TEXT)
 }
 
 /// SHA-256 of a file as lower-case hexadecimal.

@@ -20,6 +20,7 @@
 //! | [`picture_file`] | the one door for pictures: strict, turned by EXIF, bounded |
 //! | [`picture`] | overlays, colour maps and sheets for people to look at |
 //! | [`program`] | how the programs start, stop on Ctrl-C and report an error |
+//! | [`reading`] | whole files into memory, none larger than was said |
 //! | [`files`] | writing so that nothing half-written is left under a final name |
 //!
 //! *Invariant:* this crate knows no network, no training, no inference engine and no camera driver.
@@ -40,6 +41,7 @@ pub mod optical_flow;
 pub mod picture;
 pub mod picture_file;
 pub mod program;
+pub mod reading;
 pub mod recording;
 pub mod score;
 

@@ -132,6 +132,19 @@ impl Engine {
         &self.left
     }
 
+    /// What a user must know of an int8 file that does not run in integers as its maker meant it to; none where all of it
+    /// does.
+    pub fn float_warning(&self) -> Option<String> {
+        let first = self.left.first()?;
+        let (count, convolutions) = (self.left.len(), self.left.iter().filter(|left| left.is_convolution()).count());
+        let Place { file, .. } = &self.place;
+        Some(format!(
+            "{count} operator(s) that {file} quantises run in float here, {convolutions} of them convolutions: int8 answers \
+             at the speed of float. The first: {} {}: {}. `parallax-edge inspect --kernels` lists all",
+            first.operator, first.node, first.reason
+        ))
+    }
+
     /// The convolutions that the file itself keeps in float.
     pub(crate) fn kept(&self) -> &[String] {
         &self.kept
@@ -190,7 +203,7 @@ pub(crate) struct TypedFile {
 pub(crate) fn typed_model(bundle: &Bundle, model: &BundledModel, config: EngineConfig) -> Result<TypedFile> {
     let mut proto = read_proto(bundle, model)?;
     let place = Place { file: model.file.clone(), bundle: bundle.path().to_path_buf() };
-    let onnx = tract_onnx::onnx();
+    let onnx = int8::onnx();
     if let Some(graph) = proto.graph.as_mut() {
         let missing = graph.node.iter().find(|node| !onnx.op_register.0.contains_key(&node.op_type));
         if let Some(node) = missing {

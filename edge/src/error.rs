@@ -89,6 +89,14 @@ pub enum EdgeError {
         /// The bundle.
         bundle: PathBuf,
     },
+    /// The golden frame gives another mask than it did when the bundle was packed, or none that tells classes apart.
+    #[error("the golden frame is {found}: {}", bundle.display())]
+    NotGolden {
+        /// What came out.
+        found: crate::golden::GoldenCheck,
+        /// The bundle.
+        bundle: PathBuf,
+    },
     /// The inference engine failed.
     #[error("the engine cannot {doing} {file}: {reason}: {}", bundle.display())]
     Engine {
@@ -221,12 +229,19 @@ impl EdgeError {
             Self::NotOnnx { .. } | Self::WrongInput { .. } | Self::WrongClasses { .. } | Self::WrongOutput { .. } => {
                 "the bundle's parts do not belong together: pack it again with `parallax-train pack`"
             }
+            Self::MissingOperator { operator, .. } if operator.starts_with("QLinear") || operator == "QGemm" => {
+                "this is the older form of int8: quantize again in QDQ form (onnxruntime: QuantFormat.QDQ)"
+            }
             Self::MissingOperator { .. } => {
                 "export the model with `parallax-train export` of the same version as this program"
             }
             Self::NoFloatModel { .. } => "pack it with `parallax-train pack --float FILE`, or use --compare tract",
             Self::NoSuchModel { .. } => "`parallax-edge inspect BUNDLE` lists the models",
             Self::Engine { .. } => "export and pack the model again; `parallax-edge inspect BUNDLE` says what it holds",
+            Self::NotGolden { .. } => {
+                "the model's masks are not to be trusted here: pack it again, from a model whose answers were checked \
+                 (`parallax-train quantize` compares them with the float model's)"
+            }
             Self::RegionOutside { .. } => "`--roi x,y,width,height` is in pixels of the camera's picture",
             Self::OtherCamera { .. } => {
                 "calibrate at the size that the camera gives here, or ask for that size with ?size="

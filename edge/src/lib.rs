@@ -16,6 +16,7 @@
 //! | [`settings`] | what a run was asked for: configuration file and flags |
 //! | [`record`] | the frames of a camera that teach depth, into files that survive whatever happens |
 //! | [`evaluation`] | the score of a bundle on a labelled set |
+//! | [`golden`] | whether a bundle still gives the mask it was packed with |
 //! | [`inspection`] | what a bundle holds and what runs it |
 //! | [`operators`] | what runs each operator of a model, and how long it takes |
 //! | [`mod@bench`] | how fast a bundle runs on this machine |
@@ -32,6 +33,7 @@ pub mod engine;
 mod error;
 pub mod evaluation;
 pub mod framing;
+pub mod golden;
 pub mod inspection;
 mod int8;
 pub mod machine;

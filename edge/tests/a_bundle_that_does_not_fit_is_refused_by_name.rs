@@ -6,12 +6,15 @@ mod common;
 
 use std::path::Path;
 
-use parallax_core::bundle::Bundle;
+use parallax_core::bundle::{Bundle, BundledModel};
 use parallax_core::labels::Classes;
 use parallax_core::model_input::ModelInput;
-use parallax_edge::{EdgeError, Engine, Result};
+use parallax_edge::golden::check_golden;
+use parallax_edge::{EdgeError, Engine, Result, Worker};
+use prost::Message as _;
+use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, tensor_shape_proto, type_proto};
 
-use common::{HEIGHT, WIDTH, model, write_bundle};
+use common::{HEIGHT, WIDTH, model, picture, write_bundle};
 
 fn load(path: &Path) -> Result<Engine> {
     Engine::load(&Bundle::open(path)?, None)
@@ -99,4 +102,185 @@ fn a_role_that_the_bundle_does_not_have() {
     write_bundle(&path, model("Conv", WIDTH, HEIGHT), |_| {});
     let error = Engine::load(&Bundle::open(&path).unwrap(), Some("tiny")).unwrap_err();
     assert!(error.to_string().contains("tiny") && error.to_string().contains("main"), "{error}");
+}
+
+/// The model with its graph changed.
+fn changed(change: impl FnOnce(&mut GraphProto)) -> Vec<u8> {
+    let mut proto = ModelProto::decode(model("Conv", WIDTH, HEIGHT).as_slice()).unwrap();
+    change(proto.graph.as_mut().unwrap());
+    proto.encode_to_vec()
+}
+
+fn node(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
+    NodeProto {
+        op_type: operator.to_owned(),
+        name: format!("{output}_node"),
+        input: inputs.iter().map(|name| (*name).to_owned()).collect(),
+        output: vec![output.to_owned()],
+        attribute,
+        ..Default::default()
+    }
+}
+
+fn integers(name: &str, values: &[i64]) -> AttributeProto {
+    AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..Default::default() }
+}
+
+#[test]
+fn a_weight_that_is_no_number() {
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let error = refused(changed(|graph| graph.initializer[0].float_data[4] = value), |_| {});
+        assert!(matches!(error, EdgeError::NotOnnx { .. }), "{error}");
+        assert!(error.to_string().contains(&format!("the constant weights holds {value}")), "{error}");
+    }
+}
+
+#[test]
+fn more_models_than_a_board_chooses_from_and_two_of_one_role() {
+    let error = refused(model("Conv", WIDTH, HEIGHT), |manifest| {
+        let one = manifest.models[0].clone();
+        manifest.models = (0..2000).map(|index| BundledModel { role: format!("m{index}"), ..one.clone() }).collect();
+    });
+    assert!(error.to_string().contains("names 2000 models, more than 16"), "{error}");
+    let error = refused(model("Conv", WIDTH, HEIGHT), |manifest| {
+        let one = manifest.models[0].clone();
+        manifest.models.push(one);
+    });
+    assert!(error.to_string().contains("two models with the role \"main\""), "{error}");
+}
+
+#[test]
+fn a_pool_that_would_look_at_millions_of_places_for_every_pixel() {
+    for (size, said) in [(4001, "its kernel of 4001x4001 looks at more than"), (501, "pools look at")] {
+        let pads = integers("pads", &[size / 2; 4]);
+        let pool = node("AveragePool", &["image"], "mean", vec![integers("kernel_shape", &[size, size]), pads]);
+        let model = changed(|graph| {
+            graph.node.insert(0, pool);
+            graph.node[1].input[0] = "mean".to_owned();
+            for value in graph.input.iter_mut().chain(&mut graph.output) {
+                let Some(type_proto::Value::TensorType(tensor)) = value.r#type.as_mut().and_then(|t| t.value.as_mut())
+                else {
+                    panic!("a tensor")
+                };
+                for (axis, size) in [(2, 192), (3, 640)] {
+                    tensor.shape.as_mut().unwrap().dim[axis].value =
+                        Some(tensor_shape_proto::dimension::Value::DimValue(size));
+                }
+            }
+        });
+        let error = refused(model, |manifest| manifest.input = ModelInput::imagenet(640, 192));
+        assert!(error.to_string().contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_chain_of_more_operators_than_any_network_has() {
+    let error = refused(
+        changed(|graph| {
+            let mut nodes: Vec<NodeProto> = Vec::new();
+            for index in 0..50_000 {
+                let read = nodes.last().map_or("image".to_owned(), |node| node.output[0].clone());
+                nodes.push(node("Relu", &[&read], &format!("r{index}"), Vec::new()));
+            }
+            graph.node[0].input[0] = nodes.last().unwrap().output[0].clone();
+            graph.node.splice(0..0, nodes);
+        }),
+        |_| {},
+    );
+    assert!(error.to_string().contains("it has 50001 operators, more than"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_named_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = |path: &Path| assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    let program = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_parallax-edge")).args(arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let path = folder.path().join("bundle");
+    write_bundle(&path, model("Conv", WIDTH, HEIGHT), |_| {});
+    let bundle = path.to_str().unwrap();
+
+    let lone = folder.path().join("pipe");
+    pipe(&lone);
+    let lone = lone.to_str().unwrap();
+    assert!(program(&["inspect", lone]).contains("expected a file, found a named pipe"));
+    assert!(program(&["inspect", "/dev/zero"]).contains("expected a file, found a device"));
+    assert!(program(&["run", "--config", lone]).contains("expected a file, found a named pipe"));
+    assert!(program(&["run", "--config", bundle]).contains("expected a file, found a folder"));
+    for file in ["main.onnx", "bundle.toml"] {
+        let whole = std::fs::read(path.join(file)).unwrap();
+        std::fs::remove_file(path.join(file)).unwrap();
+        pipe(&path.join(file));
+        let said = program(&["inspect", bundle]);
+        assert!(said.contains("found a named pipe") && said.contains(file), "{said}");
+        std::fs::remove_file(path.join(file)).unwrap();
+        std::fs::create_dir(path.join(file)).unwrap();
+        let said = program(&["inspect", bundle]);
+        assert!(said.contains("found a folder") && said.contains(file), "{said}");
+        std::fs::remove_dir(path.join(file)).unwrap();
+        // A hundred GiB that take no room on the disk.
+        std::fs::File::create(path.join(file)).unwrap().set_len(100 << 30).unwrap();
+        assert!(program(&["inspect", bundle]).contains("found a larger one"));
+        std::fs::write(path.join(file), whole).unwrap();
+    }
+}
+
+/// A network whose answer is no number where a picture is dark: `logits = log([-red, red])`.
+fn logarithm() -> Vec<u8> {
+    changed(|graph| {
+        graph.node[0].output[0] = "linear".to_owned();
+        graph.node.push(node("Log", &["linear"], "logits", Vec::new()));
+    })
+}
+
+#[test]
+fn a_network_that_gives_no_numbers_is_an_error_of_every_command_and_never_the_first_class() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bundle");
+    write_bundle(&path, logarithm(), |_| {});
+    let bundle = Bundle::open(&path).unwrap();
+    let engine = Engine::load(&bundle, None).unwrap();
+    let error = Worker::new(&engine).unwrap().segment(&picture(WIDTH, HEIGHT, 6)).unwrap_err();
+    assert!(error.is_non_finite() && error.hint().is_some(), "{error}");
+    assert!(error.to_string().contains("NaN") && error.to_string().contains("128 of 128"), "{error}");
+
+    let frames = folder.path().join("frames");
+    std::fs::create_dir(&frames).unwrap();
+    picture(WIDTH, HEIGHT, 6).save(frames.join("0.png")).unwrap();
+    let (bundle, frames) = (path.to_str().unwrap(), frames.to_str().unwrap());
+    for arguments in [
+        &["inspect", bundle][..],
+        &["inspect", bundle, "--kernels"],
+        &["bench", "--bundle", bundle, "--runs", "1"],
+        &["run", "--from", frames, "--bundle", bundle, "--json"],
+    ] {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_parallax-edge")).args(arguments).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("gives NaN where numbers are expected"), "{arguments:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_mask_of_ties_is_not_accepted_even_if_it_is_the_stored_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bundle");
+    // Every logit is zero: the stored mask, all of the first class, comes out as stored.
+    let nothing = changed(|graph| graph.initializer[0].float_data.fill(0.0));
+    let mask = image::GrayImage::new(WIDTH, HEIGHT);
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    mask.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    write_bundle(&path, nothing, |manifest| {
+        manifest.golden.mask_sha256 = parallax_core::files::sha256_of_bytes(bytes.get_ref());
+    });
+    std::fs::write(path.join("golden_mask.png"), bytes.get_ref()).unwrap();
+    let bundle = Bundle::open(&path).unwrap();
+    let check = check_golden(&bundle, &Engine::load(&bundle, None).unwrap()).unwrap();
+    assert_eq!((check.agreement, check.ties, check.reproduced), (1.0, 1.0, false));
+    let error = check.expect(&bundle).unwrap_err();
+    assert!(error.to_string().contains("tells no classes apart in 100.0 %"), "{error}");
 }

@@ -66,6 +66,13 @@ fn kernels_are_listed_and_a_convolution_in_float_is_exit_code_three() {
         if left > 0 {
             assert_eq!(listed["left_in_float"][0]["reason"], "its weights are not symmetric");
         }
+        // Every command that runs it says so once.
+        let output = program(&["bench", "--bundle", bundle.to_str().unwrap(), "--runs", "1"]);
+        let warnings = String::from_utf8_lossy(&output.stderr).matches("run in float here").count();
+        assert_eq!((output.status.code(), warnings), (Some(0), left));
+        let inspected = program(&["inspect", bundle.to_str().unwrap()]);
+        let said = String::from_utf8_lossy(&inspected.stdout).contains("operator(s) that it quantises run in float");
+        assert_eq!(said, left > 0, "{}", String::from_utf8_lossy(&inspected.stdout));
     }
 }
 

@@ -2,7 +2,7 @@
 
 Usage: compare_layers_with_onnxruntime.py MODEL INPUT LAYERS
 INPUT is one picture for the model's input as little-endian float32; LAYERS is a folder with `layers.json`, a list of
-{"tensor", "shape": [1, height, width, channels], "file"}, and the files of bytes that it names.
+{"tensor", "shape": [1, height, width, channels], "file"}, and the files of bytes that it names; signed integers with 128 added.
 Prints one JSON object: for each layer the share of numbers that are equal, the share at most one step apart, and the
 largest difference.
 """
@@ -19,8 +19,12 @@ def main():
     path, input_path, folder = sys.argv[1:]
     layers = json.loads((pathlib.Path(folder) / "layers.json").read_text())
     model = onnx.load(path)
+    types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    writers = {node.output[0]: node for node in model.graph.node if node.op_type == "QuantizeLinear"}
     for layer in layers:
-        model.graph.output.append(onnx.helper.make_tensor_value_info(layer["tensor"], onnx.TensorProto.UINT8, None))
+        zero_point = writers[layer["tensor"]].input[2:]
+        integers = types[zero_point[0]] if zero_point else onnx.TensorProto.UINT8
+        model.graph.output.append(onnx.helper.make_tensor_value_info(layer["tensor"], integers, None))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -30,6 +34,8 @@ def main():
     compared = []
     for layer, expected in zip(layers, theirs):
         ours = numpy.fromfile(pathlib.Path(folder) / layer["file"], numpy.uint8).reshape(layer["shape"])
+        if expected.dtype == numpy.int8:
+            expected = expected.astype(int) + 128
         apart = numpy.abs(ours.transpose(0, 3, 1, 2).astype(int) - expected.astype(int))
         compared.append({
             "tensor": layer["tensor"],

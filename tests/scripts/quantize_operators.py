@@ -1,6 +1,9 @@
 """Makes a small network of operators that stand between convolutions and quantizes it with onnxruntime's quantize_static.
 
-Usage: quantize_operators.py MODEL windows|mean|gate|bilinear|chain
+Usage: quantize_operators.py MODEL windows|mean|gate|bilinear|chain|OPERATOR [OPTION …]
+OPERATOR is one along an axis: Softmax, LogSoftmax, Hardmax, LpNormalization, LayerNormalization, CumSum, ReduceMean, ReduceMax,
+ArgMax, TopK. Options: `s8` for signed activations, `u8-weights`, `per-tensor`, `QOperator` for the older form,
+`no-zero-points` to leave out zero points of 0, `float` for the float model.
 Writes the int8 (QDQ) model for pictures [1, 3, 64, 128] in [-2, 2] and prints one JSON object with its operators.
 """
 import json
@@ -24,6 +27,46 @@ class Pictures(CalibrationDataReader):
         return None if picture is None else {"image": picture}
 
 
+def along_an_axis(operator, read, node, constant):
+    """`operator` along the channels, or along the rows where it has no choice; the result has 16 channels again."""
+    if operator in ("Softmax", "LogSoftmax", "Hardmax", "LpNormalization"):
+        return node(operator, [read], "along", axis=1)
+    if operator == "LayerNormalization":
+        return node(operator, [read, constant("ones", numpy.ones(WIDTH, numpy.float32))], "along", axis=-1)
+    if operator == "CumSum":
+        return node(operator, [read, constant("axis", numpy.array(1, numpy.int64))], "along")
+    if operator == "TopK":
+        return node(operator, [read, constant("count", numpy.array([16], numpy.int64))], "along", axis=1)
+    if operator == "ArgMax":
+        place = node(operator, [read], "along", axis=1, keepdims=1)
+        return node("Sub", [read, node("Cast", [place], "along_float", to=TensorProto.FLOAT)], "less")
+    reduced = node(operator, [read, constant("axes", numpy.array([1], numpy.int64))], "along", keepdims=1)
+    return node("Sub", [read, reduced], "less")
+
+
+def quantize(model, pictures, options):
+    signed = QuantType.QInt8 if "s8" in options else QuantType.QUInt8
+    form = QuantFormat.QOperator if "QOperator" in options else QuantFormat.QDQ
+    weights = QuantType.QUInt8 if "u8-weights" in options else QuantType.QInt8
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
+        onnx.save(model, file.name)
+        quantize_static(
+            file.name, sys.argv[1], pictures, quant_format=form, per_channel="per-tensor" not in options,
+            activation_type=signed, weight_type=weights,
+            extra_options={"WeightSymmetric": True, "ActivationSymmetric": "s8" in options},
+        )
+
+
+def leave_out_zero_points(model):
+    """Zero points are optional where they are 0, of u8; a DequantizeLinear reads what the type of its input is."""
+    zeros = {tensor.name for tensor in model.graph.initializer if not numpy_helper.to_array(tensor).any()}
+    unsigned = {tensor.name for tensor in model.graph.initializer if tensor.data_type == TensorProto.UINT8}
+    for node in model.graph.node:
+        optional = node.op_type == "DequantizeLinear" or len(node.input) > 2 and node.input[2] in unsigned
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear") and optional and node.input[2] in zeros:
+            node.input.pop()
+
+
 def main():
     generator = numpy.random.default_rng(5)
     nodes, constants = [], []
@@ -33,7 +76,8 @@ def main():
         return name
 
     def node(operator, inputs, output, **attributes):
-        nodes.append(helper.make_node(operator, inputs, [output], name=output + "_node", **attributes))
+        outputs = [output, output + "_places"] if operator == "TopK" else [output]
+        nodes.append(helper.make_node(operator, inputs, outputs, name=output + "_node", **attributes))
         return output
 
     def convolution(read, name, outputs, inputs, size, **attributes):
@@ -44,7 +88,7 @@ def main():
 
     border = constant("border", numpy.array([0, 0, 1, 1, 0, 0, 1, 1], numpy.int64))
     twice = constant("twice", numpy.array([1, 1, 2, 2], numpy.float32))
-    kind = sys.argv[2]
+    kind, options = sys.argv[2], sys.argv[3:]
     half = {"strides": [2, 2]} if kind == "bilinear" else {}
     stem = node("Pad", ["image", border], "stem_pad", mode="reflect")
     stem = node("Relu", [convolution(stem, "stem", 16, 3, 3, **half)], "stem_relu")
@@ -70,6 +114,11 @@ def main():
         back = node("Resize", [small, "", twice], "back", mode="linear", coordinate_transformation_mode="align_corners")
         late = node("Elu", [convolution(back, "late", 16, 16, 3, pads=[1] * 4)], "late_elu")
         last = node("Add", [late, mixed], "residual")
+    elif kind[0].isupper():
+        # Spread out, so that what lies along the axis differs from place to place.
+        spread = constant("spread", numpy.float32([[[[3]]]]))
+        deep = node("Mul", [convolution(stem, "deep", 16, 16, 3, pads=[1] * 4), spread], "wide")
+        last = along_an_axis(kind, deep, node, constant)
     else:
         last = node("Resize", [stem, "", twice], "up", mode="linear", coordinate_transformation_mode="half_pixel")
     convolution(last, "logits", CLASSES, 16, 1)
@@ -77,14 +126,14 @@ def main():
     logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, CLASSES, HEIGHT, WIDTH])
     graph = helper.make_graph(nodes, "operators", [image], [logits], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
-        onnx.save(model, file.name)
-        quantize_static(
-            file.name, sys.argv[1], Pictures(generator), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            extra_options={"WeightSymmetric": True, "ActivationSymmetric": False},
-        )
+    if "float" in options:
+        onnx.save(model, sys.argv[1])
+    else:
+        quantize(model, Pictures(generator), options)
     written = onnx.load(sys.argv[1])
+    if "no-zero-points" in options:
+        leave_out_zero_points(written)
+        onnx.save(written, sys.argv[1])
     onnx.checker.check_model(written)
     print(json.dumps({"operators": [node.op_type for node in written.graph.node]}))
 

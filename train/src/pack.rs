@@ -14,7 +14,7 @@ use parallax_core::camera::CameraIdentity;
 use parallax_core::files::sha256_of_bytes;
 use parallax_core::labels::{Classes, LabelMap};
 use parallax_core::model_input::ModelInput;
-use parallax_core::model_output::mask_from_logits;
+use parallax_core::model_output::{MOST_TIES, mask_from_logits, share_of_ties};
 use tract_onnx::pb::ModelProto;
 
 use crate::quantize::runner::Runner;
@@ -56,6 +56,18 @@ pub enum PackError {
         /// Classes of the run.
         classes: usize,
     },
+    /// The model tells no classes apart on the golden frame.
+    #[error(
+        "the {role} model gives equal logits for {percent:.1} % of the golden frame's pixels, expected at most {most:.0} %"
+    )]
+    Ties {
+        /// Which model.
+        role: String,
+        /// Share of pixels whose largest logit two classes share.
+        percent: f64,
+        /// How many there may be.
+        most: f64,
+    },
     /// A picture could not be encoded.
     #[error("cannot encode the golden pictures: {0}")]
     Encoding(#[from] image::ImageError),
@@ -72,6 +84,9 @@ impl PackError {
             Self::WrongOutput { .. } => {
                 Some("only segmentation models are packed: export a run made by `parallax-train finetune`")
             }
+            Self::Ties { .. } => Some(
+                "the weights say nothing, or int8 cost everything: look at the quantiser's report, or train longer",
+            ),
             Self::Encoding(_) => None,
         }
     }
@@ -188,6 +203,10 @@ fn mask_of(part: &Part, request: &PackRequest<'_>) -> Result<LabelMap, PackError
     }
     let mut mask = LabelMap { width: input.width, height: input.height, indices: vec![0; width * height] };
     mask_from_logits(outputs[0].values()?, classes, &mut mask)?;
+    let ties = share_of_ties(outputs[0].values()?, classes);
+    if ties > MOST_TIES {
+        return Err(PackError::Ties { role: part.role.clone(), percent: 100.0 * ties, most: 100.0 * MOST_TIES });
+    }
     Ok(mask)
 }
 
@@ -275,5 +294,30 @@ mod tests {
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         pack(&path, &request(&golden)).unwrap();
         assert!(pack(&path, &request(&golden)).is_err(), "a bundle is not overwritten");
+    }
+
+    #[test]
+    fn a_model_that_gives_no_numbers_or_tells_no_classes_apart_is_not_packed() {
+        let (folder, golden) = (tempfile::tempdir().unwrap(), frame());
+        let path = folder.path().join("bundle");
+        let packed = |value: f32| {
+            let mut model = unet();
+            for tensor in model.graph.iter_mut().flat_map(|graph| &mut graph.initializer) {
+                if let Ok(values) = graph::floats(tensor)
+                    && tensor.name != "scales"
+                {
+                    let shape: Vec<usize> = tensor.dims.iter().map(|size| *size as usize).collect();
+                    *tensor = graph::float_tensor(&tensor.name, &shape, &vec![value; values.len()]);
+                }
+            }
+            let mut request = request(&golden);
+            request.parts = vec![part("main", model)];
+            pack(&path, &request).unwrap_err().to_string()
+        };
+        assert!(packed(f32::NAN).contains("holds NaN"), "{}", packed(f32::NAN));
+        // Weights that are numbers, whose sums are none.
+        assert!(packed(f32::MAX).contains("where numbers are expected"), "{}", packed(f32::MAX));
+        assert!(packed(0.0).contains("equal logits for 100.0 %"), "{}", packed(0.0));
+        assert!(!path.exists());
     }
 }

@@ -8,14 +8,18 @@
 //! |---|---|
 //! | `tensors` | constants: sizes that multiply to something that fits into memory, and as many numbers as they say |
 //! | `operators` | attributes within bounds, scales that are positive numbers, sizes that operators are asked to make |
+//! | `finite` | constants without NaN, and without infinities where arithmetic is done with them |
+//! | `work` | what a frame costs, when the engine knows all shapes |
 //! | `onnx` | the messages of an ONNX file that say how large things are |
 //!
 //! and here the graph: every tensor read is an input, a constant or the result of an operator before (so that there is no
 //! cycle), and no two operators write the same.
 
+mod finite;
 mod onnx;
 mod operators;
 mod tensors;
+mod work;
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,6 +27,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use prost::Message as _;
 
 use onnx::{Graph, Model, Node, Size, Tensor, ValueInfo};
+pub use work::{MOST_MULTIPLICATIONS, MOST_NUMBERS_AT_ONCE, MOST_POOLED, check_work};
 
 /// Why a file is refused: half a sentence about the file, such as `Conv first: its strides is 0, not from 1 to 32768`.
 pub type Fault = String;
@@ -33,8 +38,8 @@ pub const MOST_NUMBERS: u64 = 1 << 27;
 /// Axes of a tensor.
 const MOST_AXES: usize = 8;
 
-/// Operators of a file. Large networks have some thousands.
-const MOST_OPERATORS: usize = 100_000;
+/// Operators of a file. Large networks have some thousands; an engine's plan of so many takes seconds.
+const MOST_OPERATORS: usize = 10_000;
 
 /// The constants of a graph by name: initialisers and what Constant operators hold.
 type Constants<'a> = HashMap<&'a str, &'a Tensor>;
@@ -62,6 +67,7 @@ pub fn check(file: &[u8]) -> Result<(), Fault> {
     }
     let constants = constants(graph)?;
     check_order(graph)?;
+    finite::check(graph, &constants)?;
     for node in &graph.nodes {
         operators::check(node, &constants).map_err(|fault| format!("{} {}: {fault}", node.operator, name(node)))?;
     }

@@ -46,12 +46,18 @@ pub(super) struct Node {
 pub(super) struct Attribute {
     #[prost(string, tag = "1")]
     pub name: String,
+    #[prost(float, tag = "2")]
+    pub float: f32,
     #[prost(int64, tag = "3")]
     pub integer: i64,
+    #[prost(bytes = "vec", tag = "4")]
+    pub text: Vec<u8>,
     #[prost(message, optional, tag = "5")]
     pub tensor: Option<Tensor>,
     #[prost(message, optional, tag = "6")]
     pub graph: Option<Unread>,
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub integers: Vec<i64>,
     #[prost(message, repeated, tag = "10")]

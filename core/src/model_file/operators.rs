@@ -3,6 +3,9 @@
 use super::onnx::{Attribute, Node};
 use super::{Constants, Fault, MOST_NUMBERS, count, tensors};
 
+/// Places that a kernel looks at: a window of 512×512, more than a pool over the whole of a network's last pictures.
+const MOST_KERNEL: i64 = 1 << 18;
+
 /// Kernels, strides, dilations and paddings: no picture is larger.
 const MOST_TAPS: i64 = 1 << 15;
 
@@ -49,6 +52,13 @@ fn check_attribute(attribute: &Attribute) -> Result<(), Fault> {
         "axis" | "axes" | "perm" => -8..=8,
         _ => return Ok(()),
     };
+    if name == "kernel_shape" {
+        let places = attribute.integers.iter().fold(1_i64, |places, size| places.saturating_mul((*size).max(0)));
+        if places > MOST_KERNEL {
+            let sizes: Vec<String> = attribute.integers.iter().map(i64::to_string).collect();
+            return Err(format!("its kernel of {} looks at more than {MOST_KERNEL} places", sizes.join("x")));
+        }
+    }
     let found =
         attribute.integers.iter().chain(std::iter::once(&attribute.integer).filter(|_| attribute.integers.is_empty()));
     // An attribute of several numbers may be an empty list, whose single number is the default zero.

@@ -101,6 +101,7 @@ pub fn bench(bundle: &Bundle, config: &BenchConfig) -> Result<Bench> {
         warm_up: WARM_UP,
         threads,
         runs_on: model.runs_on,
+        float_warning: engine.float_warning(),
         isa: config.engine.isa.name(),
         split: config.engine.threads,
         pinned: config.engine.placement == Placement::Pinned,

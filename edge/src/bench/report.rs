@@ -42,6 +42,9 @@ pub struct Bench {
     pub threads: usize,
     /// What runs the model.
     pub runs_on: String,
+    /// What of an int8 file runs in float, if anything does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub float_warning: Option<String>,
     /// Instructions that integers are computed with.
     pub isa: &'static str,
     /// Threads that share an int8 operator of a frame.

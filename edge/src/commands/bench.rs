@@ -20,6 +20,10 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
         engine: engine_config(&args.engine),
         compare: compare.collect(),
     };
-    print(&bench(&bundle, &config)?, args.json)?;
+    let bench = bench(&bundle, &config)?;
+    if let Some(warning) = &bench.float_warning {
+        tracing::warn!("{warning}");
+    }
+    print(&bench, args.json)?;
     Ok(Outcome::Done)
 }

@@ -12,7 +12,7 @@ mod views;
 use std::error::Error;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use parallax_edge::{EngineConfig, Placement};
+use parallax_edge::{Engine, EngineConfig, Placement};
 use serde::Serialize;
 
 use crate::cli::EngineArgs;
@@ -36,6 +36,13 @@ fn engine_config(args: &EngineArgs) -> EngineConfig {
         threads: usize::from(args.split.unwrap_or(1)),
         placement: if args.pin { Placement::Pinned } else { Placement::Anywhere },
         ..default
+    }
+}
+
+/// Says once where an int8 file runs in float.
+fn warn_of_float(engine: &Engine) {
+    if let Some(warning) = engine.float_warning() {
+        tracing::warn!("{warning}");
     }
 }
 

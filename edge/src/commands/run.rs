@@ -8,17 +8,18 @@ use parallax_core::camera::CameraIdentity;
 use parallax_core::files::write_bytes;
 use parallax_core::program::stop_on_signal;
 use parallax_edge::drive::{DriveSummary, FrameLine, Models, Outputs, drive};
+use parallax_edge::golden::check_golden;
 use parallax_edge::publish::Publisher;
 use parallax_edge::publish::handover::Full;
 use parallax_edge::publish::mask_log::{MaskLog, MaskLogReport};
 use parallax_edge::publish::service::Service;
 use parallax_edge::record::{RecordSummary, Recorder, SourceFacts};
 use parallax_edge::settings::{self, Run, Settings};
-use parallax_edge::{EdgeError, Engine};
+use parallax_edge::{EdgeError, Engine, Worker};
 
 use super::printer::Printer;
 use super::views::Views;
-use super::{Outcome, progress_bar};
+use super::{Outcome, progress_bar, warn_of_float};
 use crate::cli::RunArgs;
 
 /// Runs the command.
@@ -27,9 +28,14 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let run = asked_for(args).over(file).check()?;
     check_outputs(&run, args.json)?;
     let bundle = Bundle::open(&run.bundle)?;
-    let mut models = Models::one(Engine::load_with(&bundle, run.model.as_deref(), run.engine)?);
+    let engine = Engine::load_with(&bundle, run.model.as_deref(), run.engine)?;
+    warn_of_float(&engine);
+    check_engine(&run, &bundle, &engine)?;
+    let mut models = Models::one(engine);
     for role in run.other_models() {
-        models = models.with(role, Engine::load_with(&bundle, Some(role), run.engine)?);
+        let engine = Engine::load_with(&bundle, Some(role), run.engine)?;
+        Worker::new(&engine)?.segment(&bundle.golden_frame()?)?;
+        models = models.with(role, engine);
     }
     let mut source = Source::open(&run.from)?;
     check_camera(&run, &bundle, &source)?;
@@ -77,6 +83,17 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let recording_ended = recorded?.is_some_and(tell_recorded);
     let lost = summary.lost > 0 || summary.damage.is_some() || log_failed || recording_ended;
     Ok(if lost { Outcome::DoneWithLostInput } else { Outcome::Done })
+}
+
+/// Runs the golden frame before the first of the camera: the bundle's first model must give the stored mask, another one
+/// must give numbers.
+fn check_engine(run: &Run, bundle: &Bundle, engine: &Engine) -> Result<(), EdgeError> {
+    let first = bundle.manifest().models.first().map(|model| model.role.as_str());
+    if run.model.as_deref().is_none_or(|role| Some(role) == first) {
+        return check_golden(bundle, engine)?.expect(bundle);
+    }
+    Worker::new(engine)?.segment(&bundle.golden_frame()?)?;
+    Ok(())
 }
 
 /// What was recorded beside it; whether that ended early.

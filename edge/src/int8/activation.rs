@@ -39,7 +39,10 @@ pub(crate) fn activation(graph: &Graph<'_>, node: &NodeProto) -> Result<Function
 
 /// A limit of a Clip: a constant, or not given.
 fn limit(graph: &Graph<'_>, node: &NodeProto, index: usize, default: f32) -> Result<f32, Refusal> {
-    let Some(name) = graph::input(node, index) else { return Ok(default) };
+    // Before operator set 11 limits were attributes.
+    let Some(name) = graph::input(node, index) else {
+        return Ok(graph::float(node, if index == 1 { "min" } else { "max" }, default));
+    };
     match graph.floats(name).as_deref() {
         Some([limit]) => Ok(*limit),
         _ => Err("its limits are not constant".to_owned()),

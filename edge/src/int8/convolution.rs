@@ -12,7 +12,7 @@ use tract_onnx::pb::NodeProto;
 use super::graph;
 use super::operator::{Finish, Kernel};
 use super::rearrangement::PaddedInput;
-use super::recognition::{Planned, Quantized, Recognition, Refusal, because, window};
+use super::recognition::{Planned, Quantized, Recognition, Refusal, SHIFT, because, window};
 
 /// Largest relative difference between a bias' scale and input scale · weight scale: both are rounded to single precision.
 const BIAS_SCALE_TOLERANCE: f32 = 1e-5;
@@ -86,14 +86,21 @@ impl Recognition<'_> {
     fn weights(&self, node: &NodeProto) -> Result<Weights, Refusal> {
         let dequantize = self.constant_behind(node, 1).ok_or("its weights are not quantized constants")?;
         let name = graph::input(dequantize, 0).unwrap_or_default();
-        let integers = self.graph.signed_bytes(name).ok_or("its weights are not s8")?;
+        // u8 weights around 128 are s8 weights around 0.
+        let integers = self.shifted_bytes(name).ok_or("its weights are neither s8 nor u8")?;
+        let integers: Vec<i8> = integers.into_iter().map(|byte| (byte ^ SHIFT).cast_signed()).collect();
         let shape = self.graph.constant_shape(name).and_then(|shape| shape.try_into().ok());
         let shape: [usize; 4] = shape.ok_or("its weights are not those of a picture")?;
-        if let Some(zero_point) = graph::input(dequantize, 2) {
-            let zero_points = self.graph.signed_bytes(zero_point).ok_or("its weights' zero point is not s8")?;
-            if zero_points.iter().any(|zero_point| *zero_point != 0) {
-                return Err("its weights are not symmetric".to_owned());
+        let symmetric = match graph::input(dequantize, 2) {
+            Some(zero_points) => {
+                let zero_points =
+                    self.shifted_bytes(zero_points).ok_or("its weights' zero point is neither s8 nor u8")?;
+                zero_points.iter().all(|zero_point| *zero_point == SHIFT)
             }
+            None => self.graph.signed_bytes(name).is_some(),
+        };
+        if !symmetric {
+            return Err("its weights are not symmetric".to_owned());
         }
         let scales = graph::input(dequantize, 1).and_then(|name| self.graph.floats(name));
         let mut scales = scales.ok_or("its weights' scales are not constant")?;

@@ -66,6 +66,11 @@ impl<'a> Graph<'a> {
         self.constants.contains_key(tensor)
     }
 
+    /// The ONNX data type of a constant.
+    pub(crate) fn constant_type(&self, tensor: &str) -> Option<i32> {
+        self.constants.get(tensor).map(|tensor| tensor.data_type)
+    }
+
     /// The shape of a constant.
     pub(crate) fn constant_shape(&self, tensor: &str) -> Option<Vec<usize>> {
         self.constants.get(tensor)?.dims.iter().map(|size| usize::try_from(*size).ok()).collect()
@@ -123,6 +128,11 @@ fn whole<Number>(tensor: &TensorProto, numbers: Vec<Number>) -> Option<Vec<Numbe
 /// The input `index` of an operator, if it is given.
 pub(crate) fn input(node: &NodeProto, index: usize) -> Option<&str> {
     node.input.get(index).map(String::as_str).filter(|name| !name.is_empty())
+}
+
+/// The inputs of an operator that are given.
+pub(crate) fn inputs(node: &NodeProto) -> impl Iterator<Item = &str> {
+    node.input.iter().map(String::as_str).filter(|name| !name.is_empty())
 }
 
 /// The name of an operator for messages: its own, else its first output's.

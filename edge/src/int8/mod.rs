@@ -3,17 +3,23 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`graph`] | reads the ONNX graph: constants, attributes, who writes and who reads a tensor |
+//! | [`constants`] | weights that the file quantises when it is run, quantised once |
 //! | [`recognition`] | finds the patterns and plans the fused operators |
 //! | [`convolution`], [`elementwise`], [`activation`], [`pooling`], [`resampling`], [`rearrangement`] | what the patterns' middles are |
+//! | [`left`] | what is not recognised, with the reason |
 //! | [`operator`] | a fused operator as an operator of tract |
+//! | [`linear`] | QuantizeLinear and DequantizeLinear around what stays with tract |
 //!
 //! What is not recognised stays with tract, in float, and is listed with the reason. Between the two worlds pictures are
 //! converted: u8 `[1, height, width, channels]` here, f32 `[1, channels, height, width]` there.
 
 mod activation;
+mod constants;
 mod convolution;
 mod elementwise;
 mod graph;
+mod left;
+mod linear;
 mod operator;
 mod pooling;
 mod rearrangement;
@@ -30,20 +36,26 @@ use parallax_kernels::Isa;
 use parallax_kernels::boundary::Boundary;
 use parallax_kernels::shape::PictureShape;
 use parallax_kernels::team::Team;
+use prost::Message as _;
 use tract_onnx::Onnx;
-use tract_onnx::pb::{ModelProto, NodeProto};
+use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid as _;
 use tract_onnx::tract_hir::internal::DimLike as _;
 
 use graph::Graph;
+pub(crate) use left::{Left, takes_integers};
+pub(crate) use linear::onnx;
 pub(crate) use operator::Int8Operator;
 use operator::Kernel;
-pub(crate) use recognition::Left;
 use recognition::{Planned, Quantized, Recognition, Shapes};
 
 /// The operator type of a fused operator in the rewritten graph; tract does not know it and leaves the place to us.
 const FUSED: &str = "ParallaxInt8";
+
+/// Bytes of the results that the fused operators of a worker keep from frame to frame. Those of ResNet-50 with an ASPP head
+/// at 1024×512 are a quarter of it.
+const MOST_KEPT_BYTES: usize = 1 << 31;
 
 /// A model with fused operators, ready to be typed.
 #[derive(Debug)]
@@ -85,10 +97,14 @@ impl Fused {
 /// # Errors
 /// A model that tract cannot load.
 pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResult<Fused> {
-    let onnx = tract_onnx::onnx();
+    let onnx = onnx();
+    let proto = &*constants::with_quantized_constants(proto);
     let model = analysed(&onnx, proto)?;
     let Some(graph) = &proto.graph else { return Ok(Fused::nothing(model)) };
-    if !graph.node.iter().any(|node| node.op_type == "QuantizeLinear") {
+    let quantized = |node: &NodeProto| {
+        matches!(node.op_type.as_str(), "QuantizeLinear" | "DequantizeLinear") || takes_integers(&node.op_type)
+    };
+    if !graph.node.iter().any(quantized) {
         return Ok(Fused::nothing(model));
     }
     let shapes = fixed_shapes(&model)?;
@@ -98,6 +114,11 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
     let left = recognition.left;
     if operators.is_empty() {
         return Ok(Fused { left, kept, ..Fused::nothing(model) });
+    }
+    let kept_bytes: usize = operators.values().map(Int8Operator::kept_bytes).sum();
+    if kept_bytes > MOST_KEPT_BYTES {
+        let what = format!("the results of its int8 operators take {kept_bytes} bytes, more than {MOST_KEPT_BYTES}");
+        return Err(TractError::msg(what));
     }
     let mut rewritten = proto.clone();
     if let Some(graph) = rewritten.graph.as_mut() {
@@ -126,7 +147,26 @@ pub(crate) fn analysed(onnx: &Onnx, proto: &ModelProto) -> TractResult<Inference
     let mut model = onnx.model_for_proto_model(proto)?;
     model.analyse(false)?;
     check_shapes(&model)?;
+    let shapes = fixed_shapes(&model)?;
+    model_file::check_work(&outline(proto), |name| shapes.get(name).cloned()).map_err(TractError::msg)?;
     Ok(model)
+}
+
+/// The bytes of a model without the numbers of its constants.
+fn outline(proto: &ModelProto) -> Vec<u8> {
+    let graph = proto.graph.as_ref().map(|graph| GraphProto {
+        node: graph.node.clone(),
+        initializer: graph.initializer.iter().map(without_numbers).collect(),
+        input: graph.input.clone(),
+        output: graph.output.clone(),
+        ..GraphProto::default()
+    });
+    ModelProto { graph, ..ModelProto::default() }.encode_to_vec()
+}
+
+fn without_numbers(tensor: &TensorProto) -> TensorProto {
+    let (name, dims, data_type) = (tensor.name.clone(), tensor.dims.clone(), tensor.data_type);
+    TensorProto { name, dims, data_type, ..TensorProto::default() }
 }
 
 /// # Errors

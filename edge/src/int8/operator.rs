@@ -187,6 +187,12 @@ impl Int8Operator {
         }
     }
 
+    /// The memory that a worker keeps for it.
+    pub(crate) fn kept_bytes(&self) -> usize {
+        let (data_type, shape) = self.fact();
+        shape.iter().fold(data_type.size_of(), |bytes, size| bytes.saturating_mul(*size)) + self.scratch_len()
+    }
+
     fn scratch_len(&self) -> usize {
         let threads = self.0.team.threads();
         match &self.0.kernel {
@@ -278,7 +284,7 @@ impl Int8Operator {
 ///
 /// # Errors
 /// [`parallax_core::Error::NonFiniteLogits`].
-fn check_numbers(input: &[f32]) -> TractResult<()> {
+pub(super) fn check_numbers(input: &[f32]) -> TractResult<()> {
     // Without a way out in the middle, so that many are looked at in one instruction.
     let count = input.iter().fold(0, |count, number| count + usize::from(number.is_nan()));
     if count > 0 {

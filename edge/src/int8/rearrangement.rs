@@ -159,7 +159,7 @@ impl Recognition<'_> {
             return number.first().copied().filter(|_| number.len() == 1);
         }
         let dequantize = self.constant_behind(node, index)?;
-        let integers = self.graph.unsigned_bytes(graph::input(dequantize, 0)?)?;
+        let integers = self.shifted_bytes(graph::input(dequantize, 0)?)?;
         Some(self.grid(dequantize)?.dequantize(*integers.first()?))
     }
 }

@@ -12,7 +12,7 @@
 //! else reads what lies between. The integers between two fused operators are computed all the same: fusing saves trips
 //! to memory and changes no number.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parallax_kernels::Isa;
@@ -21,9 +21,11 @@ use parallax_kernels::shape::{PictureShape, Window};
 use parallax_kernels::table::Table;
 use parallax_kernels::team::Team;
 use tract_onnx::pb::NodeProto;
+use tract_onnx::pb::tensor_proto::DataType;
 
 use super::activation::activation;
 use super::graph::{self, Graph};
+use super::left::Left;
 use super::operator::Kernel;
 
 /// Shapes of tensors by name, where they are fixed.
@@ -32,15 +34,25 @@ pub(crate) type Shapes = HashMap<String, Vec<usize>>;
 /// Why an operator stays with tract.
 pub(crate) type Refusal = String;
 
-/// An operator that the file quantises and that stays with tract.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Left {
-    /// Its name.
-    pub(crate) node: String,
-    /// What it is.
-    pub(crate) operator: String,
-    /// Why.
-    pub(crate) reason: Refusal,
+/// What is added to s8 to make it u8.
+pub(super) const SHIFT: u8 = 128;
+
+/// The integers of a quantised tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Integers {
+    Unsigned,
+    Signed,
+}
+
+impl Integers {
+    /// Of an ONNX data type; none of others than bytes.
+    fn of(data_type: i32) -> Option<Self> {
+        match DataType::try_from(data_type).ok()? {
+            DataType::Uint8 => Some(Self::Unsigned),
+            DataType::Int8 => Some(Self::Signed),
+            _ => None,
+        }
+    }
 }
 
 /// A fused operator and its place.
@@ -73,8 +85,9 @@ struct Middle<'a> {
     /// Its place.
     at: usize,
     node: &'a NodeProto,
-    /// The Relu or Clip between it and the QuantizeLinear.
+    /// The Relu or Clip between it and the QuantizeLinear, and its place.
     clamp: Option<&'a NodeProto>,
+    clamp_at: Option<usize>,
     /// Whether nobody else reads what lies between.
     alone: bool,
 }
@@ -90,6 +103,8 @@ pub(crate) struct Recognition<'a> {
     dequantized: HashMap<&'a str, Quantized>,
     /// Fused operators by the place of the QuantizeLinear that ends them.
     pub(crate) planned: HashMap<usize, Planned>,
+    /// The places of the operators that were tried: fused, or left with a reason.
+    pub(super) covered: HashSet<usize>,
     pub(crate) left: Vec<Left>,
 }
 
@@ -97,13 +112,15 @@ impl<'a> Recognition<'a> {
     /// Goes through the whole graph.
     pub(crate) fn new(graph: Graph<'a>, shapes: &'a Shapes, isa: Isa, team: Arc<Team>) -> Self {
         let (dequantized, planned) = (HashMap::new(), HashMap::new());
-        let mut recognition = Self { graph, shapes, isa, team, dequantized, planned, left: Vec::new() };
+        let (covered, left) = (HashSet::new(), Vec::new());
+        let mut recognition = Self { graph, shapes, isa, team, dequantized, planned, covered, left };
         recognition.find_dequantized();
         for (place, node) in recognition.graph.nodes.iter().enumerate() {
             if node.op_type == "QuantizeLinear" {
                 recognition.recognise(place, node);
             }
         }
+        recognition.list_left();
         recognition
     }
 
@@ -125,6 +142,9 @@ impl<'a> Recognition<'a> {
         let tensor = graph::input(node, 0)?;
         let (_, writer) = self.graph.writer(tensor)?;
         self.grid(writer).filter(|_| writer.op_type == "QuantizeLinear")?;
+        if self.integers_of(writer) != self.integers_of(node) {
+            return None;
+        }
         let readers = self.graph.readers(tensor).iter().map(|reader| &self.graph.nodes[*reader]);
         let mut others = readers.filter(|reader| reader.op_type != "DequantizeLinear" || self.grid(reader).is_none());
         if self.graph.is_output(tensor) || others.next().is_some() {
@@ -134,15 +154,41 @@ impl<'a> Recognition<'a> {
         Some(Quantized { tensor: tensor.to_owned(), grid: self.grid(node)?, shape, place })
     }
 
-    /// The u8 grid of a QuantizeLinear or DequantizeLinear of whole tensors.
+    /// The grid of a QuantizeLinear or DequantizeLinear of whole tensors. s8 is u8 with 128 taken away, from integers and
+    /// zero point alike, so that such tensors are u8 here: nobody but the two operators sees their integers.
     pub(crate) fn grid(&self, node: &NodeProto) -> Option<Grid> {
         let [scale] = self.graph.floats(graph::input(node, 1)?)?[..] else { return None };
-        let zero_point = match graph::input(node, 2) {
-            None => 0,
-            Some(name) => *self.graph.unsigned_bytes(name)?.first()?,
+        let zero_point = match (graph::input(node, 2), self.integers_of(node)?) {
+            (None, Integers::Unsigned) => 0,
+            (None, Integers::Signed) => SHIFT,
+            (Some(name), _) => *self.shifted_bytes(name)?.first()?,
         };
         let grid = Grid { scale, zero_point };
         grid.check().is_ok().then_some(grid)
+    }
+
+    /// What a QuantizeLinear gives or a DequantizeLinear reads.
+    fn integers_of(&self, node: &NodeProto) -> Option<Integers> {
+        if let Some(zero_point) = graph::input(node, 2) {
+            return Integers::of(self.graph.constant_type(zero_point)?);
+        }
+        if node.op_type == "QuantizeLinear" {
+            return match graph::integer(node, "output_dtype", 0) {
+                0 => Some(Integers::Unsigned),
+                data_type => Integers::of(i32::try_from(data_type).ok()?),
+            };
+        }
+        let read = graph::input(node, 0)?;
+        match self.graph.writer(read) {
+            Some((_, writer)) if writer.op_type == "QuantizeLinear" => self.integers_of(writer),
+            _ => Integers::of(self.graph.constant_type(read)?),
+        }
+    }
+
+    /// A constant of bytes; signed ones with 128 added.
+    pub(super) fn shifted_bytes(&self, tensor: &str) -> Option<Vec<u8>> {
+        let shifted = |bytes: Vec<i8>| bytes.into_iter().map(|byte| byte.cast_unsigned() ^ SHIFT).collect();
+        self.graph.unsigned_bytes(tensor).or_else(|| self.graph.signed_bytes(tensor).map(shifted))
     }
 
     /// The picture in a float tensor `[1, channels, height, width]`.
@@ -155,8 +201,7 @@ impl<'a> Recognition<'a> {
     /// The picture that an operator reads as its input `index`.
     pub(crate) fn read(&self, node: &NodeProto, index: usize) -> Result<&Quantized, Refusal> {
         let name = graph::input(node, index).ok_or("an input is missing")?;
-        let not_quantized = || format!("its input {name} is not a quantized picture with one scale");
-        self.dequantized.get(name).ok_or_else(not_quantized)
+        self.dequantized.get(name).ok_or_else(|| self.why_not_quantized(name))
     }
 
     /// Matches the operator before the QuantizeLinear at `place`.
@@ -166,6 +211,7 @@ impl<'a> Recognition<'a> {
         if !middle.node.input.iter().any(|name| self.is_quantized_picture(name)) || self.is_kept_in_float(middle.node) {
             return;
         }
+        self.covered.extend([middle.at].into_iter().chain(middle.clamp_at));
         match self.plan(quantize, &middle) {
             Ok(planned) => {
                 self.planned.insert(place, planned);
@@ -178,7 +224,7 @@ impl<'a> Recognition<'a> {
     }
 
     /// Whether a node is a convolution that the file keeps in float on purpose: its weights are not quantised.
-    fn is_kept_in_float(&self, node: &NodeProto) -> bool {
+    pub(super) fn is_kept_in_float(&self, node: &NodeProto) -> bool {
         let weights = graph::input(node, 1).and_then(|weights| self.graph.writer(weights));
         node.op_type == "Conv" && weights.is_none_or(|(_, writer)| writer.op_type != "DequantizeLinear")
     }
@@ -193,7 +239,7 @@ impl<'a> Recognition<'a> {
     fn is_quantized_picture(&self, tensor: &str) -> bool {
         let bordered = self.graph.writer(tensor).filter(|(_, writer)| writer.op_type == "Pad");
         let picture = bordered.and_then(|(_, pad)| graph::input(pad, 0)).unwrap_or(tensor);
-        self.dequantized.contains_key(picture)
+        self.is_dequantized(picture)
     }
 
     /// What computes the float tensor that a QuantizeLinear reads.
@@ -207,13 +253,13 @@ impl<'a> Recognition<'a> {
             && matches!(clamped.op_type.as_str(), "Conv" | "Add")
         {
             let alone = alone && self.graph.is_read_only_by(before, at);
-            return Some(Middle { at: clamped_at, node: clamped, clamp: Some(node), alone });
+            return Some(Middle { at: clamped_at, node: clamped, clamp: Some(node), clamp_at: Some(at), alone });
         }
-        Some(Middle { at, node, clamp: None, alone })
+        Some(Middle { at, node, clamp: None, clamp_at: None, alone })
     }
 
     fn plan(&mut self, quantize: &NodeProto, middle: &Middle<'_>) -> Result<Planned, Refusal> {
-        let Middle { at, node, clamp, alone } = *middle;
+        let Middle { at, node, clamp, alone, .. } = *middle;
         let grid = self.grid(quantize).ok_or("its result is not quantized to u8 with one scale")?;
         let output = quantize.output.first().ok_or("its result has no name")?;
         if !alone {

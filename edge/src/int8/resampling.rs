@@ -18,6 +18,9 @@ impl Recognition<'_> {
         if output.channels != input.shape.channels {
             return Err("it changes the number of channels".to_owned());
         }
+        if graph::input(node, 1).is_some() && node.input.len() == 2 {
+            return Err("it is that of operator set 10, whose pixels lie elsewhere".to_owned());
+        }
         let kernel = match graph::text(node, "mode", "nearest") {
             "linear" => self.interpolation(node, input, output, grid)?,
             _ => repetition(node, input, output, grid)?,

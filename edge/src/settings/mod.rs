@@ -21,7 +21,7 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use parallax_core::files::read_text;
+use parallax_core::reading::{MOST_CONFIGURATION, read_text};
 use serde::{Deserialize, Serialize};
 
 use crate::policy::Rule;
@@ -155,7 +155,7 @@ impl Settings {
     /// It cannot be read, has another schema, unknown keys or values that make no sense.
     pub fn read(path: &Path) -> Result<Self> {
         let refuse = |what: String, hint| EdgeError::Settings { what, path: Some(path.to_path_buf()), hint };
-        let settings: Self = toml::from_str(&read_text(path)?).map_err(|error| {
+        let settings: Self = toml::from_str(&read_text(path, MOST_CONFIGURATION)?).map_err(|error| {
             refuse(error.to_string().trim_end().to_owned(), "docs/board.md lists the keys of a configuration")
         })?;
         match settings.schema {

@@ -196,7 +196,7 @@ fn record(Record { folder, all, budget_mb, keep_free_mb }: Record) -> Result<Opt
 
 fn log(Log { folder, file_mib, budget_mib }: Log) -> Result<Option<MaskLogConfig>> {
     let Some(folder) = folder else { return Ok(None) };
-    let (file_mib, budget_mib) = (file_mib.unwrap_or(64), budget_mib.unwrap_or(1024));
+    let (file_mib, budget_mib) = (u64::from(file_mib.unwrap_or(64)), u64::from(budget_mib.unwrap_or(1024)));
     if file_mib == 0 || budget_mib < 2 * file_mib {
         return Err(refuse(
             format!(
@@ -205,7 +205,7 @@ fn log(Log { folder, file_mib, budget_mib }: Log) -> Result<Option<MaskLogConfig
             "`log.file_mib` and `log.budget_mib` are in MiB",
         ));
     }
-    let bytes = |mib: u32| u64::from(mib) << 20;
+    let bytes = |mib: u64| mib << 20;
     Ok(Some(MaskLogConfig { folder, file_bytes: bytes(file_mib), budget_bytes: bytes(budget_mib) }))
 }
 

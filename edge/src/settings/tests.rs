@@ -32,6 +32,8 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
 fn a_configuration_that_makes_no_sense_is_refused_by_name() {
     for (more, said) in [
         ("rat = 5", "rat"),
+        ("[log]\nfolder = 'x'\nfile_mib = 4294967295", "budget of at least two files"),
+        ("[log]\nfolder = 'x'\nfile_mib = 2147483648", "budget of at least two files"),
         ("rate = 0.0", "frames a second"),
         ("roi = '1,2,3'", "x,y,width,height"),
         ("smooth = 4", "odd number"),

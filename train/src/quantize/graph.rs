@@ -3,7 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use parallax_core::bundle::MOST_FILE_BYTES;
 use parallax_core::model_input::ModelInput;
+use parallax_core::reading;
 use prost::Message as _;
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{
@@ -21,7 +23,10 @@ const OLDEST_OPSET: i64 = 13;
 /// # Errors
 /// An unreadable file, or one that is not an ONNX model with a graph.
 pub fn read_model(path: &Path) -> Result<ModelProto> {
-    let bytes = std::fs::read(path).map_err(|source| QuantizeError::Unreadable { path: path.to_path_buf(), source })?;
+    let bytes = reading::read_bytes(path, MOST_FILE_BYTES).map_err(|error| match error {
+        parallax_core::Error::Io { source, .. } => QuantizeError::Unreadable { path: path.to_path_buf(), source },
+        no_file => no_file.into(),
+    })?;
     let not_onnx = |reason: String| QuantizeError::NotOnnx { path: path.to_path_buf(), reason };
     let model = ModelProto::decode(bytes.as_slice()).map_err(|error| not_onnx(error.to_string()))?;
     let nodes = model.graph.as_ref().map_or(0, |graph| graph.node.len());

@@ -12,6 +12,7 @@
 //! | [`ranges`] | the range a tensor gets: percentile or least squared error |
 //! | [`sharing`] | which tensors have one grid, where that costs nothing |
 //! | [`runner`] | a model in tract, with any of its tensors as outputs |
+//! | `plain` | DequantizeLinear as tract cannot misread it |
 //! | [`calibration`] | the float model over the user's frames, into histograms and ranges |
 //! | [`rewrite`] | the QDQ model itself |
 //! | [`bias`] | the mean shift of rounding, taken back by the biases |
@@ -35,6 +36,7 @@ pub mod graph;
 pub mod histogram;
 pub mod judge;
 pub mod layout;
+mod plain;
 pub mod plot;
 pub mod ranges;
 pub mod report;

@@ -1,12 +1,15 @@
 //! A model in tract, with any of its tensors as outputs.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use parallax_core::model_file;
-use tract_onnx::pb::{ModelProto, ValueInfoProto};
+use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid as _;
+use tract_onnx::tract_hir::internal::DimLike as _;
 
+use super::plain::with_plain_dequantization;
 use super::{QuantizeError, Result, graph};
 
 /// A model ready to run: one picture in, the chosen tensors out.
@@ -44,11 +47,15 @@ impl Runner {
         if let Some(graph) = model.graph.as_mut() {
             graph.value_info.clear();
         }
-        graph::graph(&model)?;
+        model_file::check(&graph::encode(&model)).map_err(QuantizeError::Unsupported)?;
+        with_plain_dequantization(&mut model)?;
+        let outline = outline(&model);
         let (model, fact) = tract("load", || {
             let mut model = tract_onnx::onnx().model_for_proto_model(&model)?;
             model.analyse(false)?;
             check_shapes(&model)?;
+            let shapes = fixed_shapes(&model)?;
+            model_file::check_work(&outline, |name| shapes.get(name).cloned()).map_err(TractError::msg)?;
             let model = model.into_optimized()?;
             let fact = model.input_fact(0)?.clone();
             Ok((model.into_runnable()?, fact))
@@ -114,6 +121,36 @@ fn check_shapes(model: &InferenceModel) -> TractResult<()> {
         }
     }
     Ok(())
+}
+
+/// The bytes of a model without the numbers of its constants.
+fn outline(model: &ModelProto) -> Vec<u8> {
+    let without_numbers = |tensor: &TensorProto| {
+        let (name, dims, data_type) = (tensor.name.clone(), tensor.dims.clone(), tensor.data_type);
+        TensorProto { name, dims, data_type, ..TensorProto::default() }
+    };
+    let graph = model.graph.as_ref().map(|graph| GraphProto {
+        node: graph.node.clone(),
+        initializer: graph.initializer.iter().map(without_numbers).collect(),
+        output: graph.output.clone(),
+        ..GraphProto::default()
+    });
+    graph::encode(&ModelProto { graph, ..ModelProto::default() })
+}
+
+/// The shapes of tensors by name, where they are fixed.
+fn fixed_shapes(model: &InferenceModel) -> TractResult<HashMap<String, Vec<usize>>> {
+    let mut shapes = HashMap::new();
+    // Results carry the names of their tensors, inputs are operators of that name.
+    let inputs = model.input_outlets()?.iter().map(|outlet| (outlet, &model.node(outlet.node).name));
+    for (outlet, label) in model.outlet_labels.iter().chain(inputs) {
+        let shape = model.outlet_fact(*outlet)?.shape.concretize();
+        let sizes = shape.and_then(|sizes| sizes.iter().map(|size| size.to_usize().ok()).collect());
+        if let Some(sizes) = sizes {
+            shapes.insert(label.clone(), sizes);
+        }
+    }
+    Ok(shapes)
 }
 
 /// One tensor that a model computed.

@@ -7,6 +7,8 @@ use tract_onnx::pb::*;
 
 use super::*;
 
+mod along_an_axis;
+mod forms;
 mod operators;
 
 /// A QDQ graph under construction. Every operator's result is quantised and dequantised again.
@@ -337,11 +339,7 @@ fn numbers_that_make_no_sense_are_left_or_refused_and_never_crash() {
     }
     let image_scale = changed(|writer| set(writer, "image_scale", nan(1)));
     if let Ok(fused) = load(&image_scale, Isa::best(), &team(1)) {
-        assert_eq!(
-            fused.left,
-            [],
-            "the convolution's input is no quantised picture, so that the file quantises nothing"
-        );
+        assert_eq!(fused.left.len(), 1, "the convolution's input is no quantised picture: {:?}", fused.left);
     }
 }
 
