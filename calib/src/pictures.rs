@@ -210,4 +210,43 @@ mod tests {
         let picture = &find(&[folder.path().join("left2.png")], Eye::Left).unwrap()[0];
         assert_eq!((picture.size().unwrap(), picture.read().unwrap().dimensions()), ((8, 6), (8, 6)));
     }
+
+    /// A PNG whose chunk eXIf holds an orientation.
+    fn turned_png(picture: &GrayImage, orientation: u8) -> Vec<u8> {
+        let mut png = Vec::new();
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
+        let tiff = [b"MM\0*\0\0\0\x08\0\x01".as_slice(), &[1, 18, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0], &[0; 4]];
+        image::ImageEncoder::set_exif_metadata(&mut encoder, tiff.concat()).unwrap();
+        image::ImageEncoder::write_image(
+            encoder,
+            picture,
+            picture.width(),
+            picture.height(),
+            image::ExtendedColorType::L8,
+        )
+        .unwrap();
+        png
+    }
+
+    #[test]
+    fn pictures_of_one_camera_are_turned_alike_whichever_way_it_was_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let stored = GrayImage::from_fn(8, 6, |x, y| image::Luma([(10 * x + y) as u8]));
+        for (index, orientation) in [6, 1, 3, 1].into_iter().enumerate() {
+            std::fs::write(folder.path().join(format!("{index}.png")), turned_png(&stored, orientation)).unwrap();
+        }
+        let pictures = find(&[folder.path().to_path_buf()], Eye::Left).unwrap();
+        for picture in &pictures {
+            assert_eq!(
+                (picture.size().unwrap(), picture.read().unwrap()),
+                ((8, 6), stored.clone()),
+                "{}",
+                picture.name()
+            );
+        }
+        // Alone, a picture is what a viewer shows.
+        let alone = find(&[folder.path().join("0.png")], Eye::Left).unwrap();
+        assert_eq!((alone[0].size().unwrap(), alone[0].read().unwrap().dimensions()), ((6, 8), (6, 8)));
+        assert_eq!(alone[0].read().unwrap(), image::imageops::rotate90(&stored));
+    }
 }

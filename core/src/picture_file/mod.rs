@@ -238,4 +238,4 @@ pub fn read_header(path: &Path) -> Result<PictureHeader> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -44,6 +44,18 @@ fn turned_jpeg(picture: &RgbImage, value: u8) -> Vec<u8> {
     [&data[..2], &[0xff, 0xe1], &(exif.len() as u16 + 2).to_be_bytes(), &exif, &data[2..]].concat()
 }
 
+/// The picture as a PNG whose pixels are stored so that EXIF of this orientation shows it.
+pub(crate) fn png_stored_for(shown: &DynamicImage, value: u8) -> Vec<u8> {
+    let orientation = Orientation::from_exif(value).unwrap();
+    let mut stored = shown.clone();
+    stored.apply_orientation(match orientation {
+        Orientation::Rotate90 => Orientation::Rotate270,
+        Orientation::Rotate270 => Orientation::Rotate90,
+        itself => itself,
+    });
+    with_chunk(&png_of(stored), b"eXIf", &exif(value), true)
+}
+
 #[test]
 fn every_orientation_is_honoured_in_every_form_that_has_one() {
     for value in 1..=8 {

@@ -524,4 +524,6 @@ fn tell_turn(turn: Orientation, path: &Path) {
 }
 
 #[cfg(test)]
+mod picture_tests;
+#[cfg(test)]
 mod tests;
