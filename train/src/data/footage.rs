@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use image::RgbImage;
 use nalgebra::{Isometry3, Rotation3, UnitQuaternion};
 use parallax_core::camera::rectify::Rectifier;
-use parallax_core::camera::{Camera, CameraIdentity, Intrinsics, rectified_depth};
+use parallax_core::camera::{Camera, CameraIdentity, Intrinsics, baseline_of_pair, rectified_depth};
 use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, OpenOptions, Recording};
 
@@ -82,6 +82,7 @@ struct Lens {
     /// At the frames' size.
     intrinsics: Intrinsics,
     rectify: Option<Rectifier>,
+    /// Of the right eye, where it is to the right of the left one.
     baseline_m: Option<f64>,
 }
 
@@ -286,10 +287,14 @@ impl Drive {
                 let left = recording.camera(Eye::Left).ok_or_else(|| Error::Data {
                     what: "the recording has no camera: its focal length and centre are needed".into(),
                     path: path.clone(),
-                    hint: "put a camera.yaml beside the frames (see `parallax-calib --help`), name one with --camera, or \
-                           learn them from video with --intrinsics learn",
+                    hint: "put a camera.yaml beside the frames (`parallax-calib convert --help` makes one of other forms), or name \
+                           one with --camera; without any, `parallax-train pretrain --from video --intrinsics learn` learns one",
                 })?;
-                let right = recording.camera(Eye::Right).map(|camera| Lens::new(camera, size)).transpose()?;
+                let mut right = recording.camera(Eye::Right).map(|camera| Lens::new(camera, size)).transpose()?;
+                if let Some(right) = &mut right {
+                    // What is wrong with it is told where stereo is asked for.
+                    right.baseline_m = baseline_of_pair(left, &right.camera).ok();
+                }
                 [Some(Lens::new(left, size)?), right]
             }
         };
@@ -397,7 +402,7 @@ impl Lens {
         Ok(Self {
             intrinsics: camera.rectified().resized(width as u32, height as u32).intrinsics,
             rectify: camera.needs_rectification().then(|| Rectifier::new(camera)),
-            baseline_m: camera.baseline_m().map(f64::abs),
+            baseline_m: None,
             camera: camera.clone(),
         })
     }

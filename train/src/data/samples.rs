@@ -1,11 +1,16 @@
 //! Which frames can be targets, and why footage cannot teach.
 
+use parallax_core::camera::baseline_of_pair;
 use parallax_core::recording::Eye;
 
 use super::speed::Speed;
 use super::supervision::{PoseSource, RangeChannel, Supervision, TermsConfig};
 use super::{Footage, Partner};
 use crate::Error;
+
+/// What to do about a pair whose right camera is not known.
+const RIGHT_CAMERA: &str = "put camera_right.yaml beside the frames, or name one with --right-camera: a ROS camera file whose P holds \
+                            -fx * baseline";
 
 /// A frame that can be a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,20 +144,27 @@ impl Demands<'_> {
             let hint = "leave stereo out of --from, or give a stereo recording";
             return data(footage, drive, "stereo needs right images, found none".into(), hint);
         }
-        match footage.baseline_m(drive) {
-            Some(baseline) if baseline > 1e-3 && !alike(footage, drive) => data(
+        let camera = |eye| footage.recording(drive).camera(eye);
+        let Some((left, right)) = camera(Eye::Left).zip(camera(Eye::Right)) else {
+            let what = "stereo needs the right camera with its baseline, found none";
+            return data(footage, drive, what.into(), RIGHT_CAMERA);
+        };
+        match baseline_of_pair(left, right) {
+            Err(what) if right.baseline_m().is_none() => data(footage, drive, what, RIGHT_CAMERA),
+            Err(what) => data(
+                footage,
+                drive,
+                what,
+                "exchange the camera files (or the pictures), or calibrate the pair again: P[0,3] of the right one is -fx * baseline \
+                 in pixels and metres",
+            ),
+            Ok(_) if !alike(footage, drive) => data(
                 footage,
                 drive,
                 "the rectified cameras of a pair must have the same focal length and centre".into(),
                 "calibrate the pair together, so that both camera files hold the same P but for its baseline",
             ),
-            Some(baseline) if baseline > 1e-3 => Ok(()),
-            _ => data(
-                footage,
-                drive,
-                "stereo needs the right camera with its baseline, found none".into(),
-                "put camera_right.yaml beside the frames: a ROS camera file whose P holds -fx * baseline",
-            ),
+            Ok(_) => Ok(()),
         }
     }
 

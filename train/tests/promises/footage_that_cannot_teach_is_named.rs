@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use parallax_core::camera::{Camera, Intrinsics};
+use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
 use parallax_core::frame::{Frame, Timestamp};
 use parallax_core::model_input::ModelInput;
 use parallax_core::recording::{DurableHeader, DurableWriter, Encoding, Eye};
@@ -77,6 +77,14 @@ fn stereo_needs_right_images_and_a_baseline() {
     let data = crate::footage::stereo_drive(folder.path(), 3);
     std::fs::remove_file(data.join("camera_right.yaml")).unwrap();
     assert_named(batches(&data, Supervision::Stereo), "baseline", "camera_right.yaml");
+    assert_named(batches(&data, Supervision::Stereo), "baseline", "--right-camera");
+    let camera = ros_yaml::read(&data.join("camera.yaml")).unwrap();
+    for (baseline_m, says) in [(-0.09, "to the left of the left one"), (90.0, "another unit"), (0.0, "no baseline")] {
+        ros_yaml::write(&data.join("camera_right.yaml"), &camera.clone().with_baseline(baseline_m)).unwrap();
+        assert_named(batches(&data, Supervision::Stereo), says, "P");
+        // Video asks for no baseline.
+        assert!(batches(&data, Supervision::Video).is_ok());
+    }
     std::fs::remove_dir_all(data.join("frames_right")).unwrap();
     assert_named(batches(&data, Supervision::Stereo), "right images", "leave stereo out");
 }

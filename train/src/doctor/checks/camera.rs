@@ -1,6 +1,6 @@
 //! Is the camera file that of this camera?
 
-use parallax_core::camera::{Camera, Intrinsics};
+use parallax_core::camera::{Camera, Intrinsics, baseline_of_pair};
 
 use super::super::drive::{CameraSource, Drive};
 use super::super::report::{Check, Verdict};
@@ -107,18 +107,14 @@ impl Looks {
 }
 
 fn faults_of_pair(left: &Camera, right: &Camera) -> Option<String> {
-    match right.baseline_m() {
-        Some(baseline) if baseline < 0.0 => Some(format!(
-            "the right camera's P puts it {:.3} m to the left of the left one: are the eyes swapped?",
-            -baseline
-        )),
-        Some(_) => {
+    match baseline_of_pair(left, right) {
+        Err(what) => Some(what),
+        Ok(_) => {
             let (a, b) = (left.rectified().intrinsics, right.rectified().intrinsics);
             let apart = (a.fx - b.fx).abs().max((a.cy - b.cy).abs()).max((a.fy - b.fy).abs());
             (apart > 0.5)
                 .then(|| format!("the rectified eyes differ by {apart:.1} px in focal length or row of the centre"))
         }
-        None => Some("the right camera's P holds no baseline".into()),
     }
 }
 
