@@ -48,6 +48,8 @@ pub struct JpegHeader {
     scan: usize,
     has_tables: bool,
     components: u8,
+    /// Sequential with Huffman codes, as all cameras send it.
+    is_baseline: bool,
 }
 
 impl JpegHeader {
@@ -81,13 +83,22 @@ pub fn jpeg_header(data: &[u8]) -> Result<JpegHeader, PictureFault> {
                 if let Some(fault) = size_fault(size) {
                     return Err(fault);
                 }
-                frame = Some((size, components));
+                frame = Some((size, components, marker <= 0xc1));
             }
             START_OF_SCAN => {
-                let (stored, components) = frame.ok_or("it does not say its size")?;
+                let (stored, components, is_baseline) = frame.ok_or("it does not say its size")?;
                 let orientation = exif.unwrap_or(Orientation::NoTransforms);
                 let (width, height) = orientation::turned_size(stored, orientation);
-                return Ok(JpegHeader { width, height, stored, orientation, scan: at, has_tables, components });
+                return Ok(JpegHeader {
+                    width,
+                    height,
+                    stored,
+                    orientation,
+                    scan: at,
+                    has_tables,
+                    components,
+                    is_baseline,
+                });
             }
             END_OF_IMAGE => return Err("it holds no picture".into()),
             _ => {}
@@ -116,45 +127,60 @@ pub fn jpeg_fault(data: &[u8]) -> Option<PictureFault> {
 /// Decodes a picture as it is stored, and says how it is turned; gray stays gray.
 pub(super) fn decode(data: &[u8]) -> Result<(DynamicImage, Orientation), PictureFault> {
     let header = jpeg_header(data)?;
+    let data = &tables_added(data, &header);
+    let data = &data[..whole::end_of(data)?];
     let (width, height) = header.stored;
     let size = width as usize * height as usize;
     let picture = if header.components == 1 {
         let mut pixels = vec![0; size];
-        decode_stored(data, &header, ColorSpace::Luma, &mut pixels)?;
+        decode_pixels(data, ColorSpace::Luma, &mut pixels)?;
         GrayImage::from_raw(width, height, pixels).map(DynamicImage::from)
     } else {
         let mut pixels = vec![0; size * 3];
-        decode_stored(data, &header, ColorSpace::RGB, &mut pixels)?;
+        decode_pixels(data, ColorSpace::RGB, &mut pixels)?;
         RgbImage::from_raw(width, height, pixels).map(DynamicImage::from)
     }
     .ok_or("its size is not that of its pixels")?;
     Ok((picture, header.orientation))
 }
 
-/// Decodes into `picture`, which has the right size already.
+/// From this width on every row of blocks is longer than what the decoder reads ahead, so that it tells a loss itself.
+const DETECTABLE_WIDTH: u32 = 64;
+
+/// Decodes a frame of a live camera into `picture`, which has the right size already.
+///
+/// Going through every code would take as long as decoding. What is lost of a frame on its way the decoder tells as well: a
+/// sequential picture that is wide enough and ends without its end marker is refused wherever its data run out.
 pub(crate) fn decode_into(data: &[u8], picture: &mut RgbImage) -> Result<(), PictureFault> {
     let header = jpeg_header(data)?;
     if (header.width, header.height) != picture.dimensions() {
         return Err(PictureFault::damaged(format!("it is {}x{}", header.width, header.height)));
     }
+    let end = end_marker(data).ok_or("it ends before its end marker")?;
+    let data = if header.is_baseline && header.stored.0 >= DETECTABLE_WIDTH {
+        tables_added(&data[..end], &header)
+    } else {
+        let data = tables_added(data, &header);
+        whole::end_of(&data)?;
+        data
+    };
     if header.orientation == Orientation::NoTransforms {
-        return decode_stored(data, &header, ColorSpace::RGB, picture);
+        return decode_pixels(&data, ColorSpace::RGB, picture);
     }
     let mut stored = vec![0; picture.len()];
-    decode_stored(data, &header, ColorSpace::RGB, &mut stored)?;
+    decode_pixels(&data, ColorSpace::RGB, &mut stored)?;
     picture.copy_from_slice(&turn_values::<u8, 3>(&stored, header.stored, header.orientation).0);
     Ok(())
 }
 
-fn decode_stored(data: &[u8], header: &JpegHeader, color: ColorSpace, pixels: &mut [u8]) -> Result<(), PictureFault> {
-    let data = tables_added(data, header);
-    let end = whole::end_of(&data)?;
+/// Decodes the pixels as they are stored.
+fn decode_pixels(data: &[u8], color: ColorSpace, pixels: &mut [u8]) -> Result<(), PictureFault> {
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(usize::from(u16::MAX))
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(color);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&data[..end]), options);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(data), options);
     decoder.decode_into(pixels).map_err(|error| PictureFault::damaged(error.to_string()))
 }
 
