@@ -1,12 +1,14 @@
-//! Random access to the messages of an MCAP file.
+//! Random access to the messages of an MCAP file, by topic.
 //!
-//! The index is made in one pass over the record heads: chunks are skipped and the message indexes behind them
-//! read. It needs no summary, so a file that a power loss cut short opens like any other and keeps all that was whole.
-//! A chunk whose message indexes are missing is unpacked and scanned instead.
+//! A topic is the union of its channels: a writer that was restarted, or files that were put together, leave several.
+//!
+//! Memory is bounded: no chunk and no message has more than 128 MiB ([`CHUNK_LIMIT`]), definitions 16 MiB each and 64 MiB
+//! together, the index 16 million messages (512 MiB), and all recordings together keep 64 MiB of unpacked chunks.
 //!
 //! Reference: the MCAP specification, <https://mcap.dev/spec>.
 
-use super::unpacking::{ChunkCache, RECORD_HEAD, record_at, split_head};
+use super::indexing::Indexer;
+use super::unpacking::{CHUNK_LIMIT, ChunkCache, RECORD_HEAD, UP_TO_SIZE, record_at, split_head, stated_size};
 use crate::{Error, Result};
 use mcap::McapError;
 use mcap::records::{Record, op};
@@ -17,27 +19,64 @@ use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// A stream of messages of one kind.
+/// Bytes of a chunk's record between its head and the name of its compression: times, sizes, checksum, length of the name.
+const UP_TO_COMPRESSION: usize = UP_TO_SIZE + 8;
+
+/// One definition of a stream of messages.
 #[derive(Debug, Clone)]
 pub(super) struct Channel {
     pub(super) topic: String,
     pub(super) schema: String,
     pub(super) encoding: String,
     pub(super) metadata: BTreeMap<String, String>,
-    /// In the order of their log times.
+    /// Whether there are messages.
+    pub(super) is_used: bool,
+}
+
+impl Channel {
+    /// Whether its messages are Foxglove's of this name.
+    pub(super) fn is(&self, schema: &str) -> bool {
+        self.schema == schema && self.encoding == "protobuf"
+    }
+}
+
+impl std::fmt::Display for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let schema = if self.schema.is_empty() { "no schema" } else { self.schema.as_str() };
+        if self.encoding == "protobuf" { f.write_str(schema) } else { write!(f, "{schema}, {}", self.encoding) }
+    }
+}
+
+/// All messages of one name.
+#[derive(Debug, Clone)]
+pub(super) struct Topic {
+    pub(super) name: String,
+    /// The channels that hold messages, by their places in [`McapFile::channels`].
+    pub(super) channels: Vec<usize>,
+    /// In the order of their times.
     pub(super) messages: Vec<MessagePlace>,
 }
 
 /// Where a message lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct MessagePlace {
-    /// Log time in nanoseconds.
+    /// Log time in nanoseconds, until [`super::capture_clock`] has decided; then the time of capture.
     pub(super) time: u64,
-    /// The chunk, or none for a message directly in the file.
-    chunk: Option<usize>,
+    /// The stamp inside, nanoseconds; [`UNSET`] or [`UNREADABLE`] where there is none.
+    pub(super) stamp: u64,
     /// Offset of the record in the unpacked chunk or in the file.
-    offset: u64,
+    pub(super) offset: u64,
+    /// The chunk, or [`NO_CHUNK`] for a message directly in the file.
+    pub(super) chunk: u32,
+    pub(super) channel: u16,
 }
+
+/// A message without a stamp.
+pub(super) const UNSET: u64 = 0;
+/// A message whose chunk is damaged.
+pub(super) const UNREADABLE: u64 = u64::MAX;
+/// A message directly in the file.
+pub(super) const NO_CHUNK: u32 = u32::MAX;
 
 /// A message with its header.
 #[derive(Debug, Clone)]
@@ -49,8 +88,10 @@ pub(super) struct Message {
 /// An open MCAP file with its index; reading is thread-safe.
 #[derive(Debug)]
 pub(super) struct McapFile {
-    reader: Reader,
+    pub(super) reader: Reader,
     pub(super) channels: Vec<Channel>,
+    /// By name. Messages are there of topics that can be read; they stand in the order of the file.
+    pub(super) topics: Vec<Topic>,
     /// What could not be kept, for the user to know.
     pub(super) damage: Option<String>,
 }
@@ -59,30 +100,28 @@ impl McapFile {
     /// Opens and indexes the file.
     ///
     /// # Errors
-    /// The file cannot be read or is not MCAP.
+    /// The file cannot be read, is not MCAP or holds more messages than can be indexed.
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let reader = Reader::open(path)?;
-        let mut indexer = Indexer {
-            reader,
-            schemas: BTreeMap::new(),
-            channels: BTreeMap::new(),
-            messages: BTreeMap::new(),
-            unfinished_chunk: None,
-            damage: None,
-        };
-        indexer.walk()?;
-        let mut channels = Vec::new();
-        for (id, mut channel) in indexer.channels {
-            channel.messages = indexer.messages.remove(&id).unwrap_or_default();
-            channel.messages.sort_by_key(|message| message.time);
-            channels.push(channel);
-        }
-        channels.sort_by(|a, b| a.topic.cmp(&b.topic));
-        Ok(Self { reader: indexer.reader, channels, damage: indexer.damage })
+        Indexer::new(Reader::open(path)?).index()
     }
 
     pub(super) fn path(&self) -> &Path {
         &self.reader.path
+    }
+
+    pub(super) fn channel(&self, place: MessagePlace) -> &Channel {
+        &self.channels[usize::from(place.channel)]
+    }
+
+    /// The channels of a topic that hold messages.
+    pub(super) fn channels_of<'a>(&'a self, topic: &'a Topic) -> impl Iterator<Item = &'a Channel> + Clone {
+        topic.channels.iter().map(|&channel| &self.channels[channel])
+    }
+
+    /// Where a message stands in the file, for the order in which messages were written.
+    pub(super) fn position(&self, place: MessagePlace) -> (u64, u64) {
+        let chunk = self.reader.chunks.get(place.chunk as usize);
+        chunk.map_or((place.offset, 0), |chunk| (chunk.offset, place.offset))
     }
 
     /// Reads one message.
@@ -90,9 +129,10 @@ impl McapFile {
     /// # Errors
     /// The file cannot be read, or the chunk that holds the message is damaged.
     pub(super) fn message(&self, place: MessagePlace) -> Result<Message> {
-        let record = match place.chunk {
-            Some(chunk) => record_at(&self.reader.chunk(chunk)?, place.offset).map(|(_, body)| body),
-            None => self.reader.record(place.offset).ok(),
+        let record = if place.chunk == NO_CHUNK {
+            Some(self.reader.record(place.offset)?)
+        } else {
+            record_at(&self.reader.chunk(place.chunk as usize)?, place.offset).map(|(_, body)| body)
         };
         let damaged = || self.reader.damaged(format!("message record expected at {}", place.offset));
         let body = record.ok_or_else(damaged)?;
@@ -106,14 +146,24 @@ impl McapFile {
     }
 }
 
+/// Where a chunk lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChunkPlace {
+    /// Of its record in the file.
+    pub(super) offset: u64,
+    /// What it unpacks to, by its own words.
+    pub(super) size: u64,
+    /// Where its records begin in the file, if they are not compressed.
+    pub(super) plain: Option<u64>,
+}
+
 /// Positioned reads and the chunks used last.
 #[derive(Debug)]
-struct Reader {
-    path: PathBuf,
+pub(super) struct Reader {
+    pub(super) path: PathBuf,
     file: File,
-    length: u64,
-    /// Offset of each chunk record.
-    chunks: Vec<u64>,
+    pub(super) length: u64,
+    pub(super) chunks: Vec<ChunkPlace>,
     cache: ChunkCache,
 }
 
@@ -124,7 +174,7 @@ impl Reader {
         Ok(Self { path: path.to_path_buf(), file, length, chunks: Vec::new(), cache: ChunkCache::default() })
     }
 
-    fn damaged(&self, what: impl std::fmt::Display) -> Error {
+    pub(super) fn damaged(&self, what: impl std::fmt::Display) -> Error {
         Error::Recording {
             what: format!("damaged MCAP file: {what}"),
             path: self.path.clone(),
@@ -132,33 +182,65 @@ impl Reader {
         }
     }
 
-    fn bytes(&self, offset: u64, length: u64) -> Result<Bytes> {
+    /// Bytes of the file; the caller bounds `length`.
+    pub(super) fn bytes(&self, offset: u64, length: u64) -> Result<Bytes> {
         let mut bytes = vec![0; length as usize];
         self.file.read_exact_at(&mut bytes, offset).map_err(Error::io("read", &self.path))?;
         Ok(bytes.into())
     }
 
+    /// At most `bytes` of the file into a buffer; how many there were.
+    pub(super) fn start_of(&self, offset: u64, bytes: &mut [u8]) -> usize {
+        let left = self.length.saturating_sub(offset).min(bytes.len() as u64) as usize;
+        self.file.read_exact_at(&mut bytes[..left], offset).map_or(0, |()| left)
+    }
+
     /// Opcode and body length of the record at `offset`, or none when the file ends before the record does.
-    fn head(&self, offset: u64) -> Result<Option<(u8, u64)>> {
-        if offset + RECORD_HEAD > self.length {
+    pub(super) fn head(&self, offset: u64) -> Result<Option<(u8, u64)>> {
+        if self.length < RECORD_HEAD || offset > self.length - RECORD_HEAD {
             return Ok(None);
         }
-        let head = self.bytes(offset, RECORD_HEAD)?;
+        let mut head = [0; RECORD_HEAD as usize];
+        self.file.read_exact_at(&mut head, offset).map_err(Error::io("read", &self.path))?;
         let (opcode, length) = split_head(&head);
         let fits = length <= self.length - offset - RECORD_HEAD;
         Ok(fits.then_some((opcode, length)))
     }
 
     /// Body of the record at `offset`.
-    fn record(&self, offset: u64) -> Result<Bytes> {
+    pub(super) fn record(&self, offset: u64) -> Result<Bytes> {
         let (_, length) = self.head(offset)?.ok_or_else(|| self.damaged("the file ends inside a record"))?;
+        if length > CHUNK_LIMIT {
+            return Err(self.damaged(format!("record of {length} bytes at {offset}")));
+        }
         self.bytes(offset + RECORD_HEAD, length)
     }
 
+    /// Takes in a chunk record of the file.
+    pub(super) fn add_chunk(&mut self, offset: u64) {
+        let mut head = [0; UP_TO_COMPRESSION + 4];
+        self.start_of(offset, &mut head);
+        let size = head.first_chunk().map_or(0, stated_size);
+        // Without a name of a compression the records follow their length of 8 bytes.
+        let plain = head[UP_TO_COMPRESSION - 4..UP_TO_COMPRESSION] == [0; 4];
+        let plain = plain.then_some(offset + UP_TO_COMPRESSION as u64 + 8);
+        self.chunks.push(ChunkPlace { offset, size, plain });
+    }
+
     /// A chunk's unpacked records, from the cache where possible.
-    fn chunk(&self, index: usize) -> Result<Bytes> {
-        let offset = self.chunks[index];
-        self.cache.get(index, |unpacker, records| {
+    pub(super) fn chunk(&self, index: usize) -> Result<Bytes> {
+        let ChunkPlace { offset, size, .. } = self.chunks[index];
+        if size > CHUNK_LIMIT {
+            return Err(Error::Recording {
+                what: format!(
+                    "chunk at {offset} says it unpacks to {size} bytes, more than the {} MiB that are read",
+                    CHUNK_LIMIT >> 20
+                ),
+                path: self.path.clone(),
+                hint: "write the file with smaller chunks: `mcap compress --chunk-size 4194304 IN -o OUT`",
+            });
+        }
+        self.cache.get(index, size, |unpacker, records| {
             let chunk = PlaceInFile { file: &self.file, offset };
             unpacker.unpack(chunk, records).map_err(|error| match error {
                 McapError::Io(error) => Error::io("read", &self.path)(error),
@@ -179,142 +261,5 @@ impl Read for PlaceInFile<'_> {
         let count = self.file.read_at(into, self.offset)?;
         self.offset += count as u64;
         Ok(count)
-    }
-}
-
-/// What to take from a scanned chunk.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Take {
-    Channels,
-    Everything,
-}
-
-/// The pass that finds channels, chunks and messages.
-struct Indexer {
-    reader: Reader,
-    schemas: BTreeMap<u16, String>,
-    /// Without their messages, which may be known before the channel is.
-    channels: BTreeMap<u16, Channel>,
-    messages: BTreeMap<u16, Vec<MessagePlace>>,
-    /// The chunk whose message indexes are being read.
-    unfinished_chunk: Option<usize>,
-    damage: Option<String>,
-}
-
-impl Indexer {
-    fn walk(&mut self) -> Result<()> {
-        self.check_magic()?;
-        let mut offset = mcap::MAGIC.len() as u64;
-        // Message indexes of the last chunk, kept until the next record shows that they are complete.
-        let mut indexes: Vec<mcap::records::MessageIndex> = Vec::new();
-        let mut data_ended = false;
-        loop {
-            let head = self.reader.head(offset)?;
-            let opcode = head.map(|(opcode, _)| opcode);
-            if opcode == Some(op::MESSAGE_INDEX) {
-                let body = self.reader.record(offset)?;
-                if let Ok(Record::MessageIndex(index)) = mcap::parse_record(op::MESSAGE_INDEX, &body) {
-                    indexes.push(index);
-                }
-            } else {
-                self.close_chunk(std::mem::take(&mut indexes), head.is_some());
-            }
-            let Some((opcode, length)) = head else {
-                let lost = self.reader.length - offset;
-                if !data_ended {
-                    self.note(format!("the file was not closed: it ends with {lost} bytes of an unfinished record"));
-                }
-                return Ok(());
-            };
-            match opcode {
-                op::FOOTER => return Ok(()),
-                // Behind it, the summary repeats schemas and channels.
-                op::DATA_END => data_ended = true,
-                op::CHUNK => {
-                    self.unfinished_chunk = Some(self.reader.chunks.len());
-                    self.reader.chunks.push(offset);
-                }
-                op::SCHEMA | op::CHANNEL | op::MESSAGE => {
-                    let body = self.reader.record(offset)?;
-                    self.take_record(opcode, &body, None, offset);
-                }
-                _ => {}
-            }
-            offset += RECORD_HEAD + length;
-        }
-    }
-
-    fn check_magic(&self) -> Result<()> {
-        let magic = mcap::MAGIC;
-        let starts = self.reader.length >= magic.len() as u64 && self.reader.bytes(0, magic.len() as u64)? == magic;
-        if starts {
-            return Ok(());
-        }
-        Err(Error::Recording {
-            what: "expected an MCAP file, found something else".into(),
-            path: self.reader.path.clone(),
-            hint: "a recording is an .mcap file, a folder of images or one image",
-        })
-    }
-
-    /// Takes in the messages of the chunk read last, from its indexes if they are complete, else by scanning it.
-    fn close_chunk(&mut self, indexes: Vec<mcap::records::MessageIndex>, complete: bool) {
-        let Some(chunk) = self.unfinished_chunk.take() else { return };
-        if !complete || indexes.is_empty() {
-            return self.scan_chunk(chunk, Take::Everything);
-        }
-        if indexes.iter().any(|index| !self.channels.contains_key(&index.channel_id)) {
-            self.scan_chunk(chunk, Take::Channels);
-        }
-        for index in indexes {
-            let places = index.records.iter();
-            let places = places.map(|at| MessagePlace { time: at.log_time, chunk: Some(chunk), offset: at.offset });
-            self.messages.entry(index.channel_id).or_default().extend(places);
-        }
-    }
-
-    fn scan_chunk(&mut self, chunk: usize, take: Take) {
-        let bytes = match self.reader.chunk(chunk) {
-            Ok(bytes) => bytes,
-            Err(error) => return self.note(error.to_string()),
-        };
-        let mut offset = 0;
-        while let Some((opcode, body)) = record_at(&bytes, offset) {
-            let wanted =
-                matches!(opcode, op::SCHEMA | op::CHANNEL) || (opcode == op::MESSAGE && take == Take::Everything);
-            if wanted {
-                self.take_record(opcode, &body, Some(chunk), offset);
-            }
-            offset += RECORD_HEAD + body.len() as u64;
-        }
-    }
-
-    fn take_record(&mut self, opcode: u8, body: &[u8], chunk: Option<usize>, offset: u64) {
-        match mcap::parse_record(opcode, body) {
-            Ok(Record::Schema { header, .. }) => {
-                self.schemas.insert(header.id, header.name);
-            }
-            Ok(Record::Channel(channel)) => {
-                let schema = self.schemas.get(&channel.schema_id).cloned().unwrap_or_default();
-                self.channels.entry(channel.id).or_insert_with(|| Channel {
-                    topic: channel.topic,
-                    schema,
-                    encoding: channel.message_encoding,
-                    metadata: channel.metadata,
-                    messages: Vec::new(),
-                });
-            }
-            Ok(Record::Message { header, .. }) => {
-                let place = MessagePlace { time: header.log_time, chunk, offset };
-                self.messages.entry(header.channel_id).or_default().push(place);
-            }
-            Ok(_) => {}
-            Err(error) => self.note(format!("record at {offset}: {error}")),
-        }
-    }
-
-    /// Keeps the first damage found: later ones are usually its consequence.
-    fn note(&mut self, damage: String) {
-        self.damage.get_or_insert(damage);
     }
 }

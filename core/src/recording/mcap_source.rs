@@ -3,26 +3,27 @@
 //! Our own recordings are known by their topics. Of others' recordings any Foxglove `CompressedImage` or `RawImage`
 //! (protobuf) will do; the words `left` and `right` in the topics tell the eyes apart.
 
+use super::capture_clock::{self, CaptureClock};
 use super::durable::SNIPPETS_TOPIC;
-use super::mcap_file::{Channel, McapFile, Message, MessagePlace};
-use super::{
-    CAMERA_FRAMES, CAMERA_IDENTITY, CAMERA_NAME, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME,
-    calibration_topic, image_topic,
-};
+use super::mcap_file::{Channel, McapFile, Message, MessagePlace, Topic};
+use super::stamps::read_stamps;
+use super::time_finding::{TimeFault, TimeFinding};
+use super::topics::{self, COMPRESSED_IMAGE, Choice};
+use super::{CAMERA_FRAMES, CAMERA_IDENTITY, CAMERA_NAME, Eye, WORLD_FRAME};
 use crate::camera::{Camera, CameraIdentity};
 use crate::depth::DepthMap;
 use crate::frame::{Frame, Timestamp};
 use crate::picture_file::{self, Orientation};
-use crate::recording::messages;
+use crate::recording::{messages, raw_image};
 use crate::{Error, Result};
 use foxglove::messages::{CameraCalibration, CompressedImage, FrameTransform, RawImage};
 use nalgebra::Isometry3;
 use std::path::Path;
 
-const COMPRESSED_IMAGE: &str = "foxglove.CompressedImage";
-const RAW_IMAGE: &str = "foxglove.RawImage";
-/// Frame period assumed where there are fewer than two frames, for matching other streams: 10 Hz, KITTI's rate.
-const ASSUMED_PERIOD_NANOS: u64 = 100_000_000;
+/// Messages of a topic that are looked at to see what is in it, spread over it.
+const LOOKS: usize = 16;
+/// A gray picture of 16 bits that is brighter nowhere is of a sensor with 12 bits, or is no picture but depth.
+const DARK: u16 = 4095;
 
 /// An MCAP file seen as a recording.
 #[derive(Debug)]
@@ -31,54 +32,76 @@ pub(super) struct McapSource {
     images: [Option<Stream>; 2],
     depth: Option<Stream>,
     lidar: Option<Stream>,
-    /// Index of the channel with poses.
+    /// The topic with poses.
     poses: Option<usize>,
+    /// The topics with each eye's calibration.
+    calibrations: [Option<usize>; 2],
     times: Vec<u64>,
-    tolerance_nanos: u64,
+    clock: CaptureClock,
     /// When the snippets of a recorder begin; empty where none chose the frames.
     snippets: Vec<u64>,
+    /// Topics that look like pictures and were not read, and why.
+    unread: Option<String>,
 }
 
-/// A channel matched to the left frames.
+/// A topic matched to the left frames.
 #[derive(Debug)]
 struct Stream {
-    channel: usize,
+    topic: usize,
     /// For each left frame the index of the message that belongs to it.
     of_frame: Vec<Option<usize>>,
 }
 
 impl McapSource {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let file = McapFile::open(path)?;
-        let (left, right) = choose_images(&file)?;
-        let times: Vec<u64> = file.channels[left].messages.iter().map(|message| message.time).collect();
-        // Half a period: a stream recorded by another clock tick still finds its frame, but never the next one.
-        let tolerance_nanos = median_period(&times) / 2;
-        let matched = |channel: usize| {
-            let messages = file.channels[channel].messages.iter().map(|message| message.time);
-            Stream { channel, of_frame: match_times(&times, &messages.collect::<Vec<_>>(), tolerance_nanos) }
+        let mut file = McapFile::open(path)?;
+        let choice = topics::choose(&file)?;
+        let unread = topics::unread(&file, &choice);
+        let mut clock = put_on_one_clock(&mut file, &choice);
+        let times: Vec<u64> = file.topics[choice.left].messages.iter().map(|message| message.time).collect();
+        let mut matched = |topic: usize| {
+            let others: Vec<u64> = file.topics[topic].messages.iter().map(|message| message.time).collect();
+            let of_frame = match_times(&times, &others, clock.tolerance_nanos);
+            if !others.is_empty() && of_frame.iter().all(Option::is_none) {
+                clock.findings.push(elsewhere(&file.topics[topic].name, &times, &others));
+            }
+            // Where nothing of it can be placed, there is no such thing.
+            (!others.is_empty()).then_some(Stream { topic, of_frame })
         };
-        let named =
-            |topic, schema| file.channels.iter().position(|channel| channel.topic == topic && is(channel, schema));
+        let left = Stream { topic: choice.left, of_frame: (0..times.len()).map(Some).collect() };
         Ok(Self {
-            images: [Some(matched(left)), right.map(matched)],
-            depth: named(DEPTH_TOPIC, RAW_IMAGE).map(matched),
-            lidar: named(LIDAR_TOPIC, RAW_IMAGE).map(matched),
-            poses: named(POSE_TOPIC, "foxglove.FrameTransform"),
+            images: [Some(left), choice.right.and_then(&mut matched)],
+            depth: choice.depth.and_then(&mut matched),
+            lidar: choice.lidar.and_then(&mut matched),
+            poses: choice.poses,
+            calibrations: choice.calibrations,
             snippets: file
-                .channels
+                .topics
                 .iter()
-                .filter(|channel| channel.topic == SNIPPETS_TOPIC)
-                .flat_map(|channel| channel.messages.iter().map(|message| message.time))
+                .filter(|topic| topic.name == SNIPPETS_TOPIC)
+                .flat_map(|topic| topic.messages.iter().map(|message| message.time))
                 .collect(),
             times,
-            tolerance_nanos,
+            clock,
+            unread,
             file,
         })
     }
 
+    /// What is strange about the times.
+    pub(super) fn time_findings(&self) -> &[TimeFinding] {
+        &self.clock.findings
+    }
+
+    /// What the user should know besides: topics that were not read, calibrations that change.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let changes = [Eye::Left, Eye::Right].into_iter().filter_map(|eye| self.changed_calibration(eye));
+        self.unread.iter().cloned().chain(changes).collect()
+    }
+
     pub(super) fn stretch(&self, index: usize) -> usize {
-        self.snippets.partition_point(|start| *start <= self.times[index]).saturating_sub(1)
+        let begun = |starts: &[u64]| starts.partition_point(|start| *start <= self.times[index]);
+        begun(&self.snippets).saturating_sub(1) + begun(&self.clock.breaks)
     }
 
     pub(super) fn is_chosen(&self) -> bool {
@@ -86,8 +109,9 @@ impl McapSource {
     }
 
     pub(super) fn json_messages(&self, topic: &str) -> Result<Vec<(Timestamp, serde_json::Value)>> {
-        let channel = self.file.channels.iter().find(|channel| channel.topic == topic && channel.encoding == "json");
-        let places = channel.map(|channel| channel.messages.as_slice()).unwrap_or_default();
+        let found = self.file.topics.iter().find(|found| found.name == topic);
+        let places = found.map(|found| found.messages.iter()).unwrap_or_default();
+        let mut places = places.filter(|place| self.file.channel(**place).encoding == "json");
         let read = |place: &MessagePlace| {
             let value = serde_json::from_slice(&self.file.message(*place)?.data);
             let value = value.map_err(|error| Error::Recording {
@@ -97,7 +121,7 @@ impl McapSource {
             })?;
             Ok((Timestamp::from_nanos(place.time), value))
         };
-        places.iter().map(read).collect()
+        places.by_ref().map(read).collect()
     }
 
     pub(super) fn damage(&self) -> Option<&str> {
@@ -115,7 +139,7 @@ impl McapSource {
     /// When an eye took its picture of a frame.
     pub(super) fn frame_timestamp(&self, index: usize, eye: Eye) -> Option<Timestamp> {
         let stream = self.images[eye.index()].as_ref()?;
-        let message = self.file.channels[stream.channel].messages[stream.of_frame[index]?];
+        let message = self.file.topics[stream.topic].messages[stream.of_frame[index]?];
         Some(Timestamp::from_nanos(message.time))
     }
 
@@ -145,16 +169,18 @@ impl McapSource {
 
     /// The camera that took this eye's pictures, where the recording says.
     pub(super) fn camera(&self, eye: Eye) -> Result<Option<Camera>> {
-        let Some(stream) = &self.images[eye.index()] else { return Ok(None) };
-        let Some(channel) = calibration_of(&self.file, &self.file.channels[stream.channel].topic, eye) else {
-            return Ok(None);
-        };
-        let Some(&place) = channel.messages.first() else { return Ok(None) };
-        let message: CameraCalibration = self.decode(channel, &self.file.message(place)?)?;
-        // Foxglove and ROS: K[0] = 0 means that the camera is not calibrated.
-        if message.k.first().is_none_or(|&fx| fx == 0.0) {
-            return Ok(None);
+        let Some(topic) = self.calibrations[eye.index()].map(|topic| &self.file.topics[topic]) else { return Ok(None) };
+        for &place in &looks(topic) {
+            let channel = self.file.channel(place);
+            let message: CameraCalibration = self.decode(channel, &self.file.message(place)?)?;
+            if is_calibrated(&message) {
+                return self.camera_of(channel, message).map(Some);
+            }
         }
+        Ok(None)
+    }
+
+    fn camera_of(&self, channel: &Channel, message: CameraCalibration) -> Result<Camera> {
         let name = channel.metadata.get(CAMERA_NAME).cloned().unwrap_or_else(|| message.frame_id.clone());
         let wrong = |what| Error::Camera { what, path: Some(self.file.path().to_path_buf()) };
         let camera = messages::camera_from_calibration(message, name).map_err(wrong)?;
@@ -165,7 +191,57 @@ impl McapSource {
                 "the calibration on {topic} is not the one that was recorded: its hash differs"
             )));
         }
-        Ok(Some(camera))
+        Ok(camera)
+    }
+
+    /// Says so where the calibrations of an eye are not all the same.
+    fn changed_calibration(&self, eye: Eye) -> Option<String> {
+        let topic = &self.file.topics[self.calibrations[eye.index()]?];
+        let read = |place: &MessagePlace| {
+            let message: CameraCalibration =
+                self.decode(self.file.channel(*place), &self.file.message(*place).ok()?).ok()?;
+            is_calibrated(&message).then_some(CameraCalibration { timestamp: None, ..message })
+        };
+        let mut found = looks(topic).iter().filter_map(read).collect::<Vec<_>>().into_iter();
+        let first = found.next()?;
+        let other = found.find(|other| *other != first)?;
+        let fx = |message: &CameraCalibration| message.k.first().copied().unwrap_or_default();
+        Some(format!(
+            "the calibrations on {} are not all the same (fx {} and {}): the first is taken",
+            topic.name,
+            fx(&first),
+            fx(&other)
+        ))
+    }
+
+    /// Whether the left and right pictures are what they say.
+    ///
+    /// # Errors
+    /// Those of 16 bits are so dark that they are something else.
+    pub(super) fn check_brightness(&self) -> Result<()> {
+        for topic in self.images.iter().flatten().map(|stream| &self.file.topics[stream.topic]) {
+            let brightest = |place: MessagePlace| {
+                let channel = self.file.channel(place);
+                if channel.is(COMPRESSED_IMAGE) {
+                    return None;
+                }
+                let image: RawImage = self.decode(channel, &self.file.message(place).ok()?).ok()?;
+                raw_image::brightest_of_mono16(&image)
+            };
+            // What begins with another encoding is not read any further.
+            let brightest = looks(topic).into_iter().map(brightest).take_while(Option::is_some).flatten();
+            if let Some(brightest) = brightest.max().filter(|brightest| *brightest <= DARK) {
+                return Err(Error::Recording {
+                    what: format!(
+                        "the mono16 pictures on {} are brighter than {brightest} of 65535 nowhere: depth, or a sensor of fewer bits",
+                        topic.name
+                    ),
+                    path: self.file.path().to_path_buf(),
+                    hint: "pictures of 16 bits use all of them: multiply those of 12 bits by 16; depth is 16UC1 on a topic of its own",
+                });
+            }
+        }
+        Ok(())
     }
 
     /// The frame, or none when this eye has none at that time.
@@ -174,12 +250,12 @@ impl McapSource {
             return Ok(None);
         };
         let sequence = if message.sequence == 0 { index as u64 } else { u64::from(message.sequence) };
-        let frame = if channel.schema == COMPRESSED_IMAGE {
+        let frame = if channel.is(COMPRESSED_IMAGE) {
             let image: CompressedImage = self.decode(channel, &message)?;
             messages::frame_from_compressed(&image, self.timestamp(index), sequence)
         } else {
             let image: RawImage = self.decode(channel, &message)?;
-            messages::frame_from_raw(&image, self.timestamp(index), sequence)
+            raw_image::frame_from_raw(&image, self.timestamp(index), sequence)
         };
         frame.map(Some).map_err(|what| self.bad_message(channel, index, &what))
     }
@@ -202,18 +278,15 @@ impl McapSource {
 
     /// Where the left camera is; none where the recording does not say.
     pub(super) fn pose(&self, index: usize) -> Result<Option<Isometry3<f64>>> {
-        let Some(channel) = self.poses.map(|channel| &self.file.channels[channel]) else { return Ok(None) };
-        let time = self.times[index];
-        let start =
-            channel.messages.partition_point(|message| message.time.saturating_add(self.tolerance_nanos) < time);
-        let near = channel.messages[start..]
-            .iter()
-            .take_while(|message| message.time <= time.saturating_add(self.tolerance_nanos));
+        let Some(topic) = self.poses.map(|topic| &self.file.topics[topic]) else { return Ok(None) };
+        let (time, tolerance) = (self.times[index], self.clock.tolerance_nanos);
+        let start = topic.messages.partition_point(|message| message.time.saturating_add(tolerance) < time);
+        let near = topic.messages[start..].iter().take_while(|message| message.time <= time.saturating_add(tolerance));
         // The nearest first: others' files hold every transform of the robot on one topic.
         let mut near: Vec<_> = near.collect();
         near.sort_by_key(|message| message.time.abs_diff(time));
         for &place in near {
-            let transform: FrameTransform = self.decode(channel, &self.file.message(place)?)?;
+            let transform: FrameTransform = self.decode(self.file.channel(place), &self.file.message(place)?)?;
             let wanted = transform.child_frame_id == CAMERA_FRAMES[0] && transform.parent_frame_id == WORLD_FRAME;
             if let Some(pose) = messages::pose_from_transform(&transform).filter(|_| wanted) {
                 return Ok(Some(pose));
@@ -230,9 +303,9 @@ impl McapSource {
 
     fn message(&self, stream: Option<&Stream>, index: usize) -> Result<Option<(&Channel, Message)>> {
         let Some(stream) = stream else { return Ok(None) };
-        let channel = &self.file.channels[stream.channel];
         let Some(at) = stream.of_frame[index] else { return Ok(None) };
-        Ok(Some((channel, self.file.message(channel.messages[at])?)))
+        let place = self.file.topics[stream.topic].messages[at];
+        Ok(Some((self.file.channel(place), self.file.message(place)?)))
     }
 
     fn decode<M: prost::Message + Default>(&self, channel: &Channel, message: &Message) -> Result<M> {
@@ -252,68 +325,64 @@ impl McapSource {
     }
 }
 
-fn is(channel: &Channel, schema: &str) -> bool {
-    channel.schema == schema && channel.encoding == "protobuf" && !channel.messages.is_empty()
+/// Foxglove: K[0] = 0 means that the camera is not calibrated, as in ROS.
+fn is_calibrated(message: &CameraCalibration) -> bool {
+    message.k.first().is_some_and(|&fx| fx != 0.0)
 }
 
-/// The channels of the left (or only) and of the right eye.
-fn choose_images(file: &McapFile) -> Result<(usize, Option<usize>)> {
-    let named = |eye| file.channels.iter().position(|channel| channel.topic == image_topic(eye) && is_image(channel));
-    if let Some(left) = named(Eye::Left) {
-        return Ok((left, named(Eye::Right)));
+/// Some messages of a topic in order: the first of each channel, the last, and some between.
+fn looks(topic: &Topic) -> Vec<MessagePlace> {
+    let count = topic.messages.len();
+    let spread =
+        (0..LOOKS.min(count)).map(|look| look * count.saturating_sub(1) / LOOKS.min(count).saturating_sub(1).max(1));
+    let firsts = topic
+        .channels
+        .iter()
+        .filter_map(|channel| topic.messages.iter().position(|place| usize::from(place.channel) == *channel));
+    let chosen: std::collections::BTreeSet<usize> = spread.chain(firsts).collect();
+    chosen.into_iter().map(|at| topic.messages[at]).collect()
+}
+
+/// Gives all messages that are read their times of capture; those of other topics are forgotten.
+fn put_on_one_clock(file: &mut McapFile, choice: &Choice) -> CaptureClock {
+    let measured: Vec<usize> =
+        [Some(choice.left), choice.right, choice.depth, choice.lidar].into_iter().flatten().collect();
+    let has_text = |topic: &Topic| file.channels_of(topic).any(|channel| channel.encoding == "json");
+    let texts: Vec<usize> = (0..file.topics.len()).filter(|at| has_text(&file.topics[*at])).collect();
+    let others = choice.poses.into_iter().chain(texts).filter(|at| !measured.contains(at));
+    let placed: Vec<usize> = measured.iter().copied().chain(others).collect();
+    let mut topics: Vec<Topic> = Vec::new();
+    for &at in &placed {
+        topics.push(Topic { messages: std::mem::take(&mut file.topics[at].messages), ..file.topics[at].clone() });
     }
-    let images: Vec<usize> = (0..file.channels.len()).filter(|&at| is_image(&file.channels[at])).collect();
-    let with_word = |word: &str| -> Vec<usize> {
-        images.iter().copied().filter(|&at| file.channels[at].topic.to_lowercase().contains(word)).collect()
+    if let Some(error) = read_stamps(file, &mut topics) {
+        file.damage.get_or_insert_with(|| error.to_string());
+    }
+    let clock = capture_clock::decide(&mut topics, measured.len(), |place| file.position(place));
+    for at in 0..file.topics.len() {
+        // A calibration holds from when it was read on: its place in the file is its order.
+        if !choice.calibrations.contains(&Some(at)) {
+            file.topics[at].messages = Vec::new();
+        }
+    }
+    for (at, topic) in placed.into_iter().zip(topics) {
+        file.topics[at] = topic;
+    }
+    clock
+}
+
+/// Says how far the messages of a topic are from any picture.
+fn elsewhere(topic: &str, times: &[u64], others: &[u64]) -> TimeFinding {
+    let nearest = |other: &u64| {
+        let after = times.partition_point(|time| time < other);
+        times[after.saturating_sub(1)..(after + 1).min(times.len())].iter().map(|time| time.abs_diff(*other)).min()
     };
-    match (images.as_slice(), with_word("left").as_slice(), with_word("right").as_slice()) {
-        ([only], ..) | (_, [only], []) => Ok((*only, None)),
-        (_, [left], [right]) => Ok((*left, Some(*right))),
-        ([], ..) => Err(Error::Recording {
-            what: format!("expected Foxglove images (CompressedImage or RawImage, protobuf), found {}", topics(file)),
-            path: file.path().to_path_buf(),
-            hint: "record with Foxglove's schemas, or give a folder of images",
-        }),
-        _ => Err(Error::Recording {
-            what: format!("cannot tell which images are the left camera's, found {}", topics(file)),
-            path: file.path().to_path_buf(),
-            hint: "keep the topics of one camera or of one left and right pair: `mcap filter IN -o OUT -y TOPIC`",
-        }),
-    }
+    let nanos = others.iter().filter_map(nearest).min().unwrap_or_default();
+    TimeFinding { fault: TimeFault::Elsewhere, topic: topic.to_owned(), count: others.len(), of: others.len(), nanos }
 }
 
-fn is_image(channel: &Channel) -> bool {
-    let image = is(channel, COMPRESSED_IMAGE) || is(channel, RAW_IMAGE);
-    image && channel.topic != LIDAR_TOPIC && !channel.topic.to_lowercase().contains("depth")
-}
-
-fn topics(file: &McapFile) -> String {
-    if file.channels.is_empty() {
-        return "no topics".to_owned();
-    }
-    let topics = file.channels.iter().map(|channel| format!("{} ({})", channel.topic, channel.schema));
-    topics.collect::<Vec<_>>().join(", ")
-}
-
-/// The calibration that belongs to an image topic: ours by name, others' by the longest name in common.
-fn calibration_of<'a>(file: &'a McapFile, image: &str, eye: Eye) -> Option<&'a Channel> {
-    let calibrations = || file.channels.iter().filter(|channel| is(channel, "foxglove.CameraCalibration"));
-    if image == image_topic(eye) {
-        return calibrations().find(|channel| channel.topic == calibration_topic(eye));
-    }
-    let folder = |topic: &'a str| topic.rsplit_once('/').map_or("", |(folder, _)| folder);
-    calibrations()
-        .filter(|channel| image.strip_prefix(folder(&channel.topic)).is_some_and(|rest| rest.starts_with('/')))
-        .max_by_key(|channel| folder(&channel.topic).len())
-}
-
-fn median_period(times: &[u64]) -> u64 {
-    let mut periods: Vec<u64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    periods.sort_unstable();
-    periods.get(periods.len() / 2).copied().unwrap_or(ASSUMED_PERIOD_NANOS)
-}
-
-/// For each time the index of the nearest other time, unless that is farther than `tolerance`. Both are sorted.
+/// For each time the index of the nearest other time, unless that is farther than `tolerance` or nearer to another time. Both are
+/// sorted.
 fn match_times(times: &[u64], others: &[u64], tolerance: u64) -> Vec<Option<usize>> {
     let nearest = |&time: &u64| {
         let after = others.partition_point(|&other| other < time);
@@ -321,7 +390,21 @@ fn match_times(times: &[u64], others: &[u64], tolerance: u64) -> Vec<Option<usiz
         let nearest = candidates.min_by_key(|&at| others[at].abs_diff(time))?;
         (others[nearest].abs_diff(time) <= tolerance).then_some(nearest)
     };
-    times.iter().map(nearest).collect()
+    let mut matched: Vec<Option<usize>> = times.iter().map(nearest).collect();
+    // What two frames ask for belongs to the nearer one.
+    let mut owner = 0;
+    for at in 1..matched.len() {
+        match (matched[owner], matched[at]) {
+            (Some(one), Some(other)) if one == other => {
+                let away = |at: usize| others[one].abs_diff(times[at]);
+                let loser = if away(at) < away(owner) { std::mem::replace(&mut owner, at) } else { at };
+                matched[loser] = None;
+            }
+            (_, Some(_)) => owner = at,
+            (_, None) => {}
+        }
+    }
+    matched
 }
 
 #[cfg(test)]
@@ -331,8 +414,11 @@ mod tests {
     #[test]
     fn streams_are_matched_to_the_nearest_frame_within_half_a_period() {
         let frames = [1000, 1100, 1200, 1300];
-        assert_eq!(median_period(&frames), 100);
+        assert_eq!(capture_clock::median_period(&frames), 100);
         assert_eq!(match_times(&frames, &[1010, 1205, 1351], 50), [Some(0), None, Some(1), None]);
         assert_eq!(match_times(&frames, &[], 50), [None; 4]);
+        // Two frames that came close ask for one message.
+        assert_eq!(match_times(&[1000, 1030, 1100, 1200], &[1025, 1190], 50), [None, Some(0), None, Some(1)]);
+        assert_eq!(match_times(&[1000, 1030, 1100], &[1005], 50), [Some(0), None, None]);
     }
 }

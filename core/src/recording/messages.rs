@@ -2,6 +2,7 @@
 //!
 //! Reference: Foxglove SDK message schemas, <https://docs.foxglove.dev/docs/visualization/message-schemas>.
 
+use super::raw_image;
 use crate::camera::{Camera, CameraNumbers};
 use crate::depth::{DepthMap, DepthUnit};
 use crate::frame::{Frame, PixelFormat, Timestamp};
@@ -93,21 +94,6 @@ pub(super) fn frame_from_compressed(
     Ok(frame_from_picture(picture, timestamp, sequence))
 }
 
-pub(super) fn frame_from_raw(message: &fox::RawImage, timestamp: Timestamp, sequence: u64) -> Result<Frame, String> {
-    let format = match message.encoding.as_str() {
-        "rgb8" | "8UC3_rgb" => PixelFormat::Rgb8,
-        "bgr8" | "8UC3" => PixelFormat::Bgr8,
-        "mono8" | "8UC1" => PixelFormat::Gray8,
-        "yuyv" | "yuv422_yuy2" => PixelFormat::Yuyv,
-        "uyvy" | "yuv422" => PixelFormat::Uyvy,
-        other => return Err(format!("image encoding must be rgb8, bgr8, mono8, yuyv or uyvy, found {other:?}")),
-    };
-    let (width, height) = (message.width, message.height);
-    let row_bytes = format.bytes_per_row(width).unwrap_or_default();
-    let data = rows(message, row_bytes)?;
-    Ok(Frame { timestamp, sequence, width, height, format, data, ..Frame::default() })
-}
-
 /// Depth in millimetres; 0 where not measured or farther than 65.535 m.
 pub(super) fn raw_depth(depth: &DepthMap, timestamp: Timestamp, frame_id: &str) -> fox::RawImage {
     let data: Vec<u8> = depth.to_steps(DepthUnit::Millimetre).into_iter().flat_map(u16::to_le_bytes).collect();
@@ -122,28 +108,25 @@ pub(super) fn raw_depth(depth: &DepthMap, timestamp: Timestamp, frame_id: &str) 
     }
 }
 
+/// Depth of 16 bits in millimetres or of 32 bits in metres (REP 118), little-endian.
 pub(super) fn depth_from_raw(message: &fox::RawImage) -> Result<DepthMap, String> {
-    if !matches!(message.encoding.as_str(), "16UC1" | "mono16") {
-        return Err(format!("depth encoding must be 16UC1, found {:?}", message.encoding));
+    let (width, height, columns) = (message.width, message.height, message.width as usize);
+    let rows = |bytes: usize| raw_image::rows(message, columns * bytes, height as usize);
+    match message.encoding.as_str() {
+        "16UC1" | "mono16" => {
+            let bytes = rows(2)?;
+            let steps: Vec<u16> = bytes.as_chunks().0.iter().map(|pixel| u16::from_le_bytes(*pixel)).collect();
+            Ok(DepthMap::from_steps(width, height, &steps, DepthUnit::Millimetre))
+        }
+        "32FC1" => {
+            let bytes = rows(4)?;
+            let metres = bytes.as_chunks().0.iter().map(|pixel| f32::from_le_bytes(*pixel));
+            // Not measured is NaN there, too near or too far an infinity.
+            let metres = metres.map(|metres| if metres.is_finite() && metres > 0.0 { metres } else { 0.0 }).collect();
+            Ok(DepthMap { width, height, metres })
+        }
+        other => Err(format!("depth encoding must be 16UC1 or 32FC1, found {other:?}")),
     }
-    let bytes = rows(message, message.width as usize * 2)?;
-    let steps: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    Ok(DepthMap::from_steps(message.width, message.height, &steps, DepthUnit::Millimetre))
-}
-
-/// The rows of an image without the padding between them.
-fn rows(message: &fox::RawImage, row_bytes: usize) -> Result<Vec<u8>, String> {
-    let (step, height) = (message.step as usize, message.height as usize);
-    if row_bytes == 0 || height == 0 || step < row_bytes || message.data.len() < step * height {
-        return Err(format!(
-            "a {}x{} {} image with {} bytes in rows of {step}",
-            message.width,
-            message.height,
-            message.encoding,
-            message.data.len()
-        ));
-    }
-    Ok(message.data.chunks(step).take(height).flat_map(|row| &row[..row_bytes]).copied().collect())
 }
 
 pub(super) fn calibration(camera: &Camera, timestamp: Timestamp, frame_id: &str) -> fox::CameraCalibration {

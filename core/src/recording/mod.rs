@@ -15,9 +15,11 @@
 //! # Ok::<(), parallax_core::Error>(())
 //! ```
 
+mod capture_clock;
 mod channels;
 mod durable;
 mod folder;
+mod indexing;
 mod mcap_file;
 mod mcap_source;
 mod messages;
@@ -25,6 +27,10 @@ mod names;
 mod natural_order;
 mod pose_file;
 mod poses;
+mod raw_image;
+mod stamps;
+mod time_finding;
+mod topics;
 mod torn;
 mod unpacking;
 mod writer;
@@ -35,6 +41,7 @@ pub use messages::Encoding;
 pub use names::distinct_names;
 pub use pose_file::PoseFile;
 pub use poses::write_kitti_poses;
+pub use time_finding::{TimeFault, TimeFinding};
 pub use torn::{is_out_of_space, make_whole};
 pub use writer::{RecordingHeader, RecordingWriter};
 
@@ -46,7 +53,9 @@ use crate::{Error, Result};
 use folder::FolderSource;
 use mcap_source::McapSource;
 use nalgebra::Isometry3;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Topic of depth seen from the left camera.
 const DEPTH_TOPIC: &str = "/camera/left/depth";
@@ -164,6 +173,8 @@ impl Recording {
             }
             cameras[eye.index()] = camera;
         }
+        source.check_pictures()?;
+        source.tell(path);
         let poses = options.poses.as_deref().map(|file| {
             let times: Vec<Timestamp> = (0..source.len()).map(|index| source.timestamp(index)).collect();
             PoseFile::read(file)?.of_frames(&times, file)
@@ -397,6 +408,24 @@ impl Recording {
         }
     }
 
+    /// What is strange about the times of a recording: stamps that differ from log times, repeat, run back or are missing. Empty
+    /// for a folder. [`Recording::open`] tells it in the log, too.
+    pub fn time_findings(&self) -> &[TimeFinding] {
+        match &self.source {
+            Source::Mcap(source) => source.time_findings(),
+            Source::Folder(_) => &[],
+        }
+    }
+
+    /// What else the user should know of a recording: topics that look like pictures and were not read, calibrations that change.
+    /// [`Recording::open`] tells it in the log, too.
+    pub fn remarks(&self) -> Vec<String> {
+        match &self.source {
+            Source::Mcap(source) => source.remarks(),
+            Source::Folder(_) => Vec::new(),
+        }
+    }
+
     fn check_index(&self, index: usize) {
         assert!(index < self.len(), "frame {index} of a recording of {} frames", self.len());
     }
@@ -450,6 +479,26 @@ impl Source {
         match self {
             Self::Mcap(source) => source.camera(eye),
             Self::Folder(source) => source.camera(eye),
+        }
+    }
+
+    fn check_pictures(&self) -> Result<()> {
+        match self {
+            Self::Mcap(source) => source.check_brightness(),
+            Self::Folder(_) => Ok(()),
+        }
+    }
+
+    /// Warns of what is strange about the recording at `path`, once in a program.
+    fn tell(&self, path: &Path) {
+        static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+        let Self::Mcap(source) = self else { return };
+        let times = source.time_findings().iter().map(ToString::to_string);
+        for what in times.chain(source.remarks()) {
+            let line = format!("{}: {what}", path.display());
+            if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
+                tracing::warn!("{line}");
+            }
         }
     }
 
@@ -523,6 +572,8 @@ fn tell_turn(turn: Orientation, path: &Path) {
     );
 }
 
+#[cfg(test)]
+mod foreign_tests;
 #[cfg(test)]
 mod picture_tests;
 #[cfg(test)]

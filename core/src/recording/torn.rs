@@ -10,7 +10,7 @@
 //!
 //! Reference: the MCAP specification, <https://mcap.dev/spec>.
 
-use super::unpacking::{RECORD_HEAD, record_at, unpack};
+use super::unpacking::{CHUNK_LIMIT, RECORD_HEAD, record_at, split_head, unpack};
 use crate::{Error, Result};
 use binrw::{BinRead as _, BinWrite as _};
 use mcap::records::{ChunkHeader, ChunkIndex, DataEnd, Footer, MetadataIndex, Record, Statistics, op};
@@ -114,9 +114,10 @@ impl Torn {
         if offset + RECORD_HEAD > self.length {
             return Ok(None);
         }
-        let head = self.bytes(offset, RECORD_HEAD)?;
-        let length = head[1..].iter().rev().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-        Ok((length <= self.length - offset - RECORD_HEAD).then_some((head[0], length)))
+        let (opcode, length) = split_head(&self.bytes(offset, RECORD_HEAD)?);
+        // No recorder of ours writes longer records: their memory is not asked for.
+        let fits = length <= (self.length - offset - RECORD_HEAD).min(CHUNK_LIMIT);
+        Ok(fits.then_some((opcode, length)))
     }
 
     fn walk(&mut self) -> Result<()> {

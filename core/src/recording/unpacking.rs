@@ -8,16 +8,21 @@ use mcap::sans_io::{LinearReadEvent, LinearReader, LinearReaderOptions};
 use prost::bytes::{BufMut, Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Opcode (1 byte) and length (8 bytes) before each record.
 pub(super) const RECORD_HEAD: u64 = 9;
-/// Unpacked chunks kept: enough for every loader thread of a training run to find a chunk's neighbours again.
+/// No chunk may unpack to more. Writers make chunks of 1 to 4 MiB; a raw picture of 40 megapixels fits.
+pub(super) const CHUNK_LIMIT: u64 = 128 << 20;
+/// Unpacked chunks kept of a recording: enough for every loader thread of a training run to find a chunk's neighbours again.
 const KEPT_CHUNKS: usize = 16;
-/// No chunk may unpack to more, so that a damaged length cannot ask for all memory.
-const CHUNK_LIMIT: usize = 1 << 30;
+/// Bytes of unpacked chunks kept of all recordings of the program. The chunk used last is kept whatever its size.
+const KEPT_BYTES: usize = 64 << 20;
+/// Chunks beyond this are unpacked one at a time, and their buffers are given back.
+const LARGE_CHUNK: u64 = 8 << 20;
 /// Bytes of a chunk record up to the end of its field `uncompressed_size`, behind the times of the first and last message.
-const UP_TO_SIZE: usize = RECORD_HEAD as usize + 24;
+pub(super) const UP_TO_SIZE: usize = RECORD_HEAD as usize + 24;
 
 /// Unpacks one chunk after another; its buffers grow to the largest and stay.
 pub(super) struct Unpacker(LinearReader);
@@ -28,7 +33,7 @@ impl Default for Unpacker {
             .with_skip_start_magic(true)
             .with_skip_end_magic(true)
             .with_prevalidate_chunk_crcs(true)
-            .with_record_length_limit(CHUNK_LIMIT);
+            .with_record_length_limit(CHUNK_LIMIT as usize);
         Self(LinearReader::new_with_options(options))
     }
 }
@@ -38,19 +43,30 @@ impl Unpacker {
     /// replace what is in `records`.
     ///
     /// # Errors
-    /// `chunk` cannot be read or is damaged; the unpacker is then of no more use.
+    /// `chunk` cannot be read, is damaged or says that it unpacks to more than [`CHUNK_LIMIT`]; the unpacker is then of no more
+    /// use.
     pub(super) fn unpack(&mut self, mut chunk: impl Read, records: &mut BytesMut) -> Result<(), McapError> {
         let mut head = [0; UP_TO_SIZE];
         chunk.read_exact(&mut head)?;
         let (_, length) = split_head(&head);
         let mut rest =
             RECORD_HEAD.saturating_add(length).checked_sub(UP_TO_SIZE as u64).ok_or(McapError::UnexpectedEof)?;
-        let size = u64::from_le_bytes(std::array::from_fn(|at| head[UP_TO_SIZE - 8 + at]));
+        let size = stated_size(&head);
+        if size > CHUNK_LIMIT {
+            return Err(McapError::ChunkTooLarge(size));
+        }
         self.0.insert(UP_TO_SIZE).copy_from_slice(&head);
         self.0.notify_read(UP_TO_SIZE);
         records.clear();
+        // Not doubled on the way; what is not filled is no memory yet.
+        records.reserve(size as usize);
         loop {
             match self.0.next_event().ok_or(McapError::UnexpectedEof)?? {
+                LinearReadEvent::Record { data, .. }
+                    if records.len() as u64 + RECORD_HEAD + data.len() as u64 > size =>
+                {
+                    return Err(McapError::UnexpectedEoc);
+                }
                 LinearReadEvent::Record { data, opcode } => {
                     records.put_u8(opcode);
                     records.put_u64_le(data.len() as u64);
@@ -71,12 +87,17 @@ impl Unpacker {
     }
 }
 
+/// What a chunk unpacks to, by its own words: the first bytes of its record are enough.
+pub(super) fn stated_size(head: &[u8; UP_TO_SIZE]) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|at| head[UP_TO_SIZE - 8 + at]))
+}
+
 /// Unpacks a single chunk record.
 ///
 /// # Errors
 /// As for [`Unpacker::unpack`].
 pub(super) fn unpack(chunk: &[u8]) -> Result<Bytes, McapError> {
-    let mut records = BytesMut::with_capacity(2 * chunk.len());
+    let mut records = BytesMut::new();
     Unpacker::default().unpack(chunk, &mut records)?;
     Ok(records.freeze())
 }
@@ -97,58 +118,123 @@ pub(super) fn split_head(head: &[u8]) -> (u8, u64) {
     (head[0], u64::from_le_bytes(length))
 }
 
-/// The chunks used last, and what those before them leave to the next.
-#[derive(Default)]
-pub(super) struct ChunkCache(Mutex<Kept>);
+/// The chunks of one recording used last, and what those before them leave to the next. All recordings of the program share
+/// one bound of memory, so that a folder of them costs no more than one.
+pub(super) struct ChunkCache {
+    /// Whose chunks these are.
+    recording: u64,
+}
 
-#[derive(Default)]
+static KEPT: Mutex<Kept> = Mutex::new(Kept { chunks: VecDeque::new(), bytes: 0, idle: Vec::new() });
+/// Held while a large chunk is unpacked.
+static LARGE: Mutex<()> = Mutex::new(());
+
 struct Kept {
     /// Most recently used last.
-    chunks: VecDeque<(usize, Bytes)>,
+    chunks: VecDeque<KeptChunk>,
+    /// Memory of them all.
+    bytes: usize,
     /// As many as there have been threads unpacking at a time.
     idle: Vec<Unpacker>,
 }
 
+#[derive(Clone)]
+struct KeptChunk {
+    recording: u64,
+    index: usize,
+    records: Bytes,
+    /// Memory behind `records`.
+    capacity: usize,
+}
+
+impl Kept {
+    fn position(&self, recording: u64, index: usize) -> Option<usize> {
+        self.chunks.iter().position(|chunk| (chunk.recording, chunk.index) == (recording, index))
+    }
+
+    fn remove(&mut self, at: usize) -> Option<KeptChunk> {
+        let chunk = self.chunks.remove(at)?;
+        self.bytes -= chunk.capacity;
+        Some(chunk)
+    }
+
+    /// Forgets what is too much beside a chunk of `size` bytes. Gives the memory of the recording's oldest chunk, if it is that
+    /// one's turn and nobody reads it any more.
+    fn make_room(&mut self, recording: u64, size: usize) -> Option<BytesMut> {
+        let own = || self.chunks.iter().enumerate().filter(|(_, chunk)| chunk.recording == recording);
+        let oldest = own().next().filter(|_| own().count() >= KEPT_CHUNKS).map(|(at, _)| at);
+        let oldest = oldest.and_then(|at| self.remove(at));
+        while self.bytes + size > KEPT_BYTES && self.remove(0).is_some() {}
+        oldest.and_then(|chunk| chunk.records.try_into_mut().ok())
+    }
+}
+
+impl Default for ChunkCache {
+    fn default() -> Self {
+        static RECORDINGS: AtomicU64 = AtomicU64::new(0);
+        Self { recording: RECORDINGS.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
+impl Drop for ChunkCache {
+    fn drop(&mut self) {
+        let mut kept = kept();
+        while let Some(at) = kept.chunks.iter().position(|chunk| chunk.recording == self.recording) {
+            kept.remove(at);
+        }
+    }
+}
+
 impl std::fmt::Debug for ChunkCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.kept().chunks.iter().map(|(index, _)| index)).finish()
+        let kept = kept();
+        let own = kept.chunks.iter().filter(|chunk| chunk.recording == self.recording);
+        f.debug_list().entries(own.map(|chunk| chunk.index)).finish()
     }
 }
 
 impl ChunkCache {
-    /// The records of a chunk; `unpack` is called where they are not kept.
+    /// The records of a chunk that says it has `size` bytes of them; `unpack` is called where they are not kept.
     ///
     /// # Errors
     /// Those of `unpack`.
     pub(super) fn get<E>(
         &self,
         index: usize,
+        size: u64,
         unpack: impl FnOnce(&mut Unpacker, &mut BytesMut) -> Result<(), E>,
     ) -> Result<Bytes, E> {
+        let is_large = size > LARGE_CHUNK;
+        // Taken before the look: another thread may have unpacked the same chunk meanwhile.
+        let _one_at_a_time = is_large.then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
         let (mut unpacker, mut records) = {
-            let mut kept = self.kept();
-            if let Some(at) = kept.chunks.iter().position(|(kept, _)| *kept == index) {
-                let found = kept.chunks.remove(at);
-                kept.chunks.extend(found.clone());
-                return Ok(found.map(|(_, records)| records).unwrap_or_default());
+            let mut kept = kept();
+            if let Some(found) = kept.position(self.recording, index).and_then(|at| kept.remove(at)) {
+                let records = found.records.clone();
+                kept.bytes += found.capacity;
+                kept.chunks.push_back(found);
+                return Ok(records);
             }
-            let oldest = if kept.chunks.len() < KEPT_CHUNKS { None } else { kept.chunks.pop_front() };
-            // A message of it may still be in use.
-            let buffer = oldest.and_then(|(_, records)| records.try_into_mut().ok());
+            let buffer = kept.make_room(self.recording, size.min(CHUNK_LIMIT) as usize);
+            let buffer = buffer.filter(|buffer| buffer.capacity() as u64 <= LARGE_CHUNK);
             (kept.idle.pop().unwrap_or_default(), buffer.unwrap_or_default())
         };
         // Without the lock: loader threads unpack side by side.
         unpack(&mut unpacker, &mut records)?;
+        let capacity = records.capacity();
         let records = records.freeze();
-        let mut kept = self.kept();
-        kept.idle.push(unpacker);
-        kept.chunks.push_back((index, records.clone()));
+        let mut kept = kept();
+        if !is_large {
+            kept.idle.push(unpacker);
+        }
+        kept.bytes += capacity;
+        kept.chunks.push_back(KeptChunk { recording: self.recording, index, records: records.clone(), capacity });
         Ok(records)
     }
+}
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn kept() -> MutexGuard<'static, Kept> {
+    KEPT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -181,6 +267,10 @@ mod tests {
         }
         assert_eq!(found.len(), usize::from(count));
         found
+    }
+
+    fn size_of(chunk: &[u8]) -> u64 {
+        chunk.first_chunk().map_or(0, stated_size)
     }
 
     /// The bytes of the message in an unpacked chunk.
@@ -233,7 +323,9 @@ mod tests {
         let cache = ChunkCache::default();
         let get = |index: usize| {
             let chunk = &chunks[index];
-            let records = cache.get(index, |unpacker, records| unpacker.unpack(chunk.as_slice(), records)).unwrap();
+            let records = cache
+                .get(index, size_of(chunk), |unpacker, records| unpacker.unpack(chunk.as_slice(), records))
+                .unwrap();
             assert!(data(&records).iter().all(|&byte| usize::from(byte) == index), "chunk {index}");
             records
         };
@@ -250,10 +342,54 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_that_says_it_is_too_large_is_refused_before_it_is_unpacked() {
+        for packing in [None, Some(mcap::Compression::Zstd), Some(mcap::Compression::Lz4)] {
+            let mut chunk = chunks(1, 1_000, packing).remove(0);
+            chunk[UP_TO_SIZE - 8..UP_TO_SIZE].copy_from_slice(&(CHUNK_LIMIT + 1).to_le_bytes());
+            let mut records = BytesMut::new();
+            let error = Unpacker::default().unpack(chunk.as_slice(), &mut records).unwrap_err();
+            assert!(matches!(error, McapError::ChunkTooLarge(_)), "{error}");
+            assert_eq!(records.capacity(), 0);
+        }
+    }
+
+    #[test]
+    fn a_chunk_that_unpacks_to_more_than_it_says_is_refused_at_what_it_says() {
+        for packing in [Some(mcap::Compression::Zstd), Some(mcap::Compression::Lz4)] {
+            // 40 MB of nothing in some kilobytes.
+            let mut chunk = chunks(1, 40 << 20, packing).remove(0);
+            assert!(chunk.len() < 1 << 20);
+            chunk[UP_TO_SIZE - 8..UP_TO_SIZE].copy_from_slice(&1000_u64.to_le_bytes());
+            let mut records = BytesMut::new();
+            assert!(Unpacker::default().unpack(chunk.as_slice(), &mut records).is_err());
+            assert!(records.capacity() <= 2000, "{packing:?}: {}", records.capacity());
+        }
+    }
+
+    #[test]
+    fn all_recordings_together_keep_no_more_than_is_said() {
+        let chunk = chunks(1, 9 << 20, Some(mcap::Compression::Zstd)).remove(0);
+        let caches: Vec<ChunkCache> = (0..4).map(|_| ChunkCache::default()).collect();
+        for index in 0..5 {
+            for cache in &caches {
+                let get = cache.get(index, size_of(&chunk), |unpacker, records| unpacker.unpack(&chunk[..], records));
+                assert_eq!(data(&get.unwrap()).len(), 9 << 20);
+                assert!(kept().bytes <= KEPT_BYTES, "{}", kept().bytes);
+            }
+        }
+        let of = |cache: &ChunkCache| kept().chunks.iter().filter(|kept| kept.recording == cache.recording).count();
+        assert!(caches.iter().any(|cache| of(cache) > 0));
+        let recordings: Vec<u64> = caches.iter().map(|cache| cache.recording).collect();
+        drop(caches);
+        assert!(!kept().chunks.iter().any(|kept| recordings.contains(&kept.recording)), "closed ones keep nothing");
+    }
+
+    #[test]
     fn a_damaged_chunk_spoils_no_other() {
         let chunks = chunks(2, 5_000, Some(mcap::Compression::Lz4));
         let cache = ChunkCache::default();
-        let get = |index, chunk: &[u8]| cache.get(index, |unpacker, records| unpacker.unpack(chunk, records));
+        let get =
+            |index, chunk: &[u8]| cache.get(index, size_of(chunk), |unpacker, records| unpacker.unpack(chunk, records));
         let mut damaged = chunks[0].clone();
         let middle = damaged.len() / 2;
         damaged[middle] ^= 0xff;
