@@ -5,7 +5,8 @@
 //! FOLDER/masks-000002.mcap.partial  /parallax/frame   the lines of frames.jsonl
 //! ```
 //! A thread of its own writes; every second what there is goes to the disk. When the disk refuses, the loop goes on, and a
-//! new file is tried later. Times are those of the wall clock for a live source, the recording's own otherwise.
+//! new file is tried later. Times are those of the camera, moved to the date by a constant when the log begins ([`LogClock`]), for
+//! a live source; the recording's own otherwise.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use foxglove::Encode as _;
 use foxglove::messages::CompressedImage;
@@ -25,6 +26,7 @@ use parallax_core::files::partial_path;
 use parallax_core::labels::{Classes, LabelMap};
 
 use super::handover::{Full, Handover, Taken};
+use super::log_clock::LogClock;
 use super::{News, Outlet};
 use crate::drive::FrameLine;
 use crate::{EdgeError, Result};
@@ -85,7 +87,8 @@ impl MaskLog {
         let handover = Arc::new(Handover::new(PLACES));
         let outlet = Outlet { handover: Arc::clone(&handover), full, wants_pictures: Arc::new(AtomicBool::new(false)) };
         let folder = config.folder.clone();
-        let mut writer = Writer::new(config, classes, full == Full::DropOldest);
+        let clock = if full == Full::DropOldest { LogClock::live() } else { LogClock::recorded() };
+        let mut writer = Writer::new(config, classes, clock);
         writer.file = Some(writer.begin()?);
         let thread = std::thread::Builder::new().name("mask log".into()).spawn(move || {
             writer.run(&handover);
@@ -134,7 +137,7 @@ fn files_of(folder: &Path, extension: &str) -> BTreeMap<u64, PathBuf> {
 struct Writer {
     config: MaskLogConfig,
     classes: Classes,
-    live: bool,
+    clock: LogClock,
     file: Option<Part>,
     retry_at: Instant,
     report: MaskLogReport,
@@ -158,8 +161,8 @@ impl std::fmt::Debug for Part {
 }
 
 impl Writer {
-    fn new(config: MaskLogConfig, classes: Classes, live: bool) -> Self {
-        Self { config, classes, live, file: None, retry_at: Instant::now(), report: MaskLogReport::default() }
+    fn new(config: MaskLogConfig, classes: Classes, clock: LogClock) -> Self {
+        Self { config, classes, clock, file: None, retry_at: Instant::now(), report: MaskLogReport::default() }
     }
 
     fn run(&mut self, handover: &Handover<News>) {
@@ -193,10 +196,11 @@ impl Writer {
         let Some(part) = &mut self.file else { return Ok(()) };
         match news {
             Some(News::Frame(frame)) => {
-                part.write(&frame.line, Some((&frame.mask, &self.classes)), self.live)?;
+                let time = self.clock.time(frame.line.timestamp_ns);
+                part.write(&frame.line, Some((&frame.mask, &self.classes)), time)?;
                 self.report.masks += 1;
             }
-            Some(News::Lost(line)) => part.write(line, None, self.live)?,
+            Some(News::Lost(line)) => part.write(line, None, self.clock.time(line.timestamp_ns))?,
             None => {}
         }
         if part.flushed_at.elapsed() >= FLUSH_EVERY && part.flush()? >= self.config.file_bytes {
@@ -259,8 +263,7 @@ impl Part {
         Ok(Self { path, mcap, file: second, mask_channel, frame_channel, flushed_at: Instant::now() })
     }
 
-    fn write(&mut self, line: &FrameLine, mask: Option<(&LabelMap, &Classes)>, live: bool) -> Result<()> {
-        let time = log_time(line, live);
+    fn write(&mut self, line: &FrameLine, mask: Option<(&LabelMap, &Classes)>, time: u64) -> Result<()> {
         let head =
             |channel_id| MessageHeader { channel_id, sequence: line.frame as u32, log_time: time, publish_time: time };
         let mut write = || {
@@ -298,16 +301,6 @@ fn refused(path: &Path, error: mcap::McapError) -> EdgeError {
         other => std::io::Error::other(other),
     };
     EdgeError::Core(parallax_core::Error::io("write", path)(source))
-}
-
-/// Nanoseconds since 1970 for a live source, whose stamps are on the clock of drivers; otherwise the recording's own.
-pub(super) fn log_time(line: &FrameLine, live: bool) -> u64 {
-    if !live {
-        return line.timestamp_ns.unwrap_or_default();
-    }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64;
-    let old = line.timestamp_ns.map_or(0, |taken| parallax_camera::now().nanos().saturating_sub(taken));
-    now.saturating_sub(old)
 }
 
 /// A mask as an encoded `foxglove.CompressedImage`.
@@ -383,6 +376,33 @@ mod tests {
         assert_eq!(mask.into_raw(), expected);
         let line: serde_json::Value = serde_json::from_slice(&lines[3].data).unwrap();
         assert_eq!((&line["error"], &line["mask"]), (&"unplugged".into(), &serde_json::Value::Null));
+    }
+
+    #[test]
+    fn whatever_the_wall_clock_does_times_run_forward_inside_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = MaskLogConfig { folder: folder.path().to_owned(), file_bytes: 1 << 20, budget_bytes: 1 << 30 };
+        // A day ahead when the log begins, right from then on, which nobody asks any more.
+        let mut walls = [1_700_086_400_000_000_000_u64, 1_700_000_000_000_000_000].into_iter().cycle();
+        let clock = LogClock::new(|| walls.next().unwrap(), || 50);
+        let mut writer = Writer::new(config, classes(), clock);
+        for (frame, taken) in
+            [(0, Some(100)), (1, Some(33_000_100)), (2, None), (3, Some(66_000_100)), (4, Some(60_000_000))]
+        {
+            let line = FrameLine { frame, timestamp_ns: taken, ..FrameLine::default() };
+            let news = match taken {
+                Some(_) => News::Frame(Arc::new(Published { line, ..published(frame) })),
+                None => News::Lost(Arc::new(line)),
+            };
+            writer.step(Some(&news)).unwrap();
+        }
+        writer.file.take().unwrap().finish().unwrap();
+        let bytes = std::fs::read(folder.path().join("masks-000001.mcap")).unwrap();
+        let messages = mcap::MessageStream::new(&bytes).unwrap().map(Result::unwrap);
+        let lines = messages.filter(|message| message.channel.topic == FRAME_TOPIC);
+        let start = 1_700_086_400_000_000_050;
+        let times: Vec<u64> = lines.map(|line| line.log_time - start).collect();
+        assert_eq!(times, [0, 33_000_000, 33_000_000, 66_000_000, 66_000_000]);
     }
 
     #[test]

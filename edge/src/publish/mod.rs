@@ -13,6 +13,7 @@
 pub mod handover;
 #[cfg(feature = "live")]
 pub mod live;
+mod log_clock;
 pub mod mask_log;
 pub mod service;
 

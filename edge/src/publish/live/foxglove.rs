@@ -24,7 +24,8 @@ use parallax_core::labels::Classes;
 use super::views::View;
 use crate::drive::FrameLine;
 use crate::publish::Published;
-use crate::publish::mask_log::{FRAME_SCHEMA, FRAME_TOPIC, MASK_TOPIC, log_time, mask_message, picture_message};
+use crate::publish::log_clock::live_time;
+use crate::publish::mask_log::{FRAME_SCHEMA, FRAME_TOPIC, MASK_TOPIC, mask_message, picture_message};
 
 /// Messages that wait for a slow client: a second of two channels.
 const BACKLOG: usize = 64;
@@ -109,7 +110,7 @@ impl Foxglove {
         if self.lost.swap(false, Ordering::Relaxed) {
             self.server.remove_status(vec![LOST.to_owned()]);
         }
-        let time = log_time(&frame.line, self.live);
+        let time = live_time(frame.line.timestamp_ns, self.live);
         for (view, jpeg) in [(View::Camera, &scene.camera), (View::Overlay, &scene.overlay)] {
             if let Some(jpeg) = jpeg.as_ref().filter(|_| self.wants(view)) {
                 send(self.channel(view), picture_message(jpeg.clone(), "jpeg", time), time);
@@ -126,7 +127,7 @@ impl Foxglove {
         let why = line.error.as_deref().unwrap_or("no frame");
         self.server.publish_status(Status::error(format!("no masks: {why}")).with_id(LOST));
         self.lost.store(true, Ordering::Relaxed);
-        self.send_line(line, log_time(line, self.live));
+        self.send_line(line, live_time(line.timestamp_ns, self.live));
     }
 
     fn send_line(&self, line: &FrameLine, time: u64) {
