@@ -237,6 +237,7 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
         timing::time_stamps(&drive.recording),
         camera::file(drive),
     ];
+    checks.extend(timing::clocks(&drive.recording));
     checks.extend(camera::lens(lens.as_ref(), windows, drive.intrinsics(), config.drive.width));
     if !frames.is_empty() {
         checks.extend([pictures::exposure(&frames), pictures::blur(&frames)]);

@@ -3,7 +3,7 @@
 use std::ops::Add as _;
 
 use parallax_core::footage::statistics::{median, quantile};
-use parallax_core::recording::{Eye, Recording};
+use parallax_core::recording::{Eye, Recording, TimeFault};
 
 use super::super::report::{Check, Verdict};
 use super::percent;
@@ -15,6 +15,8 @@ const PAUSE_PERIODS: f64 = 20.0;
 /// Losses: a pair across one shows the motion of two frames, which training survives where it is rare.
 const LOST_WARN: f64 = 0.005;
 const LOST_FAIL: f64 = 0.1;
+/// Frames of one stamp are so far apart at most.
+const STANDING_SECS: f64 = 1e-6;
 /// Times that wander by more than this part of a period (95th percentile): what is matched by time suffers.
 const JITTER_WARN: f64 = 0.25;
 /// Time between the eyes, as a part of the period: at 5 % what moves 20 px from frame to frame is a pixel off.
@@ -23,6 +25,29 @@ const SKEW_FAIL: f64 = 0.25;
 /// Frames without their right partner are left out of training.
 const UNPAIRED_WARN: f64 = 0.02;
 const UNPAIRED_FAIL: f64 = 0.5;
+
+/// Stamps that differ from log times, repeat, run back or are missing.
+#[must_use]
+pub fn clocks(recording: &Recording) -> Option<Check> {
+    const NAME: &str = "clocks";
+    if !recording.has_recorded_times() {
+        return None;
+    }
+    let findings = recording.time_findings();
+    if findings.is_empty() {
+        return Some(Check::new(NAME, Verdict::Pass, "stamps and log times agree to a period"));
+    }
+    let texts: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    let mut check = Check::new(NAME, Verdict::Warn, texts.join("; ")).or_else_do(
+        "let the writer set log times to when a message came and stamps to when it was taken, both on one clock that is never set",
+    );
+    for finding in findings {
+        *check.numbers.entry(finding.fault.name()).or_default() += finding.count as f64;
+    }
+    let most = findings.iter().filter(|finding| finding.fault == TimeFault::Apart).map(|finding| finding.nanos).max();
+    check.numbers.extend(most.map(|nanos| ("apart_secs", nanos as f64 * 1e-9)));
+    Some(check)
+}
 
 /// Lost frames, pauses and jitter; for a folder, gaps in the numbers of its files.
 #[must_use]
@@ -38,7 +63,7 @@ pub fn time_stamps(recording: &Recording) -> Check {
     }
     let times: Vec<f64> = (0..recording.len()).map(|index| recording.timestamp(index).secs()).collect();
     let steps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let Some(period) = median(steps.iter().copied()).filter(|period| *period > 0.0) else {
+    let Some(period) = median(steps.iter().copied().filter(|step| *step > STANDING_SECS)) else {
         return Check::new(NAME, Verdict::Unknown, "there are too few different times");
     };
     let lost: f64 = steps
@@ -47,7 +72,7 @@ pub fn time_stamps(recording: &Recording) -> Check {
         .map(|step| (step / period).round() - 1.0)
         .fold(0.0, f64::add);
     let pauses = steps.iter().filter(|step| **step / period > PAUSE_PERIODS).count();
-    let standing = steps.iter().filter(|step| **step <= 0.0).count();
+    let standing = steps.iter().filter(|step| **step <= STANDING_SECS).count();
     let regular = steps.iter().map(|step| step / period).filter(|step| *step <= GAP_PERIODS);
     let jitter = quantile(regular.map(|step| (step - 1.0).abs()), 0.95).unwrap_or(0.0);
     let lost_share = lost / (lost + recording.len() as f64);
@@ -137,7 +162,7 @@ pub fn stereo_times(recording: &Recording) -> Check {
     };
     let skews: Vec<f64> = paired.iter().filter_map(skew_secs).collect();
     let steps = (1..frames).map(|index| recording.timestamp(index).secs() - recording.timestamp(index - 1).secs());
-    let period = median(steps).filter(|period| *period > 0.0).unwrap_or(0.1);
+    let period = median(steps.filter(|step| *step > STANDING_SECS)).unwrap_or(0.1);
     let skew = quantile(skews.iter().map(|skew| skew.abs()), 0.9).unwrap_or(0.0);
     let middle = median(skews).unwrap_or(0.0);
     let verdict =
