@@ -188,4 +188,68 @@ mod tests {
         assert_eq!(last_number("é12"), Some(12.0));
         assert_eq!(last_number("frame"), None);
     }
+
+    /// An MCAP record.
+    fn record(opcode: u8, body: &[u8]) -> Vec<u8> {
+        [&[opcode][..], &(body.len() as u64).to_le_bytes(), body].concat()
+    }
+
+    fn text(text: &str) -> Vec<u8> {
+        [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat()
+    }
+
+    /// A number of protobuf.
+    fn varint(mut value: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        while value >= 0x80 {
+            bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    }
+
+    /// A recording of gray pictures by their log times and stamps, both in nanoseconds.
+    fn recording(folder: &tempfile::TempDir, times: impl IntoIterator<Item = (u64, u64)>) -> Recording {
+        const MAGIC: &[u8] = b"\x89MCAP0\r\n";
+        let schema = [&1_u16.to_le_bytes()[..], &text("foxglove.RawImage"), &text("protobuf"), &[0; 4]].concat();
+        let channel = [&[1, 0, 1, 0][..], &text("/cam/image"), &text("protobuf"), &[0; 4]].concat();
+        let mut bytes =
+            [MAGIC, &record(1, &[text(""), text("test")].concat()), &record(3, &schema), &record(4, &channel)].concat();
+        for (logged, taken) in times {
+            let taken = [vec![8], varint(taken / 1_000_000_000), vec![16], varint(taken % 1_000_000_000)].concat();
+            let image = [
+                &[10, taken.len() as u8][..],
+                &taken,
+                // 4x2 pixels, mono8 in rows of 4 bytes.
+                &[0x15, 4, 0, 0, 0, 0x1d, 2, 0, 0, 0, 0x22, 5],
+                b"mono8",
+                &[0x2d, 4, 0, 0, 0, 0x32, 8],
+                &[90; 8],
+            ];
+            let head = [&[1, 0, 0, 0, 0, 0][..], &logged.to_le_bytes(), &logged.to_le_bytes()].concat();
+            bytes.extend(record(5, &[head, image.concat()].concat()));
+        }
+        bytes.extend([record(15, &[0; 4]), record(2, &[0; 20]), MAGIC.to_vec()].concat());
+        let path = folder.path().join("drive.mcap");
+        std::fs::write(&path, bytes).unwrap();
+        Recording::open(path).unwrap()
+    }
+
+    #[test]
+    fn stamps_that_log_times_do_not_agree_with_are_a_finding_and_the_rate_is_that_of_the_stamps() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = 1_700_000_000_000_000_000;
+        let agreeing = recording(&folder, (0..20).map(|index| start + index * 100_000_000).map(|time| (time, time)));
+        assert_eq!(clocks(&agreeing).unwrap().verdict, Verdict::Pass);
+        // Written by a script, a picture every millisecond.
+        let written = (0..20).map(|index| (2 * start + index * 1_000_000, start + index * 100_000_000));
+        let written = recording(&folder, written);
+        let check = clocks(&written).unwrap();
+        assert_eq!((check.verdict, check.numbers["log_and_stamp_apart"]), (Verdict::Warn, 20.0));
+        assert!(check.finding.contains("53.9 years") && check.remedy.is_some(), "{}", check.finding);
+        let rate = time_stamps(&written);
+        assert_eq!(rate.verdict, Verdict::Pass);
+        assert!((rate.numbers["frames_per_second"] - 10.0).abs() < 1e-3, "{:?}", rate.numbers);
+    }
 }
