@@ -95,7 +95,7 @@ pub(crate) struct PlayerOpener {
 }
 
 impl Opener for PlayerOpener {
-    fn open(&mut self) -> Result<Opened> {
+    fn open(&mut self, _goes_on: &dyn Fn() -> bool) -> Result<Opened> {
         let reel = Reel::open(self.path.clone(), self.repeat)?;
         let last = reel.recording.len() - 1;
         let secs = reel.since_start(last).as_secs_f64();

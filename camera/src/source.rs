@@ -211,7 +211,7 @@ fn opener(request: Request) -> Result<Box<dyn Opener>> {
         Target::File(path, _) => Box::new(PlayerOpener { uri, path, repeat: options.repeat.unwrap_or(1) }),
         Target::Device(device) => Box::new(DeviceOpener { uri, device, options }),
         Target::Command(command) => Box::new(CommandOpener { uri, command, options }),
-        Target::Http(url) => Box::new(HttpOpener { uri, address: Address::parse(&url)? }),
+        Target::Http(url) => Box::new(HttpOpener { uri, address: Address::parse(&url)?, stall: options.stall }),
         Target::Stereo(pair) => {
             let (left, right) = *pair;
             Box::new(PairOpener { openers: (opener(left)?, opener(right)?), tolerance: options.tolerance, uri })

@@ -18,8 +18,8 @@ const TOLERANCE: Duration = Duration::from_millis(16);
 pub(crate) struct SideBySideOpener(pub(crate) Box<dyn Opener>);
 
 impl Opener for SideBySideOpener {
-    fn open(&mut self) -> Result<Opened> {
-        let Opened { device, mut description } = self.0.open()?;
+    fn open(&mut self, goes_on: &dyn Fn() -> bool) -> Result<Opened> {
+        let Opened { device, mut description } = self.0.open(goes_on)?;
         if let Some(layout) = &mut description.layout {
             halve(layout).map_err(|what| Error::Unfit {
                 what,
@@ -104,8 +104,8 @@ pub(crate) struct PairOpener {
 }
 
 impl Opener for PairOpener {
-    fn open(&mut self) -> Result<Opened> {
-        let (left, right) = (self.openers.0.open()?, self.openers.1.open()?);
+    fn open(&mut self, goes_on: &dyn Fn() -> bool) -> Result<Opened> {
+        let (left, right) = (self.openers.0.open(goes_on)?, self.openers.1.open(goes_on)?);
         let tolerance = self.tolerance.unwrap_or(TOLERANCE);
         let mut description = left.description;
         description.name = format!("{} | {}", description.name, right.description.name);

@@ -277,3 +277,108 @@ fn answers_that_are_no_stream_are_refused_by_what_they_say() {
         assert!(error.to_string().contains(said), "{error}");
     }
 }
+
+/// Sends pictures until the other side goes.
+fn pictures_for_ever(stream: &mut TcpStream) {
+    while stream.write_all(&part(&jpeg(80))).is_ok() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn answers_without_a_status_line_and_late_ones_are_streams_too() {
+    let boundary = "multipart/x-mixed-replace; boundary=b";
+    for head in [
+        format!("ICY 200 OK\r\n{MULTIPART}\r\n"),
+        format!("{MULTIPART}\r\n"),
+        format!("HTTP/1.1 200 OK\nContent-Type: {boundary}\n\n"),
+        "HTTP/1.0 200 OK\r\n\r\n".to_owned(),
+        String::new(),
+    ] {
+        let uri = serve(move |_, stream| {
+            stream.write_all(head.as_bytes()).unwrap();
+            pictures_for_ever(stream);
+        });
+        let mut source = Source::open(&uri).unwrap();
+        assert!(matches!(news(&mut source, &mut Shot::default()), Ok(Arrival::Fresh { .. })));
+    }
+    let late = serve(|_, stream| {
+        std::thread::sleep(Duration::from_millis(2500));
+        write!(stream, "HTTP/1.1 200 OK\r\n{MULTIPART}\r\n").unwrap();
+        pictures_for_ever(stream);
+    });
+    assert_eq!(Source::open(&late).unwrap().size(), (64, 48));
+}
+
+#[test]
+fn parts_whose_boundary_and_length_are_wrong_are_pictures_all_the_same() {
+    for (before, after) in [
+        ("--b\r\nContent-Length: 5\r\n\r\n", "\r\n"),
+        ("--b\r\nContent-Length: 99999999999999999999\r\n\r\n", "\r\n"),
+        ("--other\r\nContent-Type: text/plain\r\n\r\n", ""),
+        ("\n--b--\n\n", "\n\n"),
+        ("", ""),
+    ] {
+        let uri = serve(move |_, stream| {
+            write!(stream, "HTTP/1.1 200 OK\r\n{MULTIPART}\r\n").unwrap();
+            while stream.write_all(&[before.as_bytes(), &jpeg(80), after.as_bytes()].concat()).is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let (mut source, mut shot) = (Source::open(&uri).unwrap(), Shot::default());
+        for _ in 0..3 {
+            assert!(matches!(news(&mut source, &mut shot), Ok(Arrival::Fresh { away: None, .. })), "{before:?}");
+        }
+        assert_eq!(source.counters().unwrap().corrupt, 0, "{before:?}");
+    }
+}
+
+/// Repeats some bytes until the other side goes.
+fn flood(begin: &'static str, more: &'static [u8]) -> String {
+    serve(move |_, stream| {
+        stream.write_all(begin.as_bytes()).unwrap();
+        let block = more.repeat(65_536 / more.len());
+        while stream.write_all(&block).is_ok() {}
+    })
+}
+
+#[test]
+fn a_server_that_never_comes_to_the_point_costs_bounded_time_and_is_told() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (uri, said) in [
+        (flood("HTTP/1.1 200 OK\r\n", b"X-Field: value\r\n"), "head does not end"),
+        (flood("HTTP/1.1 200 OK\r\nX: ", b"x"), "head does not end"),
+        (flood("", b"\r\n"), "head does not end"),
+        (flood(chunked, b";x=y"), "a chunk's line"),
+        (flood("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nWiki", b"x"), "a chunk's line"),
+        (flood("HTTP/1.1 200 OK\r\n\r\n--b\r\n", b"X-Field: value\r\n"), "no JPEG in"),
+    ] {
+        let start = Instant::now();
+        let error = Source::open(&uri).unwrap_err();
+        assert!(error.to_string().contains(said) && error.hint().is_some(), "{error}");
+        assert!(start.elapsed() < Duration::from_secs(9), "before the time for a head is up: {error}");
+    }
+}
+
+#[test]
+fn a_camera_that_falls_silent_is_told_in_seconds_and_a_silent_return_does_not_hold_up_the_end() {
+    let uri = serve(|connection, stream| {
+        if connection == 0 {
+            stream.write_all(&[b"HTTP/1.1 200 OK\r\n\r\n".as_slice(), &part(&jpeg(80))].concat()).unwrap();
+        } else {
+            std::thread::sleep(Duration::from_secs(30));
+        }
+    }) + "#stall=300ms";
+    let (mut source, mut shot) = (Source::open(&uri).unwrap(), Shot::default());
+    let error = loop {
+        if let Err(error) = news(&mut source, &mut shot) {
+            break error.to_string();
+        }
+    };
+    assert!(!error.contains("temporarily unavailable"), "{error}");
+    // Wherever its thread is in waiting for the head of the next answer.
+    std::thread::sleep(Duration::from_millis(300));
+    let start = Instant::now();
+    drop(source);
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+}

@@ -162,7 +162,8 @@ impl<C: Clock> Capture<C> {
     }
 
     fn open(&mut self) {
-        match self.opener.open() {
+        let mailbox = &self.mailbox;
+        match self.opener.open(&|| !mailbox.stopped()) {
             Ok(opened) => {
                 self.mailbox.describe(opened.description);
                 self.state = State::Streaming(Streaming::new(opened.device, self.clock.now()));

@@ -29,11 +29,11 @@ pub(crate) trait Device: Send {
 
 /// Knows how to open a device, the first time and every time it was lost.
 pub(crate) trait Opener: Send {
-    /// Opens it.
+    /// Opens it. What takes its time asks now and then whether it still `goes_on`.
     ///
     /// # Errors
     /// Why it cannot be opened now.
-    fn open(&mut self) -> Result<Opened>;
+    fn open(&mut self, goes_on: &dyn Fn() -> bool) -> Result<Opened>;
 }
 
 /// A device that was just opened.

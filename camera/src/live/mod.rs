@@ -67,7 +67,7 @@ impl Live {
     /// # Errors
     /// It cannot be opened, or it gives no picture.
     pub(crate) fn open(uri: &str, mut opener: Box<dyn Opener>, options: &Options) -> Result<Self> {
-        let opened = opener.open()?;
+        let opened = opener.open(&|| true)?;
         let default = match opened.description.fps {
             Some(fps) => STALL.max(Duration::from_secs_f64(5.0 / fps)),
             None => STALL_OF_STREAM,

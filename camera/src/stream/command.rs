@@ -32,7 +32,7 @@ pub(crate) struct CommandOpener {
 }
 
 impl Opener for CommandOpener {
-    fn open(&mut self) -> Result<Opened> {
+    fn open(&mut self, _goes_on: &dyn Fn() -> bool) -> Result<Opened> {
         let raw = match (self.options.format, self.options.size) {
             (Some(format), Some((width, height))) if format != PixelFormat::Jpeg => {
                 Some(Layout { width, height, format })

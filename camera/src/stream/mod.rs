@@ -20,8 +20,10 @@ use std::time::{Duration, Instant};
 
 /// Bytes that are read at once: what a pipe holds.
 const READ_BYTES: usize = 64 * 1024;
-/// A picture may have this many bytes: 50 megapixels of raw colour.
-const PICTURE_BYTES: usize = 150_000_000;
+/// A raw picture may have this many bytes: 50 megapixels of raw colour.
+const RAW_BYTES: usize = 150_000_000;
+/// A JPEG may have this many: 50 megapixels of leaves at the best quality.
+const JPEG_BYTES: usize = 64_000_000;
 
 /// What a read of bytes gave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 //!
 //! Reference: ITU-T T.81, annex B.1.
 
-use super::PICTURE_BYTES;
+use super::{JPEG_BYTES, RAW_BYTES};
 use crate::{Fault, Result};
 use parallax_core::frame::{Frame, PixelFormat, Timestamp, jpeg_fault, jpeg_header};
 
@@ -66,7 +66,7 @@ pub(super) enum Found {
 impl Pictures {
     /// Frames of one format and size, one behind the other.
     pub(crate) fn raw(format: PixelFormat, (width, height): (u32, u32)) -> Option<Self> {
-        let length = format.bytes_per_frame(width, height).filter(|length| (1..=PICTURE_BYTES).contains(length))?;
+        let length = format.bytes_per_frame(width, height).filter(|length| (1..=RAW_BYTES).contains(length))?;
         Some(Self::new(Form::Raw(format, length), (width, height)))
     }
 
@@ -141,15 +141,16 @@ impl Pictures {
         }
         let inside = !matches!(place, Place::Gap | Place::GapMark);
         if (inside || end == Some(true)) && begin < used {
-            self.bytes.extend_from_slice(&bytes[begin..used]);
+            self.keep(&bytes[begin..used]);
         }
         let mut found = match end {
             None => Found::Nothing,
             Some(true) => Found::Picture,
             Some(false) => Found::Corrupt,
         };
-        if self.bytes.len() > PICTURE_BYTES {
+        if self.bytes.len() > JPEG_BYTES {
             (place, found) = (Place::Gap, Found::Corrupt);
+            self.bytes = Vec::new();
         }
         if found == Found::Picture {
             found = self.judge_size();
@@ -174,6 +175,16 @@ impl Pictures {
             }
             _ => Found::Corrupt,
         }
+    }
+
+    /// More of a JPEG. Its memory doubles as a vector's does, but not beyond what a JPEG may have.
+    fn keep(&mut self, bytes: &[u8]) {
+        let needed = self.bytes.len() + bytes.len();
+        if needed > self.bytes.capacity() {
+            let wished = (2 * self.bytes.capacity()).min(JPEG_BYTES).max(needed);
+            self.bytes.reserve_exact(wished - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Moves the whole picture into `frame` and takes that one's buffer for the next.
@@ -328,6 +339,27 @@ mod tests {
                 assert_eq!(frame.data, (8 * index as u8..8 * index as u8 + 8).collect::<Vec<_>>(), "pieces of {step}");
             }
         }
+    }
+
+    #[test]
+    fn a_jpeg_without_end_costs_bounded_memory_and_the_next_one_is_found() {
+        let good = jpeg(24);
+        // Up to its start of scan, and then a scan without end.
+        let scan = good.windows(2).position(|pair| pair == [0xff, 0xda]).unwrap() + 14;
+        let mut pictures = Pictures::jpeg();
+        let (mut used, mut found) = pictures.add(&good[..scan], Timestamp::default()).unwrap();
+        assert_eq!((used, found), (scan, Found::Nothing));
+        let endless = vec![b'x'; 1 << 20];
+        let mut sent = 0;
+        while found == Found::Nothing {
+            (used, found) = pictures.add(&endless, Timestamp::default()).unwrap();
+            sent += used;
+            assert!(pictures.bytes.capacity() <= JPEG_BYTES + endless.len(), "{}", pictures.bytes.capacity());
+            assert!(sent <= JPEG_BYTES + endless.len());
+        }
+        assert_eq!((found, pictures.bytes.capacity()), (Found::Corrupt, 0));
+        let (frames, corrupt) = split(&mut pictures, &good, 100);
+        assert_eq!((frames.len(), corrupt), (1, 0));
     }
 
     #[test]

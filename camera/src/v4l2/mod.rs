@@ -38,7 +38,7 @@ pub(crate) struct DeviceOpener {
 }
 
 impl Opener for DeviceOpener {
-    fn open(&mut self) -> Result<Opened> {
+    fn open(&mut self, _goes_on: &dyn Fn() -> bool) -> Result<Opened> {
         let node = Node::open(&listing::path_of(&self.device))?;
         let agreed = formats::agree(&node, &self.options)?;
         let controls = controls::apply(&node, &self.options)?;

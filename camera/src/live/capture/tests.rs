@@ -95,7 +95,7 @@ impl Device for Script {
 }
 
 impl Opener for Script {
-    fn open(&mut self) -> Result<Opened> {
+    fn open(&mut self, _goes_on: &dyn Fn() -> bool) -> Result<Opened> {
         self.clock.pass(10 * MS);
         let number = match self.next() {
             Act::Open => return Ok(opened(self)),
