@@ -1,5 +1,4 @@
-//! `parallax-calib`: camera files for everything else. Exit code 0: done; 1: failed; 2: bad arguments; 3: done, but some
-//! input was lost.
+//! `parallax-calib`: camera files for everything else. Exit codes: [`parallax_core::program`].
 
 mod cli;
 mod commands;
@@ -13,8 +12,14 @@ use parallax_core::program;
 use std::error::Error;
 
 fn main() -> ExitCode {
-    program::start_logging("info");
-    let result = match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return program::answer(error.render().ansi(), error.use_stderr(), error.exit_code()),
+    };
+    program::start("info");
+    // Somebody ends a capture when there are enough views.
+    let is_service = matches!(cli.command, Command::Capture(_));
+    let result = match cli.command {
         Command::Board(args) => commands::board::run(&args),
         Command::Capture(args) => commands::capture::run(&args),
         Command::Check(args) => commands::check::run(&args),
@@ -23,14 +28,15 @@ fn main() -> ExitCode {
         Command::Solve(args) => commands::solve::run(&args),
         Command::Undistort(args) => commands::undistort::run(&args),
     };
-    match result {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::DoneWithLostInput) => ExitCode::from(3),
+    let code = match result {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::DoneWithLostInput) => 3,
         Err(error) => {
             program::report(error.as_ref(), hint);
-            ExitCode::FAILURE
+            1
         }
-    }
+    };
+    if is_service { program::end_of_service(code) } else { program::end(code) }
 }
 
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {

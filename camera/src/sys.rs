@@ -8,13 +8,14 @@
 //! | [`wait_readable`] | `poll` | |
 //! | [`monotonic_nanos`] | `clock_gettime` | |
 //! | [`end_group`] | `kill` | |
-//! | [`end_with_parent`] | `prctl` | between fork and exec, where it allocates nothing |
+//! | [`end_with_parent`] | `prctl`, `sigprocmask` | between fork and exec, where it allocates nothing |
 
 #![expect(unsafe_code, reason = "drivers are spoken to by system calls; each block says why it is sound")]
 
 use crate::v4l2::uapi::{self, Buffer, Plane};
 use std::io;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
@@ -231,16 +232,23 @@ pub(crate) fn monotonic_nanos() -> u64 {
     time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
 }
 
-/// Lets the system end a command when the thread that started it ends, also when our process is killed.
+/// Lets the system end a command when the thread that started it ends, also when our process is killed. The command gets
+/// every signal, whichever our programs have blocked to wait for them.
 pub(crate) fn end_with_parent(command: &mut Command) {
     let ask = || {
         // SAFETY: sets which signal this process gets at its parent's end, and touches no memory.
-        match unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) } {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
+        if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) } != 0 {
+            return Err(io::Error::last_os_error());
         }
+        let mut none = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: the set is ours, and `sigemptyset` writes all of it before it is read.
+        let unblocked = unsafe {
+            libc::sigemptyset(none.as_mut_ptr());
+            libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut())
+        };
+        if unblocked == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     };
-    // SAFETY: between fork and exec only a system call is made and errno read: no lock is taken, no memory allocated.
+    // SAFETY: between fork and exec only system calls are made and errno read: no lock is taken, no memory allocated.
     unsafe { command.pre_exec(ask) };
 }
 

@@ -12,21 +12,27 @@ use crate::cli::{Cli, Command};
 use crate::commands::Outcome;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    program::start_logging(if cli.verbose {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return program::answer(error.render().ansi(), error.use_stderr(), error.exit_code()),
+    };
+    program::start(if cli.verbose {
         "parallax_edge=debug,warn"
     } else {
         "parallax_edge=info,parallax_core=warn,error"
     });
-    match run(cli.command) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Failed) => ExitCode::FAILURE,
-        Ok(Outcome::DoneWithLostInput) => ExitCode::from(3),
+    // A service manager ends these with SIGTERM, and that is no failure of theirs.
+    let is_service = matches!(cli.command, Command::Run(_) | Command::Record(_));
+    let code = match run(cli.command) {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::Failed) => 1,
+        Ok(Outcome::DoneWithLostInput) => 3,
         Err(error) => {
             program::report(error.as_ref(), commands::hint);
-            if commands::is_bad_argument(&error) { ExitCode::from(2) } else { ExitCode::FAILURE }
+            if commands::is_bad_argument(&error) { 2 } else { 1 }
         }
-    }
+    };
+    if is_service { program::end_of_service(code) } else { program::end(code) }
 }
 
 fn run(command: Command) -> anyhow::Result<Outcome> {

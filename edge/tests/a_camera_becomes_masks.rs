@@ -108,20 +108,43 @@ fn a_camera_that_dies_is_told_in_a_line_comes_back_and_makes_exit_code_three() {
 
 #[test]
 fn a_camera_goes_on_until_it_is_told_to_stop_and_what_was_done_is_kept() {
+    // A service manager's signal is how a service ends well; Ctrl-C and a terminal that goes are interruptions.
+    for (signal, code) in [("-TERM", 0), ("-INT", 130), ("-HUP", 129)] {
+        let stage = Stage::new();
+        let out = stage.path("out");
+        let mut running = stage.command(&format!("cmd:{}", stage.camera(10_000)), &out, &[]).spawn().unwrap();
+        let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
+        let mut count = (&mut lines).take(5).map(Result::unwrap).count();
+        assert!(Command::new("kill").args([signal, &running.id().to_string()]).status().unwrap().success());
+        let start = Instant::now();
+        count += lines.map(Result::unwrap).count();
+        assert_eq!(running.wait().unwrap().code(), Some(code), "{signal}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        let written = std::fs::read_to_string(out.join("frames.jsonl")).unwrap();
+        assert_eq!(written.lines().count(), count);
+        assert_eq!((&summary(&out)["frames"], &summary(&out)["interrupted"]), (&count.into(), &false.into()));
+        assert!(!stage.path("out.partial").exists());
+    }
+}
+
+#[test]
+fn a_run_for_a_reader_ends_when_the_reader_goes_and_fails_when_it_cannot_take_the_lines() {
     let stage = Stage::new();
-    let out = stage.path("out");
-    let mut running = stage.command(&format!("cmd:{}", stage.camera(10_000)), &out, &[]).spawn().unwrap();
-    let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
-    let mut count = (&mut lines).take(5).map(Result::unwrap).count();
-    assert!(Command::new("kill").arg(running.id().to_string()).status().unwrap().success());
-    let start = Instant::now();
-    count += lines.map(Result::unwrap).count();
-    assert_eq!(running.wait().unwrap().code(), Some(0));
-    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    let written = std::fs::read_to_string(out.join("frames.jsonl")).unwrap();
-    assert_eq!(written.lines().count(), count);
-    assert_eq!((&summary(&out)["frames"], &summary(&out)["interrupted"]), (&count.into(), &false.into()));
-    assert!(!stage.path("out.partial").exists());
+    let from = format!("cmd:{}", stage.camera(10_000));
+    let run = |stdout: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_parallax-edge"));
+        command.args(["run", "--from", &from, "--json", "--bundle"]).arg(stage.path("bundle"));
+        let output = command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+        let output = output.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let (code, said) = run(writer.into());
+    assert!(code == Some(0) && !said.contains("error"), "{code:?}: {said}");
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let (code, said) = run(full.into());
+    assert!(code == Some(1) && said.contains("cannot write the result"), "{code:?}: {said}");
 }
 
 #[test]

@@ -140,7 +140,7 @@ fn thirty_kills_lose_a_second_each_at_most() {
 fn ctrl_c_ends_with_a_whole_file() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("field");
-    for (number, signal) in [(0, "INT"), (1, "TERM")] {
+    for (number, signal, code) in [(0, "INT", 130), (1, "TERM", 0)] {
         let child = record(&noise(96, 64), &out, &[]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.unwrap();
         await_bytes(&mut child, &out, number);
@@ -148,7 +148,7 @@ fn ctrl_c_ends_with_a_whole_file() {
             Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success()
         );
         let output = child.wait_with_output().unwrap();
-        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(code), "{}", said(&output));
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert!(report["recovered"].as_array().unwrap().is_empty() && report["stopped"].is_null(), "{report}");
     }

@@ -4,8 +4,9 @@
 
 use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
 use parallax_core::labels::{Classes, LabelMap, LabelledSetWriter};
-use parallax_tests::programs::{argument, run};
+use parallax_tests::programs::{argument, program, run};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 /// A folder of `count` noise frames of 64x32, with a camera file.
 fn frames(folder: &Path, count: u32) -> PathBuf {
@@ -147,4 +148,107 @@ fn things_that_are_no_bundle_or_no_model_are_refused() {
     let model = folder.path().join("model.int8.onnx");
     let (bad, int8) = (argument(&tar), argument(&model));
     refuses("parallax-train", &["quantize", &bad, "--data", &from, "--out", &int8], &model, 1, &["cut.tar"]);
+}
+
+/// Exit code and stderr of a program whose stdout is this.
+fn with_stdout(name: &str, arguments: &[&str], stdout: Stdio) -> (Option<i32>, String) {
+    let mut command = program(name).unwrap();
+    let child = command.args(arguments).stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn full() -> Stdio {
+    std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into()
+}
+
+#[test]
+fn a_reader_that_goes_ends_nothing_and_a_full_disk_is_an_error_and_neither_is_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = argument(&frames(folder.path(), 6));
+    let place = |name: &str| argument(&folder.path().join(name));
+    let camera = format!("{path}/camera.yaml");
+    let commands: [(&str, Vec<&str>); 12] = [
+        ("parallax-world", vec!["--help"]),
+        ("parallax-calib", vec!["--help"]),
+        ("parallax-train", vec!["pretrain", "--help"]),
+        ("parallax-edge", vec!["--version"]),
+        ("parallax-calib", vec!["show", &camera]),
+        ("parallax-calib", vec!["show", &camera, "--json"]),
+        ("parallax-edge", vec!["devices"]),
+        ("parallax-edge", vec!["devices", "--json"]),
+        ("parallax-train", vec!["doctor", &path]),
+        ("parallax-train", vec!["doctor", &path, "--json"]),
+        ("parallax-train", vec!["check-device"]),
+        ("parallax-calib", vec!["convert", &camera, "--format", "opencv", "--out"]),
+    ];
+    for (index, (name, arguments)) in commands.iter().enumerate() {
+        // Commands that write files need another one each time.
+        let with_out = |arguments: &[&str], out: &str| {
+            let mut arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+            if arguments.last().is_some_and(|last| last == "--out") {
+                arguments.push(place(&format!("{index}{out}.yaml")));
+            }
+            arguments
+        };
+        let run = |out: &str, stdout: Stdio| {
+            let arguments = with_out(arguments, out);
+            with_stdout(name, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), stdout)
+        };
+        let (usual, _) = run("a", Stdio::null());
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let (code, said) = run("b", writer.into());
+        assert!(
+            code == usual && !said.contains("panicked"),
+            "{name} {arguments:?} into a closed pipe: {code:?} {said}"
+        );
+        let (code, said) = run("c", full());
+        assert_eq!(code, Some(1), "{name} {arguments:?} onto a full disk: {said}");
+        assert!(said.contains("cannot write the result") && !said.contains("panicked"), "{name} {arguments:?}: {said}");
+    }
+    // Nor does a stderr that takes nothing.
+    for (name, arguments, code) in [
+        ("parallax-calib", vec!["show", "/nowhere"], 1),
+        ("parallax-edge", vec!["inspect", "/nowhere"], 1),
+        ("parallax-world", vec!["render"], 2),
+        ("parallax-train", vec!["doctor", "/nowhere"], 1),
+        ("parallax-edge", vec!["devices"], 0),
+    ] {
+        let mut command = program(name).unwrap();
+        let status = command.args(&arguments).stdout(Stdio::null()).stderr(full()).status().unwrap();
+        assert_eq!(status.code(), Some(code), "{name} {arguments:?}");
+    }
+}
+
+#[test]
+fn what_a_terminal_would_obey_is_shown_and_not_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let evil = "a\u{1b}[2J\u{9b}31m\u{7}\r\u{202e}b";
+    let path = frames(folder.path(), 4);
+    let camera = std::fs::read_to_string(path.join("camera.yaml")).unwrap();
+    // In YAML's own escapes, as somebody would send it.
+    let named = camera.replace("camera_name: \"left\"", "camera_name: \"a\\e[2J\\x9b31m\\a\\r\\u202eb\"");
+    assert_ne!(named, camera);
+    std::fs::write(path.join("camera.yaml"), named).unwrap();
+    let (camera, nowhere) = (argument(&path.join("camera.yaml")), folder.path().join(evil));
+    std::fs::create_dir(&nowhere).unwrap();
+    std::fs::write(nowhere.join("x.png"), b"no picture").unwrap();
+    let (nowhere, out) = (argument(&nowhere), argument(&folder.path().join("out")));
+    for (name, arguments) in [
+        ("parallax-calib", vec!["show", camera.as_str()]),
+        ("parallax-calib", vec!["show", &camera, "--json"]),
+        ("parallax-calib", vec!["show", &nowhere]),
+        ("parallax-train", vec!["doctor", &nowhere]),
+        ("parallax-edge", vec!["inspect", &nowhere]),
+        ("parallax-edge", vec!["run", "--from", &nowhere, "--bundle", &nowhere, "--out", &out]),
+        ("parallax-edge", vec!["inspect", &camera, &nowhere]),
+        ("parallax-world", vec!["render", "--config", &nowhere, "--out", &out]),
+    ] {
+        let output = run(name, &arguments).unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let obeyed: Vec<char> =
+            said.chars().filter(|c| (c.is_control() && *c != '\n' && *c != '\t') || *c == '\u{202e}').collect();
+        assert!(obeyed.is_empty() && said.contains("\\u001b[2J"), "{name} {arguments:?}: {obeyed:?} in {said:?}");
+    }
 }

@@ -12,16 +12,19 @@ use crate::cli::{Cli, Command};
 use crate::commands::Outcome;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    program::start_logging(if cli.verbose { "parallax_train=debug,warn" } else { "parallax_train=info,warn" });
-    match run(cli.command) {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::DoneWithLostInput | Outcome::DoneWithFindings) => ExitCode::from(3),
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return program::answer(error.render().ansi(), error.use_stderr(), error.exit_code()),
+    };
+    program::start(if cli.verbose { "parallax_train=debug,warn" } else { "parallax_train=info,warn" });
+    program::end(match run(cli.command) {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::DoneWithLostInput | Outcome::DoneWithFindings) => 3,
         Err(error) => {
             program::report(error.as_ref(), commands::hint);
             commands::exit_code(&error)
         }
-    }
+    })
 }
 
 fn run(command: Command) -> anyhow::Result<Outcome> {

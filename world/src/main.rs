@@ -1,4 +1,4 @@
-//! `parallax-world`: renders a place with known truth. Exit code 0: done; 1: failed; 2: bad arguments.
+//! `parallax-world`: renders a place with known truth. Exit codes: [`parallax_core::program`].
 
 mod cli;
 mod commands;
@@ -10,18 +10,22 @@ use clap::Parser as _;
 use parallax_core::program;
 
 fn main() -> ExitCode {
-    program::start_logging("info");
-    let outcome = match cli::Cli::parse().command {
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return program::answer(error.render().ansi(), error.use_stderr(), error.exit_code()),
+    };
+    program::start("info");
+    let outcome = match cli.command {
         cli::Command::Render(args) => commands::render::run(&args),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    program::end(match outcome {
+        Ok(()) => 0,
         Err(error) => {
             program::report(error.as_ref(), hint);
             let is_argument = matches!(error.downcast_ref(), Some(parallax_world::Error::Setting { .. }));
-            ExitCode::from(if is_argument { 2 } else { 1 })
+            if is_argument { 2 } else { 1 }
         }
-    }
+    })
 }
 
 fn hint(error: &(dyn Error + 'static)) -> Option<String> {

@@ -5,7 +5,7 @@ use crate::cli::BoardArgs;
 use anyhow::{Context, bail};
 use parallax_calib::print::{Page, Paper, pdf, svg};
 use parallax_core::files::write_bytes;
-use std::io::Write;
+use parallax_core::program::print;
 
 pub(crate) fn run(args: &BoardArgs) -> anyhow::Result<Outcome> {
     let paper = args.paper.as_deref().map(Paper::by_name).transpose().map_err(anyhow::Error::msg)?;
@@ -18,8 +18,7 @@ pub(crate) fn run(args: &BoardArgs) -> anyhow::Result<Outcome> {
     };
     write_bytes(&args.out, &bytes)?;
     let (width, height) = (page.paper.width_mm, page.paper.height_mm);
-    let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "{} on {width}x{height} mm: print at 100 %, then measure the 100 mm line", args.board)?;
-    writeln!(stdout, "wrote {}", args.out.display())?;
+    print(format_args!("{} on {width}x{height} mm: print at 100 %, then measure the 100 mm line", args.board));
+    print(format_args!("wrote {}", args.out.display()));
     Ok(Outcome::Done)
 }

@@ -6,8 +6,8 @@ use crate::cli::CheckArgs;
 use parallax_calib::check::{Check, Finding, check};
 use parallax_calib::formats::{self, Unsaid};
 use parallax_calib::{CameraPair, Error};
+use parallax_core::program::print;
 use serde_json::json;
-use std::io::Write;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Outcome> {
     let cameras = formats::read(&args.camera, &Unsaid::default())?;
@@ -23,11 +23,10 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Outcome> {
         return Err(Error::Stopped { path: args.camera.clone() }.into());
     };
     let found = check(&args.board, &cameras, &seen.sizes, &seen.views)?;
-    let mut stdout = std::io::stdout().lock();
     if args.json {
-        writeln!(stdout, "{}", json_of(&found, &cameras))?;
+        print(json_of(&found, &cameras));
     } else {
-        write!(stdout, "{}", text(&found, &cameras))?;
+        print(text(&found, &cameras));
     }
     Ok(if found.finding == Finding::Unchanged && !seen.lost { Outcome::Done } else { Outcome::DoneWithLostInput })
 }
@@ -76,7 +75,7 @@ fn text(found: &Check, cameras: &CameraPair) -> String {
         }
         .to_owned(),
     );
-    lines.join("\n") + "\n"
+    lines.join("\n")
 }
 
 fn json_of(found: &Check, cameras: &CameraPair) -> serde_json::Value {

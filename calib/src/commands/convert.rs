@@ -6,8 +6,8 @@ use crate::cli::{ConvertArgs, FormatName, LensName, PairName, Unit};
 use parallax_calib::formats::{self, Format, Unsaid};
 use parallax_calib::{CameraPair, Pair};
 use parallax_core::camera::Intrinsics;
+use parallax_core::program::print;
 use parallax_core::recording;
-use std::io::Write;
 
 pub(crate) fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
     let mut cameras = read(args)?;
@@ -21,17 +21,16 @@ pub(crate) fn run(args: &ConvertArgs) -> anyhow::Result<Outcome> {
         FormatName::Foxglove => Format::Foxglove,
     };
     let written = formats::write(&args.out, &cameras, format)?;
-    let mut stdout = std::io::stdout().lock();
     if args.json {
         let right = cameras.right.as_ref().map(json_of);
         let object = serde_json::json!({ "wrote": written, "left": json_of(&cameras.left), "right": right });
-        writeln!(stdout, "{object}")?;
+        print(object);
     } else {
         for camera in [Some(&cameras.left), cameras.right.as_ref()].into_iter().flatten() {
-            writeln!(stdout, "{}", describe(camera))?;
+            print(describe(camera));
         }
         for path in &written {
-            writeln!(stdout, "wrote {}", path.display())?;
+            print(format_args!("wrote {}", path.display()));
         }
     }
     Ok(Outcome::Done)

@@ -3,15 +3,14 @@
 use super::Outcome;
 use crate::cli::ShowArgs;
 use parallax_core::camera::{Camera, CameraIdentity, Distortion, ros_yaml};
-use std::io::Write;
+use parallax_core::program::print;
 
 pub(crate) fn run(args: &ShowArgs) -> anyhow::Result<Outcome> {
     let camera = ros_yaml::read(&args.file)?;
-    let mut stdout = std::io::stdout().lock();
     if args.json {
-        writeln!(stdout, "{}", json_of(&camera))?;
+        print(json_of(&camera));
     } else {
-        writeln!(stdout, "{}", describe(&camera))?;
+        print(describe(&camera));
     }
     Ok(Outcome::Done)
 }

@@ -9,8 +9,8 @@ use parallax_calib::uncertainty::Verdict;
 use parallax_calib::{CameraPair, Error, report, summary};
 use parallax_core::board::Board;
 use parallax_core::files;
+use parallax_core::program::print;
 use serde_json::Value;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// What is solved, and where it goes.
@@ -41,15 +41,14 @@ pub(crate) fn run(args: &SolveArgs) -> anyhow::Result<Outcome> {
         out: &args.out,
         report: args.report.as_deref(),
     })?;
-    let mut stdout = std::io::stdout().lock();
     if args.json {
         let mut object = solved.json();
         if args.corners {
             summary::add_corners(&mut object, &solved.solution);
         }
-        writeln!(stdout, "{object}")?;
+        print(object);
     } else {
-        write!(stdout, "{}", solved.text())?;
+        print(solved.text().trim_end());
     }
     Ok(solved.outcome)
 }

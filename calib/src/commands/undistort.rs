@@ -7,9 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use parallax_calib::CameraPair;
 use parallax_calib::formats::{self, Unsaid};
 use parallax_calib::undistort::{Undistorted, Undistortion};
-use parallax_core::program;
+use parallax_core::program::{self, print, tell};
 use parallax_core::recording::Recording;
-use std::io::Write;
 use std::sync::atomic::Ordering;
 
 pub(crate) fn run(args: &UndistortArgs) -> anyhow::Result<Outcome> {
@@ -31,27 +30,25 @@ pub(crate) fn run(args: &UndistortArgs) -> anyhow::Result<Outcome> {
     };
     bar.finish_and_clear();
     let done = done?;
-    tell(args, &done)?;
+    show(args, &done);
     Ok(if done.lost.is_some() { Outcome::DoneWithLostInput } else { Outcome::Done })
 }
 
-fn tell(args: &UndistortArgs, done: &Undistorted) -> anyhow::Result<()> {
+fn show(args: &UndistortArgs, done: &Undistorted) {
     if let Some((count, first)) = &done.lost {
-        writeln!(std::io::stderr(), "warning: {count} frames could not be read, the first because: {first}")?;
+        tell(format_args!("warning: {count} frames could not be read, the first because: {first}"));
     }
-    let mut stdout = std::io::stdout().lock();
     if args.json {
         let lost = done.lost.as_ref().map_or(0, |(count, _)| *count);
         let right = done.cameras.right.as_ref().map(json_of);
         let object = serde_json::json!({
             "wrote": done.path, "frames": done.frames, "lost": lost, "left": json_of(&done.cameras.left), "right": right,
         });
-        writeln!(stdout, "{object}")?;
+        print(object);
     } else {
         for camera in [Some(&done.cameras.left), done.cameras.right.as_ref()].into_iter().flatten() {
-            writeln!(stdout, "{}", describe(camera))?;
+            print(describe(camera));
         }
-        writeln!(stdout, "wrote {} ({} frames)", done.path.display(), done.frames)?;
+        print(format_args!("wrote {} ({} frames)", done.path.display(), done.frames));
     }
-    Ok(())
 }

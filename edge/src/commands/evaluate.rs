@@ -3,7 +3,7 @@
 use parallax_core::bundle::Bundle;
 use parallax_core::files::read_text;
 use parallax_core::labels::LabelledSet;
-use parallax_core::program::stop_on_signal;
+use parallax_core::program::{print, stop_on_signal};
 use parallax_edge::Engine;
 use parallax_edge::evaluation::{Evaluation, Pictures, evaluate};
 
@@ -31,18 +31,17 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
     Ok(if evaluation.interrupted { Outcome::DoneWithLostInput } else { Outcome::Done })
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn show(evaluation: &Evaluation, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(evaluation)?);
+        print(serde_json::to_string(evaluation)?);
         return Ok(());
     }
-    println!("{}", evaluation.score);
+    print(&evaluation.score);
     if evaluation.left_out > 0 {
-        println!("{} pictures left out (trained on, or not asked for)", evaluation.left_out);
+        print(format_args!("{} pictures left out (trained on, or not asked for)", evaluation.left_out));
     }
     if evaluation.interrupted {
-        println!("stopped before the end: the score is of the pictures done so far");
+        print("stopped before the end: the score is of the pictures done so far");
     }
     Ok(())
 }

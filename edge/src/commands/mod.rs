@@ -12,6 +12,7 @@ mod views;
 use std::error::Error;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use parallax_core::program;
 use parallax_edge::{Engine, EngineConfig, Placement};
 use serde::Serialize;
 
@@ -68,12 +69,11 @@ pub(crate) fn source_uri(uri: &str) -> Result<String, String> {
 }
 
 /// Prints a result on stdout, as JSON or for people.
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn print(result: &(impl Serialize + std::fmt::Display), json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(result)?);
+        program::print(serde_json::to_string(result)?);
     } else {
-        println!("{result}");
+        program::print(result);
     }
     Ok(())
 }

@@ -1,15 +1,25 @@
 //! Lines on stdout, from a thread of their own: who reads them slowly does not hold the camera up.
 
-use std::io::Write as _;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use parallax_core::program;
 use parallax_edge::drive::FrameLine;
 use parallax_edge::publish::handover::{Full, Handover, Taken};
 
 /// Lines that wait for a slow reader: four seconds at 30 per second.
 const PLACES: usize = 128;
+
+/// Whether a run has outputs beside its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    /// It goes on when nobody reads the lines any more.
+    Some,
+    /// It is over then.
+    None,
+}
 
 /// Prints frame lines as JSON.
 pub(super) struct Printer {
@@ -20,10 +30,10 @@ pub(super) struct Printer {
 
 impl Printer {
     /// Starts the thread. `full` says whether the source waits for the reader.
-    pub(super) fn start(full: Full) -> anyhow::Result<Self> {
+    pub(super) fn start(full: Full, others: Others) -> anyhow::Result<Self> {
         let lines = Arc::new(Handover::new(PLACES));
         let taken = Arc::clone(&lines);
-        let thread = std::thread::Builder::new().name("stdout".into()).spawn(move || print(&taken))?;
+        let thread = std::thread::Builder::new().name("stdout".into()).spawn(move || print(&taken, others))?;
         Ok(Self { lines, full, thread })
     }
 
@@ -40,17 +50,18 @@ impl Printer {
     }
 }
 
-fn print(lines: &Handover<FrameLine>) {
-    let mut text = Vec::new();
+fn print(lines: &Handover<FrameLine>, others: Others) {
     loop {
         match lines.take(Duration::from_secs(1)) {
             Taken::Item(line) => {
-                text.clear();
-                let mut stdout = std::io::stdout().lock();
-                let written = serde_json::to_writer(&mut text, &line).map_err(std::io::Error::from);
-                text.push(b'\n');
-                if written.and_then(|()| stdout.write_all(&text)).and_then(|()| stdout.flush()).is_err() {
-                    // Nobody reads any more; the run has other outputs, or is stopped by its user.
+                match serde_json::to_string(&line) {
+                    Ok(text) => program::print(text),
+                    Err(error) => tracing::error!("frame {} has no line: {error}", line.frame),
+                }
+                if !program::is_heard() {
+                    if others == Others::None {
+                        program::stop_on_signal().store(true, Ordering::SeqCst);
+                    }
                     return lines.close();
                 }
             }

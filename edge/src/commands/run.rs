@@ -6,7 +6,7 @@ use parallax_camera::Source;
 use parallax_core::bundle::Bundle;
 use parallax_core::camera::CameraIdentity;
 use parallax_core::files::write_bytes;
-use parallax_core::program::stop_on_signal;
+use parallax_core::program::{self, stop_on_signal};
 use parallax_edge::drive::{DriveSummary, FrameLine, Models, Outputs, drive};
 use parallax_edge::golden::check_golden;
 use parallax_edge::publish::Publisher;
@@ -17,7 +17,7 @@ use parallax_edge::record::{RecordSummary, Recorder, SourceFacts};
 use parallax_edge::settings::{self, Run, Settings};
 use parallax_edge::{EdgeError, Engine, Worker};
 
-use super::printer::Printer;
+use super::printer::{Others, Printer};
 use super::views::Views;
 use super::{Outcome, progress_bar, warn_of_float};
 use crate::cli::RunArgs;
@@ -30,11 +30,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let bundle = Bundle::open(&run.bundle)?;
     let engine = Engine::load_with(&bundle, run.model.as_deref(), run.engine)?;
     warn_of_float(&engine);
-    check_engine(&run, &bundle, &engine)?;
+    may_go_on(&run, check_engine(&run, &bundle, &engine))?;
     let mut models = Models::one(engine);
     for role in run.other_models() {
         let engine = Engine::load_with(&bundle, Some(role), run.engine)?;
-        Worker::new(&engine)?.segment(&bundle.golden_frame()?)?;
+        may_go_on(&run, gives_numbers(&bundle, &engine))?;
         models = models.with(role, engine);
     }
     let mut source = Source::open(&run.from)?;
@@ -51,16 +51,17 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let classes = &bundle.manifest().classes;
     let log = run.log.clone().map(|config| MaskLog::start(config, classes.clone(), full)).transpose()?;
     let views = Views::start(&run, &bundle, full, log.as_ref())?;
-    let printer = args.json.then(|| Printer::start(full)).transpose()?;
+    let printer = args.json.then(|| Printer::start(full, others(&run))).transpose()?;
 
     let outlets = log.iter().map(|log| log.outlet().clone()).chain(views.outlet()).collect();
     let threads = run.drive.threads;
     let outputs = Outputs { publisher: Publisher::new(outlets, threads), service: Service::of_unit(threads) };
     let bar = progress_bar(run.drive.limit.into_iter().chain(source.frames()).min());
+    let mut news = News::default();
     let driven = drive(&models, source, &run.drive, &outputs, stop_on_signal(), |line| {
         views.observe(line);
-        if line.error.is_some() || line.away_ms.is_some() {
-            bar.suspend(|| tell(line, &outputs.service));
+        if news.is_worth_telling(line) {
+            bar.suspend(|| news.tell(line, &outputs.service));
         }
         if let Some(printer) = &printer {
             printer.put(line);
@@ -92,8 +93,23 @@ fn check_engine(run: &Run, bundle: &Bundle, engine: &Engine) -> Result<(), EdgeE
     if run.model.as_deref().is_none_or(|role| Some(role) == first) {
         return check_golden(bundle, engine)?.expect(bundle);
     }
+    gives_numbers(bundle, engine)
+}
+
+fn gives_numbers(bundle: &Bundle, engine: &Engine) -> Result<(), EdgeError> {
     Worker::new(engine)?.segment(&bundle.golden_frame()?)?;
     Ok(())
+}
+
+/// What the golden frame showed, as an error or, where somebody insists, as a warning.
+fn may_go_on(run: &Run, checked: Result<(), EdgeError>) -> Result<(), EdgeError> {
+    match checked {
+        Err(error) if !run.golden => {
+            tracing::warn!("{error}; masks are made all the same, because of --no-golden");
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// What was recorded beside it; whether that ended early.
@@ -125,6 +141,7 @@ fn asked_for(args: &RunArgs) -> Settings {
             rules: args.thermal.clone(),
         },
         any_camera: args.any_camera.then_some(true),
+        golden: args.no_golden.then_some(false),
         engine: settings::EngineSettings {
             split: args.engine.split,
             pin: args.engine.pin.then_some(true),
@@ -138,7 +155,7 @@ fn asked_for(args: &RunArgs) -> Settings {
         },
         log: settings::Log { folder: args.log.clone(), ..settings::Log::default() },
         http: settings::Http { bind: args.http, token_file: args.token_file.clone() },
-        foxglove: settings::Foxglove { bind: args.foxglove },
+        foxglove: settings::Foxglove { bind: args.foxglove, allow_origin: args.allow_origin.clone() },
     }
 }
 
@@ -153,10 +170,18 @@ fn check_camera(run: &Run, bundle: &Bundle, source: &Source) -> parallax_core::R
     }
 }
 
+/// Whether there are outputs beside stdout.
+fn others(run: &Run) -> Others {
+    if has_place_for_masks(run) || run.record.is_some() { Others::Some } else { Others::None }
+}
+
+fn has_place_for_masks(run: &Run) -> bool {
+    run.drive.out.is_some() || run.log.is_some() || run.http.is_some() || run.foxglove.is_some()
+}
+
 /// A run that nobody sees is a mistake.
 fn check_outputs(run: &Run, json: bool) -> Result<(), EdgeError> {
-    let seen = run.drive.out.is_some() || run.log.is_some() || run.http.is_some() || run.foxglove.is_some() || json;
-    if seen {
+    if has_place_for_masks(run) || json {
         return Ok(());
     }
     Err(EdgeError::Settings {
@@ -166,22 +191,40 @@ fn check_outputs(run: &Run, json: bool) -> Result<(), EdgeError> {
     })
 }
 
-/// News of the camera, for people and for the service manager.
-fn tell(line: &FrameLine, service: &Service) {
-    if let Some(error) = &line.error {
-        tracing::warn!("frame {}: {error}", line.frame);
-        service.status(error);
+/// News of camera and network, for people and for the service manager.
+#[derive(Debug, Default)]
+struct News {
+    /// Frames in a row for which the network gave no numbers: there may be thirty a second, and one line is enough.
+    not_finite: usize,
+}
+
+impl News {
+    fn is_worth_telling(&self, line: &FrameLine) -> bool {
+        let is_new = !line.not_finite || self.not_finite == 0;
+        (line.error.is_some() && is_new) || line.away_ms.is_some() || self.not_finite > 0
     }
-    if let Some(away_ms) = line.away_ms {
-        tracing::info!("the camera is back after {:.1} s", away_ms / 1e3);
-        service.status("masks are made");
+
+    fn tell(&mut self, line: &FrameLine, service: &Service) {
+        let before = self.not_finite;
+        if let Some(error) = line.error.as_ref().filter(|_| !line.not_finite || before == 0) {
+            tracing::warn!("frame {}: {error}", line.frame);
+            service.status(error);
+        }
+        self.not_finite = if line.not_finite { before + 1 } else { 0 };
+        if before > 0 && line.is_done() {
+            tracing::info!("the network gives numbers again, after {before} frame(s)");
+            service.status("masks are made");
+        }
+        if let Some(away_ms) = line.away_ms {
+            tracing::info!("the camera is back after {:.1} s", away_ms / 1e3);
+            service.status("masks are made");
+        }
     }
 }
 
 /// The summary: on stdout for people, on stderr when stdout carries JSON lines.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "results belong on stdout, all else on stderr")]
 fn finish(text: &str, json: bool) {
-    if json { eprintln!("{text}") } else { println!("{text}") }
+    if json { program::tell(text) } else { program::print(text) }
 }
 
 fn describe(run: &Run, summary: &DriveSummary, logged: Option<&MaskLogReport>, unread: u64) -> String {
@@ -204,8 +247,14 @@ fn describe(run: &Run, summary: &DriveSummary, logged: Option<&MaskLogReport>, u
         if counters.losses > 0 {
             lines.push(format!("the camera was lost {} time(s); the frame lines say why", counters.losses));
         }
-    } else if summary.lost > 0 {
-        lines.push(format!("{} frames could not be read; the frame lines say why", summary.lost));
+    } else if summary.lost > summary.not_finite {
+        lines.push(format!("{} frames could not be read; the frame lines say why", summary.lost - summary.not_finite));
+    }
+    if summary.not_finite > 0 {
+        lines.push(format!(
+            "for {} frames the network gave no numbers, and there is no mask of them",
+            summary.not_finite
+        ));
     }
     if let Some(damage) = &summary.damage {
         lines.push(format!("the recording is damaged: {damage}"));

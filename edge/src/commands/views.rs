@@ -24,6 +24,7 @@ impl Views {
         let config = LiveConfig {
             http: run.http.clone(),
             foxglove: run.foxglove,
+            origins: run.origins.clone(),
             classes: bundle.manifest().classes.clone(),
             bundle: bundle.manifest().name.clone(),
             live: full == Full::DropOldest,

@@ -4,6 +4,7 @@
 //! is one JSON line at a time.
 
 use clap::Args;
+use parallax_core::program::Results;
 use parallax_train::device::inspection::report_on_best_adapter;
 
 use super::Outcome;
@@ -18,6 +19,6 @@ pub(crate) struct CheckDeviceArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &CheckDeviceArgs) -> anyhow::Result<Outcome> {
-    report_on_best_adapter(args.after.as_deref(), &mut std::io::stdout())?;
+    report_on_best_adapter(args.after.as_deref(), &mut Results)?;
     Ok(Outcome::Done)
 }

@@ -1,10 +1,10 @@
 //! `parallax-train doctor`: will this footage train?
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use parallax_core::program::print;
 use parallax_core::recording::picture_size;
 use parallax_train::Error;
 use parallax_train::doctor::{Check, DoctorConfig, DriveConfig, DriveReport, Report, examine, sheet};
@@ -85,32 +85,22 @@ fn own_size(data: &Path) -> anyhow::Result<(usize, usize)> {
 }
 
 fn show(report: &Report, json: bool) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
     if json {
-        writeln!(out, "{}", serde_json::to_string(report)?)?;
+        print(serde_json::to_string(report)?);
         return Ok(());
     }
     for drive in &report.drives {
-        writeln!(
-            out,
-            "{}: {} frames, {} pairs looked at in {}x{}",
-            drive.path.display(),
-            drive.frames,
-            drive.pairs,
-            report.width,
-            report.height
-        )?;
-        for check in &drive.checks {
-            writeln!(out, "{}", line(check))?;
-        }
+        let (path, Report { width, height, .. }) = (drive.path.display(), report);
+        print(format_args!("{path}: {} frames, {} pairs looked at in {width}x{height}", drive.frames, drive.pairs));
+        drive.checks.iter().for_each(|check| print(line(check)));
         if !drive.flow_histogram.is_empty() && drive.pairs > 0 {
-            writeln!(out, "  {:<11}  motion: {}", "", histogram(drive))?;
+            print(format_args!("  {:<11}  motion: {}", "", histogram(drive)));
         }
     }
     if let Some(gap) = report.proposed_frame_gap {
-        writeln!(out, "proposed: --frame-gap {gap}")?;
+        print(format_args!("proposed: --frame-gap {gap}"));
     }
-    writeln!(out, "verdict: {}", report.verdict.name())?;
+    print(format_args!("verdict: {}", report.verdict.name()));
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use parallax_core::labels::LabelledSet;
+use parallax_core::program::print;
 use parallax_train::device::{DeviceChoice, Inspector, choose};
 use parallax_train::finetune::evaluation::Pictures;
 use parallax_train::finetune::{FinetunedRun, evaluate};
@@ -54,7 +55,6 @@ pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn score_masks(args: &EvaluateArgs, labels: &Path) -> anyhow::Result<Outcome> {
     let run = FinetunedRun::open(&args.run)?;
     let classes = args.classes.clone().unwrap_or_else(|| run.classes_path());
@@ -63,9 +63,9 @@ fn score_masks(args: &EvaluateArgs, labels: &Path) -> anyhow::Result<Outcome> {
     let pictures = if args.all { Pictures::All } else { Pictures::Unseen };
     let report = evaluate(&run, &set, pictures, &device.device)?;
     if args.json {
-        println!("{}", serde_json::to_string(&report)?);
+        print(serde_json::to_string(&report)?);
     } else {
-        println!("{report}");
+        print(report);
     }
     Ok(Outcome::Done)
 }

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use clap::Args;
 use parallax_core::files::{write_bytes, write_picture};
 use parallax_core::model_input::ModelInput;
+use parallax_core::program::print;
 use parallax_train::data::Footage;
 use parallax_train::device::{DeviceChoice, Inspector, choose};
 use parallax_train::evaluation::{
@@ -175,19 +176,21 @@ pub(super) fn write_report(
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn show(report: &WithTrajectory<DepthReport>, args: &DepthArgs, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        print(serde_json::to_string(report)?);
         return Ok(());
     }
     let DepthReport { score, baselines, bins, frames, pixels, nearest_m, farthest_m, .. } = &report.report;
-    println!("{frames} frames, {pixels} pixels with truth from {nearest_m} m to {farthest_m} m");
-    println!("median of truth / prediction: {:.3}, spread {:.3}", report.report.scale, report.report.scale_spread);
-    println!(
+    print(format_args!("{frames} frames, {pixels} pixels with truth from {nearest_m} m to {farthest_m} m"));
+    print(format_args!(
+        "median of truth / prediction: {:.3}, spread {:.3}",
+        report.report.scale, report.report.scale_spread
+    ));
+    print(format_args!(
         "{:<14} {:>8} {:>8} {:>8} {:>8} {:>7} {:>7} {:>7}",
         "", "Abs Rel", "Sq Rel", "RMSE", "RMSElog", "δ1", "δ2", "δ3"
-    );
+    ));
     let rows = [
         ("network", score),
         ("constant", &baselines.constant),
@@ -196,35 +199,39 @@ fn show(report: &WithTrajectory<DepthReport>, args: &DepthArgs, json: bool) -> a
     ];
     for (name, score) in rows {
         let DepthScore { abs_rel, sq_rel, rmse, rmse_log, delta1, delta2, delta3 } = score;
-        println!(
+        print(format_args!(
             "{name:<14} {abs_rel:>8.4} {sq_rel:>8.3} {rmse:>8.3} {rmse_log:>8.4} {delta1:>7.4} {delta2:>7.4} {delta3:>7.4}"
-        );
+        ));
     }
-    println!("\n{:<14} {:>8} {:>8} {:>7} {:>10}", "true distance", "Abs Rel", "RMSE", "δ1", "pixels");
+    print(format_args!("\n{:<14} {:>8} {:>8} {:>7} {:>10}", "true distance", "Abs Rel", "RMSE", "δ1", "pixels"));
     for bin in bins {
         let range = format!("{} to {} m", bin.from_m, bin.to_m);
-        println!("{range:<14} {:>8.4} {:>8.3} {:>7.4} {:>10}", bin.abs_rel, bin.rmse, bin.delta1, bin.pixels);
+        print(format_args!(
+            "{range:<14} {:>8.4} {:>8.3} {:>7.4} {:>10}",
+            bin.abs_rel, bin.rmse, bin.delta1, bin.pixels
+        ));
     }
     show_trajectory(report.trajectory.as_ref());
     if let Some(out) = &args.out {
-        println!("wrote {}", out.display());
+        print(format_args!("wrote {}", out.display()));
     }
     Ok(())
 }
 
 /// The learned motion's errors.
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 pub(super) fn show_trajectory(report: Option<&TrajectoryReport>) {
     let Some(report) = report else { return };
     let TrajectoryReport { snippet_frames, frame_gap, snippets, length_m, .. } = report;
-    println!("\n{snippets} snippets of {snippet_frames} frames, {frame_gap} apart, {length_m:.2} m long on average");
+    print(format_args!(
+        "\n{snippets} snippets of {snippet_frames} frames, {frame_gap} apart, {length_m:.2} m long on average"
+    ));
     let rows = [
         ("pose network", report.ate_m),
         ("standing still", report.standing_still_m),
         ("mean motion", report.mean_motion_m),
     ];
     for (name, Spread { mean, std }) in rows {
-        println!("{name:<14} ATE {mean:.4} ± {std:.4} m");
+        print(format_args!("{name:<14} ATE {mean:.4} ± {std:.4} m"));
     }
 }
 

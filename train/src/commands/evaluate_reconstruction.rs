@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use parallax_core::program::print;
 use parallax_train::device::DeviceChoice;
 use parallax_train::evaluation::{
     Neighbours, RebuildingError, ReconstructionEvaluation, ReconstructionReport, evaluate_reconstruction,
@@ -28,10 +29,9 @@ pub(crate) fn run(run: &Path, args: &DepthArgs, device: DeviceChoice, json: bool
     Ok(Outcome::Done)
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn show(report: &WithTrajectory<ReconstructionReport>, args: &DepthArgs, json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string(report)?);
+        print(serde_json::to_string(report)?);
         return Ok(());
     }
     let ReconstructionReport { network, baselines, pairs, counted, metres_per_unit, frame_gap, .. } = &report.report;
@@ -41,10 +41,10 @@ fn show(report: &WithTrajectory<ReconstructionReport>, args: &DepthArgs, json: b
             format!("the frames {frame_gap} before and after, with the given poses")
         }
     };
-    println!("{pairs} pairs, rebuilt from {from}; {:.1} % of the pixels count", 100.0 * counted);
+    print(format_args!("{pairs} pairs, rebuilt from {from}; {:.1} % of the pixels count", 100.0 * counted));
     let known = if report.report.scale_fitted { "fitted" } else { "the run's own" };
-    println!("a depth unit is {metres_per_unit:.3} m ({known})");
-    println!("{:<16} {:>11} {:>8}", "", "photometric", "L1");
+    print(format_args!("a depth unit is {metres_per_unit:.3} m ({known})"));
+    print(format_args!("{:<16} {:>11} {:>8}", "", "photometric", "L1"));
     let plane = &baselines.plane;
     let notes = [
         String::new(),
@@ -59,11 +59,11 @@ fn show(report: &WithTrajectory<ReconstructionReport>, args: &DepthArgs, json: b
         ("standing still", &baselines.standing_still),
     ];
     for ((name, RebuildingError { photometric, l1 }), note) in rows.into_iter().zip(notes) {
-        println!("{}", format!("{name:<16} {photometric:>11.4} {l1:>8.4}  {note}").trim_end());
+        print(format!("{name:<16} {photometric:>11.4} {l1:>8.4}  {note}").trim_end());
     }
     show_trajectory(report.trajectory.as_ref());
     if let Some(out) = &args.out {
-        println!("wrote {}", out.display());
+        print(format_args!("wrote {}", out.display()));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use burn::tensor::Device;
 use clap::Args;
 use parallax_core::files::write_atomically;
+use parallax_core::program::print;
 use parallax_models::{DepthNetwork, SegmentationNetwork};
 use parallax_train::quantize::graph;
 use parallax_train::training::{RunDescription, RunFolder, RunKind};
@@ -62,7 +63,6 @@ fn with_contract(bytes: &[u8], folder: &RunFolder, description: &RunDescription)
     Ok(graph::encode(&model))
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn show(args: &ExportArgs, description: &RunDescription, output: &str, bytes: usize) {
     let input = description.input;
     if args.json {
@@ -74,10 +74,10 @@ fn show(args: &ExportArgs, description: &RunDescription, output: &str, bytes: us
             "width": input.width,
             "height": input.height,
         });
-        println!("{object}");
+        print(object);
     } else {
         let (network, width, height) = (&description.network, input.width, input.height);
-        println!("{network}, {width}x{height}, output {output}, {:.2} MB", bytes as f64 / 1e6);
-        println!("wrote {}", args.out.display());
+        print(format_args!("{network}, {width}x{height}, output {output}, {:.2} MB", bytes as f64 / 1e6));
+        print(format_args!("wrote {}", args.out.display()));
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use parallax_core::program::{print, tell};
 use parallax_train::training::{Best, Ended, LoopChanges, LoopConfig, Schedule, Trained, Watched};
 
 use super::BadArguments;
@@ -103,20 +104,19 @@ impl LoopArgs {
 }
 
 /// Says how a run of `subcommand` has ended and where it lies.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the result belongs on stdout, the hint on stderr")]
 pub(crate) fn show<M>(trained: &Trained<M>, subcommand: &str, out: &Path) {
     let (out, step, seconds) = (out.display(), trained.step, trained.seconds);
     match trained.ended {
         Ended::Finished => {
             let milliseconds = 1000.0 * seconds / step.max(1) as f64;
-            println!("{out}: {step} steps in {seconds:.0} s ({milliseconds:.0} ms a step)");
+            print(format_args!("{out}: {step} steps in {seconds:.0} s ({milliseconds:.0} ms a step)"));
         }
         Ended::StoppedEarly => {
-            println!("{out}: stopped after {step} steps in {seconds:.0} s: the loss falls no more");
+            print(format_args!("{out}: stopped after {step} steps in {seconds:.0} s: the loss falls no more"));
         }
         Ended::Interrupted => {
-            println!("{out}: stopped and saved at step {step}");
-            eprintln!("hint: `parallax-train {subcommand} --resume --out {out}` goes on from there");
+            print(format_args!("{out}: stopped and saved at step {step}"));
+            tell(format_args!("hint: `parallax-train {subcommand} --resume --out {out}` goes on from there"));
         }
     }
     if let Some(Best { step, loss, of }) = trained.best {
@@ -124,6 +124,6 @@ pub(crate) fn show<M>(trained: &Trained<M>, subcommand: &str, out: &Path) {
             Watched::Training => "a mean loss",
             Watched::Validation => "a loss on the validation footage",
         };
-        println!("{out}/best: the best checkpoint, of step {step} with {of} of {loss:.5}");
+        print(format_args!("{out}/best: the best checkpoint, of step {step} with {of} of {loss:.5}"));
     }
 }

@@ -18,7 +18,6 @@ mod quantize_frames;
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use parallax_train::pack::PackError;
 use parallax_train::pretraining::prediction::Views;
@@ -64,12 +63,8 @@ pub(crate) fn views(flip_average: bool) -> Views {
 }
 
 /// The exit code for an error: 2 for bad arguments, else 1.
-pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.chain().any(|cause| cause.downcast_ref::<BadArguments>().is_some()) {
-        ExitCode::from(2)
-    } else {
-        ExitCode::FAILURE
-    }
+pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.chain().any(|cause| cause.downcast_ref::<BadArguments>().is_some()) { 2 } else { 1 }
 }
 
 /// The remedy for an error of this program.

@@ -7,6 +7,7 @@ use image::RgbImage;
 use parallax_core::bundle::{BundleManifest, Training};
 use parallax_core::files::read_rgb;
 use parallax_core::labels::Classes;
+use parallax_core::program::print;
 use parallax_core::recording::{Eye, Recording};
 use parallax_train::pack::{PackRequest, Part, pack};
 use parallax_train::training::{RunDescription, RunFolder, RunKind};
@@ -114,16 +115,19 @@ fn first_picture(data: &Path) -> Option<RgbImage> {
     recording.frame(0, Eye::Left).ok()?.to_rgb().ok()
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn show(args: &PackArgs, manifest: &BundleManifest) {
     if args.json {
-        println!("{}", serde_json::json!({ "out": args.out, "manifest": manifest }));
+        print(serde_json::json!({ "out": args.out, "manifest": manifest }));
         return;
     }
     for model in &manifest.models {
-        println!("{:6} {} ({})", model.role, model.file, &model.sha256[..12]);
+        print(format_args!("{:6} {} ({})", model.role, model.file, &model.sha256[..12]));
     }
     let training = &manifest.training;
-    println!("{} classes, {} labelled pictures left out of scores", manifest.classes.len(), training.labelled.len());
-    println!("wrote {}", args.out.display());
+    print(format_args!(
+        "{} classes, {} labelled pictures left out of scores",
+        manifest.classes.len(),
+        training.labelled.len()
+    ));
+    print(format_args!("wrote {}", args.out.display()));
 }

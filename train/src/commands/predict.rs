@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::depth::DepthUnit;
 use parallax_core::files::{AtomicFolder, write_picture};
-use parallax_core::program::stop_on_signal;
+use parallax_core::program::{print, stop_on_signal};
 use parallax_core::recording::Eye;
 use parallax_train::device::{DeviceChoice, Inspector, choose};
 use parallax_train::pretraining::prediction::{above_its_depth, predict};
@@ -100,12 +100,11 @@ pub(crate) fn run(args: &PredictArgs) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn show(out: &std::path::Path, written: usize, metric: bool, json: bool) {
     if json {
-        println!("{}", serde_json::json!({ "out": out, "frames": written, "metric": metric }));
+        print(serde_json::json!({ "out": out, "frames": written, "metric": metric }));
         return;
     }
     let unit = if metric { "metres × 256" } else { "depth units × 256: the run knows no metres" };
-    println!("wrote {}: {written} depth maps ({unit}) in depth/, to look at in pictures/", out.display());
+    print(format_args!("wrote {}: {written} depth maps ({unit}) in depth/, to look at in pictures/", out.display()));
 }

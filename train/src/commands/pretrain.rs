@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use parallax_core::program::{print, tell};
 use parallax_models::Network;
 use parallax_train::data::{
     Augmentation, CropConfig, CropSources, FrameSize, IntrinsicsSource, PoseSource, RangeChannel, SpeedSource,
@@ -209,14 +210,13 @@ fn show_depth(args: &PretrainArgs, Pretrained { trained, cameras }: &Pretrained)
     show_cameras(cameras);
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the result belongs on stdout, the hint on stderr")]
 fn show_cameras(cameras: &[LearnedCamera]) {
     for camera in cameras {
-        println!("{}", in_words(camera));
+        print(in_words(camera));
         if camera.focal_sigma > camera.focal_drift && !camera.determined {
-            eprintln!("hint: only rotation determines a focal length: add footage that turns, or calibrate the camera");
+            tell("hint: only rotation determines a focal length: add footage that turns, or calibrate the camera");
         } else if !camera.determined {
-            eprintln!("hint: train longer: `--resume --steps N`");
+            tell("hint: train longer: `--resume --steps N`");
         }
     }
 }

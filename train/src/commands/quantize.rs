@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::files::{write_atomically, write_bytes};
-use parallax_core::program::stop_on_signal;
+use parallax_core::program::{print, stop_on_signal};
 use parallax_train::quantize::{
     BiasCorrection, CalibrationFrames, JudgedPicture, QuantizeConfig, QuantizeReport, Quantized, RangeMethod, Watch,
     WeightBits, graph, plot, quantize,
@@ -225,16 +225,15 @@ fn write(args: &QuantizeArgs, quantized: &Quantized) -> anyhow::Result<()> {
     show(args, &quantized.report, bytes.len(), [&report_path, &picture_path])
 }
 
-#[expect(clippy::print_stdout, reason = "results belong on stdout")]
 fn show(args: &QuantizeArgs, report: &QuantizeReport, bytes: usize, beside: [&Path; 2]) -> anyhow::Result<()> {
     if args.json {
-        println!("{}", serde_json::to_string(report)?);
+        print(serde_json::to_string(report)?);
         return Ok(());
     }
     let float_bytes = std::fs::metadata(&args.model).map_or(0, |metadata| metadata.len());
-    println!("{report}");
-    println!("size: {:.2} MB, float {:.2} MB", bytes as f64 / 1e6, float_bytes as f64 / 1e6);
-    println!("wrote {}, {} and {}", args.out.display(), beside[0].display(), beside[1].display());
+    print(report);
+    print(format_args!("size: {:.2} MB, float {:.2} MB", bytes as f64 / 1e6, float_bytes as f64 / 1e6));
+    print(format_args!("wrote {}, {} and {}", args.out.display(), beside[0].display(), beside[1].display()));
     Ok(())
 }
 

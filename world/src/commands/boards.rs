@@ -4,10 +4,9 @@ use crate::cli::{LensName, RenderArgs};
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::board::Board;
-use parallax_core::program::stop_on_signal;
+use parallax_core::program::{print, stop_on_signal};
 use parallax_world::boards::{BoardsConfig, Lens, write};
 use parallax_world::dataset::{Existing, Watch};
-use std::io::Write;
 
 /// Renders the views and names what was written.
 ///
@@ -23,16 +22,15 @@ pub(crate) fn run(args: &RenderArgs, board: &Board) -> anyhow::Result<()> {
     let watch = Watch { on_picture: &mut on_picture, stop: stop_on_signal() };
     let written = write(&config, &args.out, existing, watch)?;
     bar.finish_and_clear();
-    let mut out = std::io::stdout().lock();
     if args.json {
         let mut summary = serde_json::to_value(&written)?;
         summary["config"] = serde_json::to_value(&config)?;
-        writeln!(out, "{summary}")?;
+        print(summary);
         return Ok(());
     }
-    writeln!(out, "{}: {} views of {}", written.left.display(), written.views, config.board)?;
+    print(format_args!("{}: {} views of {}", written.left.display(), written.views, config.board));
     for path in written.right.iter().chain([&written.camera, &written.truth]) {
-        writeln!(out, "{}", path.display())?;
+        print(path.display());
     }
     Ok(())
 }

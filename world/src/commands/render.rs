@@ -3,10 +3,9 @@
 use crate::cli::RenderArgs;
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use parallax_core::program::stop_on_signal;
+use parallax_core::program::{print, stop_on_signal};
 use parallax_world::LidarConfig;
 use parallax_world::dataset::{self, DatasetConfig, Existing, Watch, Written};
-use std::io::Write;
 use std::time::Instant;
 
 /// Renders what the arguments ask for and names what was written.
@@ -61,32 +60,26 @@ fn effective(args: &RenderArgs) -> anyhow::Result<DatasetConfig> {
 fn report(args: &RenderArgs, config: &DatasetConfig, written: &Written, seconds: f64) -> anyhow::Result<()> {
     let eyes = if config.baseline_m.is_some() { 2 } else { 1 };
     let pictures_per_s = (config.frames * eyes + config.labels) as f64 / seconds;
-    let mut out = std::io::stdout().lock();
     if args.json {
         let mut summary = serde_json::to_value(written)?;
         summary["seconds"] = seconds.into();
         summary["pictures_per_second"] = pictures_per_s.into();
         summary["config"] = serde_json::to_value(config)?;
-        writeln!(out, "{summary}")?;
+        print(summary);
         return Ok(());
     }
     if let Some(recording) = &written.recording {
-        writeln!(out, "{}: {} frames over {:.1} m", recording.display(), written.frames, written.driven_m)?;
+        print(format_args!("{}: {} frames over {:.1} m", recording.display(), written.frames, written.driven_m));
     }
     if let Some(labelled) = &written.labelled {
-        writeln!(
-            out,
-            "{}: {} labelled pictures from {} places",
-            labelled.display(),
-            written.labels,
-            written.place_seeds.len()
-        )?;
+        let (labelled, places) = (labelled.display(), written.place_seeds.len());
+        print(format_args!("{labelled}: {} labelled pictures from {places} places", written.labels));
     }
-    writeln!(out, "{}", written.camera.display())?;
+    print(written.camera.display());
     if let Some(right) = &written.camera_right {
-        writeln!(out, "{}", right.display())?;
+        print(right.display());
     }
-    writeln!(out, "{}", written.settings.display())?;
+    print(written.settings.display());
     tracing::info!("{pictures_per_s:.1} pictures/s");
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use parallax_calib::capture::adviser::Advice;
 use parallax_calib::capture::{Decision, Outcome, Status};
+use parallax_core::program::print;
 use serde_json::{Value, json};
-use std::io::Write as _;
 
 /// Writes events, or nothing.
 pub(super) struct Events {
@@ -15,17 +15,14 @@ impl Events {
         Self { is_asked_for }
     }
 
-    fn write(&self, event: impl FnOnce() -> Value) -> std::io::Result<()> {
-        if !self.is_asked_for {
-            return Ok(());
+    fn write(&self, event: impl FnOnce() -> Value) {
+        if self.is_asked_for {
+            print(event());
         }
-        let mut stdout = std::io::stdout().lock();
-        writeln!(stdout, "{}", event())?;
-        stdout.flush()
     }
 
     /// A picture was kept or refused.
-    pub(super) fn decided(&self, decision: &Decision) -> std::io::Result<()> {
+    pub(super) fn decided(&self, decision: &Decision) {
         self.write(|| {
             let sight = &decision.sight;
             let degrees = |(x, y): (f64, f64)| [x.to_degrees(), y.to_degrees()];
@@ -47,11 +44,11 @@ impl Events {
                 }
             }
             event
-        })
+        });
     }
 
     /// The views so far were solved.
-    pub(super) fn advised(&self, advice: &Advice) -> std::io::Result<()> {
+    pub(super) fn advised(&self, advice: &Advice) {
         self.write(|| match &advice.solution {
             Err(why) => json!({ "event": "open", "views": advice.views, "why": why }),
             Ok(solution) => {
@@ -64,11 +61,11 @@ impl Events {
                 }
                 event
             }
-        })
+        });
     }
 
     /// The end: counts, and what `solve --json` says.
-    pub(super) fn done(&self, status: &Status, solution: Value) -> std::io::Result<()> {
+    pub(super) fn done(&self, status: &Status, solution: Value) {
         self.write(|| {
             json!({
                 "event": "done",
@@ -77,6 +74,6 @@ impl Events {
                 "refused": status.refused,
                 "solution": solution,
             })
-        })
+        });
     }
 }

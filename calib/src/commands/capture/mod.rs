@@ -16,8 +16,7 @@ use parallax_calib::capture::folder::Existing;
 use parallax_calib::capture::gate::counted;
 use parallax_calib::capture::{Capture, CaptureConfig, Enough, Facts, Folder, Footage, Pace, Taken};
 use parallax_camera::{Arrival, Shot, Source};
-use parallax_core::program::stop_on_signal;
-use std::io::Write as _;
+use parallax_core::program::{print, stop_on_signal};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -48,13 +47,13 @@ pub(crate) fn run(args: &CaptureArgs) -> anyhow::Result<Outcome> {
     }
     let mut capture = start(args, &source, &shot)?;
     let page = Page::start(visitors.as_ref())?;
-    let (mut terminal, mut events) = (Terminal::start(), Events::new(args.json));
+    let (mut terminal, events) = (Terminal::start(), Events::new(args.json));
     loop {
         let kept = kept(&capture, args);
         let decision = capture.look(&shot).context(kept)?;
-        events.decided(&decision)?;
+        events.decided(&decision);
         while let Some(advice) = capture.advice() {
-            events.advised(advice)?;
+            events.advised(advice);
         }
         let status = capture.status();
         terminal.show(&status);
@@ -79,7 +78,7 @@ pub(crate) fn run(args: &CaptureArgs) -> anyhow::Result<Outcome> {
     }
     terminal.finish();
     page.finish();
-    finish(args, capture, lost, &mut events)
+    finish(args, capture, lost, &events)
 }
 
 /// Opens the output folder and begins with the views that are in it.
@@ -107,7 +106,7 @@ fn start(args: &CaptureArgs, source: &Source, first: &Shot) -> anyhow::Result<Ca
 }
 
 /// Solves what was kept, as `solve` does.
-fn finish(args: &CaptureArgs, capture: Capture, lost: bool, events: &mut Events) -> anyhow::Result<Outcome> {
+fn finish(args: &CaptureArgs, capture: Capture, lost: bool, events: &Events) -> anyhow::Result<Outcome> {
     let (status, kept) = (capture.status(), kept(&capture, args));
     let Taken { views, sizes } = capture.finish()?;
     let solved = conclude(Task {
@@ -118,12 +117,11 @@ fn finish(args: &CaptureArgs, capture: Capture, lost: bool, events: &mut Events)
         report: args.report.as_deref(),
     })
     .context(kept)?;
-    events.done(&status, solved.json())?;
+    events.done(&status, solved.json());
     if !args.json {
-        let mut stdout = std::io::stdout().lock();
         let refused = if status.refused.is_empty() { "none".to_owned() } else { counted(&status.refused) };
-        writeln!(stdout, "{} views of {} pictures; refused: {refused}", status.views, status.frame)?;
-        write!(stdout, "{}", solved.text())?;
+        print(format_args!("{} views of {} pictures; refused: {refused}", status.views, status.frame));
+        print(solved.text().trim_end());
     }
     Ok(solved.outcome)
 }
