@@ -93,6 +93,9 @@ pub(crate) struct RunArgs {
     /// Take pictures of another camera than the one that the bundle has learned from.
     #[arg(long)]
     pub(crate) any_camera: bool,
+    /// Start although the bundle's golden frame gives another mask here than it was packed with, or none.
+    #[arg(long)]
+    pub(crate) no_golden: bool,
     /// Show each pixel's majority over the last N masks (odd); changes show N / 2 frames late.
     #[arg(long, value_name = "N")]
     pub(crate) smooth: Option<u8>,
@@ -114,6 +117,9 @@ pub(crate) struct RunArgs {
     /// Serve a live view for Foxglove to this machine.
     #[arg(long, value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = settings::FOXGLOVE)]
     pub(crate) foxglove: Option<SocketAddr>,
+    /// Let pages of this origin, such as http://localhost:3000, connect there beside Foxglove's own; several are possible.
+    #[arg(long, value_name = "ORIGIN")]
+    pub(crate) allow_origin: Vec<String>,
     /// Collect footage for pre-training into this folder beside it, as `record` does, of the frames that are segmented.
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,

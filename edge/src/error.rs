@@ -240,7 +240,7 @@ impl EdgeError {
             Self::Engine { .. } => "export and pack the model again; `parallax-edge inspect BUNDLE` says what it holds",
             Self::NotGolden { .. } => {
                 "the model's masks are not to be trusted here: pack it again, from a model whose answers were checked \
-                 (`parallax-train quantize` compares them with the float model's)"
+                 (`parallax-train quantize` compares them with the float model's); `run --no-golden` goes on all the same"
             }
             Self::RegionOutside { .. } => "`--roi x,y,width,height` is in pixels of the camera's picture",
             Self::OtherCamera { .. } => {

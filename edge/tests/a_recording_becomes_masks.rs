@@ -18,6 +18,8 @@ use parallax_edge::{EdgeError, Engine, EngineConfig};
 use serde_json::json;
 
 use common::{HEIGHT, WIDTH, classes, model, picture, write_bundle};
+use prost::Message as _;
+use tract_onnx::pb::{ModelProto, NodeProto, TensorProto, tensor_proto};
 
 /// Frames of another size than the network: the mask must come back at theirs.
 const FRAME: (u32, u32) = (64, 32);
@@ -165,6 +167,72 @@ fn a_damaged_frame_is_reported_and_skipped_with_exit_code_three() {
     assert!(!out.join("overlays").exists());
 }
 
+/// The network of the other tests plus the root of what is left of blue: no number where a picture is very blue.
+fn model_without_blue() -> Vec<u8> {
+    let mut file = ModelProto::decode(model("Conv", WIDTH, HEIGHT).as_slice()).unwrap();
+    let graph = file.graph.as_mut().unwrap();
+    graph.node[0].output = vec!["red".to_owned()];
+    let floats = |name: &str, dims: &[i64], values: &[f32]| TensorProto {
+        name: name.to_owned(),
+        dims: dims.to_vec(),
+        data_type: tensor_proto::DataType::Float as i32,
+        float_data: values.to_vec(),
+        ..Default::default()
+    };
+    graph.initializer.extend([floats("blue", &[1, 3, 1, 1], &[0.0, 0.0, -1.0]), floats("rest", &[1], &[0.5])]);
+    for (operator, input, output) in [
+        ("Conv", vec!["image", "blue", "rest"], "left"),
+        ("Sqrt", vec!["left"], "root"),
+        ("Add", vec!["red", "root"], "logits"),
+    ] {
+        graph.node.push(NodeProto {
+            op_type: operator.to_owned(),
+            name: output.to_owned(),
+            input: input.into_iter().map(str::to_owned).collect(),
+            output: vec![output.to_owned()],
+            ..Default::default()
+        });
+    }
+    file.encode_to_vec()
+}
+
+#[test]
+fn a_frame_for_which_the_network_gives_no_numbers_has_an_error_and_no_mask() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, frames) = (folder.path().join("bundle"), frames_in(folder.path(), 4));
+    write_bundle(&bundle, model_without_blue(), |_| {});
+    let blue = |index: u32| {
+        let picture = image::RgbImage::from_pixel(FRAME.0, FRAME.1, image::Rgb([0, 0, 255]));
+        picture.save(frames.join(format!("{index}.png"))).unwrap();
+    };
+    blue(2);
+    let run = |out: &Path, more: &[&str]| {
+        let arguments = ["run", "--from", text(&frames), "--bundle", text(&bundle), "--out", text(out), "--json"];
+        let output = program(&[&arguments, more].concat());
+        let lines = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(lines, std::fs::read_to_string(out.join("frames.jsonl")).unwrap());
+        let lines: Vec<serde_json::Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let summary: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+        (output.status.code(), lines, summary, String::from_utf8(output.stderr).unwrap())
+    };
+    for smooth in [&[][..], &["--smooth", "3"]] {
+        let out = folder.path().join(format!("out{}", smooth.len()));
+        let (code, lines, summary, said) = run(&out, smooth);
+        assert_eq!(code, Some(3), "{said}");
+        let errors: Vec<bool> = lines.iter().map(|line| line["error"].is_string()).collect();
+        assert_eq!(errors, [false, false, true, false]);
+        assert!(lines[2]["error"].as_str().unwrap().contains("NaN") && lines[2]["mask"].is_null(), "{}", lines[2]);
+        assert_eq!((&summary["frames"], &summary["lost"], &summary["not_finite"]), (&3.into(), &1.into(), &1.into()));
+        assert_eq!(std::fs::read_dir(out.join("masks")).unwrap().count(), 3);
+        assert!(said.contains("gave no numbers"), "{said}");
+    }
+    (0..4).for_each(blue);
+    let (code, lines, summary, said) = run(&folder.path().join("none"), &[]);
+    assert_eq!((code, lines.len(), &summary["frames"], &summary["not_finite"]), (Some(3), 4, &0.into(), &4.into()));
+    assert_eq!(said.matches("WARN").count(), 1, "thirty a second would fill a log: {said}");
+}
+
 #[test]
 fn an_occupied_output_folder_and_a_missing_recording_fail_before_any_work() {
     let folder = tempfile::tempdir().unwrap();
@@ -239,6 +307,17 @@ fn the_golden_frame_comes_out_as_stored_and_a_wrong_one_is_noticed() {
     assert_eq!(output.status.code(), Some(1));
     let inspection: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(inspection["golden"]["reproduced"], false);
+
+    // Nor does a run begin with such a bundle, unless somebody insists.
+    let (frames, out) = (frames_in(folder.path(), 2), folder.path().join("out"));
+    let arguments = ["run", "--from", text(&frames), "--bundle", text(&shifted), "--out", text(&out)];
+    let refused = program(&arguments);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("golden frame") && said.contains("hint: ") && !out.exists(), "{said}");
+    let insisted = program(&[&arguments[..], &["--no-golden"]].concat());
+    let said = String::from_utf8(insisted.stderr).unwrap();
+    assert!(insisted.status.success() && said.contains("--no-golden") && out.exists(), "{said}");
 }
 
 #[test]

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use common::{HEIGHT, WIDTH, model, write_bundle};
 use image::{Rgb, RgbImage};
-use tungstenite::Message;
 use tungstenite::client::IntoClientRequest as _;
+use tungstenite::{HandshakeError, Message};
 use visitor::{Visitor, pictures};
 
 const SIZE: (u32, u32) = (320, 240);
@@ -202,14 +202,31 @@ print(json.dumps({'types': {name: family.type for name, family in families.items
 type Socket = tungstenite::WebSocket<TcpStream>;
 
 fn connect(robot: &Robot) -> Socket {
-    let address = robot.addresses.iter().find(|address| address.starts_with("ws")).unwrap();
-    let mut request = address.as_str().into_client_request().unwrap();
+    connect_from(robot, &[]).unwrap()
+}
+
+fn websocket(robot: &Robot) -> &str {
+    robot.addresses.iter().find(|address| address.starts_with("ws")).unwrap()
+}
+
+/// With these fields in the request; the status of a refusal.
+fn connect_from(robot: &Robot, fields: &[(&'static str, &str)]) -> Result<Socket, u16> {
+    let address = websocket(robot);
+    let mut request = address.into_client_request().unwrap();
     request.headers_mut().insert("Sec-WebSocket-Protocol", "foxglove.sdk.v1".parse().unwrap());
+    for (name, value) in fields {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
     let stream = TcpStream::connect(address.trim_start_matches("ws://")).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(180))).unwrap();
-    let (socket, answer) = tungstenite::client(request, stream).unwrap();
-    assert_eq!(answer.headers()["Sec-WebSocket-Protocol"], "foxglove.sdk.v1");
-    socket
+    match tungstenite::client(request, stream) {
+        Ok((socket, answer)) => {
+            assert_eq!(answer.headers()["Sec-WebSocket-Protocol"], "foxglove.sdk.v1");
+            Ok(socket)
+        }
+        Err(HandshakeError::Failure(tungstenite::Error::Http(answer))) => Err(answer.status().as_u16()),
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// The next JSON message that is what is looked for.
@@ -310,6 +327,193 @@ fn an_address_that_others_reach_is_refused_without_a_token_and_closed_to_those_w
     let open = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
     assert_eq!(open.visitor().get("/status.json", "").0, 200);
     assert_eq!(open.visitor().get("/status.json", "Host: evil.example\r\n").0, 401, "another name for this machine");
+}
+
+#[test]
+fn pages_of_others_get_no_websocket_and_foxglove_and_programs_do() {
+    let more = ["--foxglove", "127.0.0.1:0", "--allow-origin", "http://dashboard.lan:3000"];
+    let robot = Robot::on_a_loop(&more, 1);
+    for origin in [
+        "https://evil.example",
+        "http://localhost:8080",
+        "http://127.0.0.1",
+        "null",
+        "https://app.foxglove.dev.evil.example",
+    ] {
+        assert_eq!(connect_from(&robot, &[("Origin", origin)]).err(), Some(403), "{origin}");
+    }
+    // A page under a name that it has resolve to this machine.
+    let rebound = [("Host", "evil.example:8765"), ("Origin", "http://evil.example:8765")];
+    assert_eq!(connect_from(&robot, &rebound).err(), Some(403));
+    for origin in ["https://app.foxglove.dev", "https://studio.foxglove.dev", "file://", "http://dashboard.lan:3000"] {
+        let mut socket = connect_from(&robot, &[("Origin", origin)]).unwrap();
+        assert_eq!(next(&mut socket, |_| true)["op"], "serverInfo", "{origin}");
+    }
+    let mut program = connect_from(&robot, &[]).unwrap();
+    assert_eq!(next(&mut program, |_| true)["op"], "serverInfo");
+}
+
+/// Numbers that look random and are the same in every run.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u8 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 33) as u8
+    }
+
+    fn bytes(&mut self, count: usize) -> Vec<u8> {
+        (0..count).map(|_| self.next()).collect()
+    }
+}
+
+/// A WebSocket that was opened by hand, so that anything can be said on it.
+fn raw(robot: &Robot) -> TcpStream {
+    let address = websocket(robot).trim_start_matches("ws://");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: foxglove.sdk.v1\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    stream
+}
+
+fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u64).to_be_bytes();
+    [&[first, 0xff], length.as_slice(), &[0; 4], payload].concat()
+}
+
+fn resident_mib(robot: &Robot) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", robot.child.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
+}
+
+#[test]
+fn nothing_that_a_websocket_client_says_takes_memory_or_ends_the_view_for_others() {
+    let robot = Robot::on_a_loop(&["--foxglove", "127.0.0.1:0"], 1);
+    let mut good = connect(&robot);
+    next(&mut good, |message| message["op"] == "serverInfo");
+    let before = resident_mib(&robot);
+    let mut noise = Noise(1);
+    let huge = [0x82, 0xff, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0].to_vec();
+    let mut said: Vec<Vec<u8>> = vec![
+        huge.clone(),
+        [huge, vec![b'x'; 1 << 20]].concat(),
+        masked(0x82, &vec![b'x'; 16 << 20]),
+        // A message in parts without end, a part of nothing, an unmasked one, a control frame in parts, a wrong opcode.
+        [masked(0x01, &[b'x'; 1000]), masked(0x00, &[b'x'; 1000]).repeat(20_000)].concat(),
+        masked(0x80, b"{}"),
+        b"\x81\x02{}".to_vec(),
+        masked(0x09, b"ping"),
+        masked(0x8b, b"what"),
+        masked(0xf1, b"{}"),
+        masked(0x81, b"\xff\xfe no text"),
+        // Good frames with nonsense in them.
+        masked(0x81, b"{\"op\":\"subscribe\",\"subscriptions\":[{\"id\":4294967296,\"channelId\":-1}]}"),
+        masked(0x81, "[".repeat(60_000).as_bytes()),
+        masked(0x82, &[1, 2, 3]),
+    ];
+    said.extend((0..60).map(|round| noise.bytes(1 + 37 * round)));
+    said.extend((0..60).map(|round| masked(0x80 | noise.next() & 3, &noise.bytes(round))));
+    for bytes in said {
+        let mut stream = raw(&robot);
+        // It may be gone before it has heard everything.
+        let _heard = stream.write_all(&bytes);
+        let _heard = stream.shutdown(std::net::Shutdown::Write);
+        let _answer = stream.read_to_end(&mut Vec::new());
+    }
+    assert!(resident_mib(&robot) < before + 60, "{before} MiB, then {}", resident_mib(&robot));
+    // The client from before is served as ever, and a new one is.
+    let channels = next(&mut good, |message| message["op"] == "advertise")["channels"].clone();
+    let id = channels[0]["id"].as_u64().unwrap();
+    let subscribe = serde_json::json!({"op": "subscribe", "subscriptions": [{"id": 1, "channelId": id}]});
+    good.send(Message::text(subscribe.to_string())).unwrap();
+    while !matches!(good.read().unwrap(), Message::Binary(_)) {}
+    next(&mut connect(&robot), |message| message["op"] == "serverInfo");
+}
+
+fn descriptors(robot: &Robot) -> usize {
+    std::fs::read_dir(format!("/proc/{}/fd", robot.child.id())).unwrap().count()
+}
+
+#[test]
+fn two_hundred_visitors_that_dawdle_take_few_descriptors_and_who_comes_after_them_is_served() {
+    let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0", "--foxglove", "127.0.0.1:0"], 2);
+    robot.visitor().wait_for(|status| status["state"] == "streaming");
+    let (page, socket) = (robot.page().trim_start_matches("http://").trim_end_matches('/'), websocket(&robot));
+    let socket = socket.trim_start_matches("ws://");
+    let start = Instant::now();
+    let mut dawdlers: Vec<TcpStream> = Vec::new();
+    for index in 0..200 {
+        // The system's queue of those who wait outside has an end too.
+        let address = if index % 2 == 0 { page } else { socket }.parse().unwrap();
+        let Ok(mut stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) else { continue };
+        // Nothing, half a line, a head without end.
+        let said: &[u8] = match index / 2 % 3 {
+            0 => b"",
+            1 => b"GET / HT",
+            _ => b"GET / HTTP/1.1\r\nHost: localhost\r\nX: y\r\n",
+        };
+        let _heard = stream.write_all(said);
+        dawdlers.push(stream);
+    }
+    assert!(dawdlers.len() > 100 && descriptors(&robot) < 200, "{} of {}", descriptors(&robot), dawdlers.len());
+    // One of them says a letter now and then, which does not help.
+    let mut loris = dawdlers[2].try_clone().unwrap();
+    std::thread::spawn(move || {
+        while loris.write_all(b"x").is_ok() {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+    assert_eq!(robot.visitor().get("/healthz", "").0, 200);
+    next(&mut connect(&robot), |message| message["op"] == "serverInfo");
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    drop(dawdlers);
+}
+
+#[test]
+fn a_head_that_is_too_long_and_too_many_lookers_are_sent_away() {
+    let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0"], 1);
+    let long = format!("X: {}\r\n", "y".repeat(100_000));
+    let mut answer = Vec::new();
+    let _ended = robot.visitor().open("/", &long).read_to_end(&mut answer);
+    assert!(!answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+    let lookers: Vec<TcpStream> = (0..16).map(|_| robot.visitor().open("/stream/camera", "")).collect();
+    for looker in &lookers {
+        assert_eq!(pictures(looker.try_clone().unwrap(), 1).len(), 1);
+    }
+    assert_eq!(robot.visitor().get("/stream/camera", "").0, 503);
+    assert_eq!(robot.visitor().get("/healthz", "").0, 200);
+    drop(lookers);
+    eventually("a place for a looker", || {
+        let mut head = [0; 12];
+        robot.visitor().open("/stream/camera", "").read_exact(&mut head).unwrap();
+        (&head == b"HTTP/1.1 200").then_some(())
+    });
+}
+
+#[test]
+fn wrong_tokens_wait_and_the_right_one_does_not() {
+    let robot = Robot::on_a_loop(&["--http", "127.0.0.1:0", "--token-file", "FOLDER/token"], 1);
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
+    let start = Instant::now();
+    let visitors: Vec<TcpStream> = (0..20)
+        .map(|index| robot.visitor().open("/status.json", &bearer(&format!("a-token.of_twenty~{index:02}"))))
+        .collect();
+    assert_eq!(robot.visitor().get("/status.json", &bearer(TOKEN)).0, 200);
+    for mut stream in visitors {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 401") && answer.to_lowercase().contains("connection: close"), "{answer}");
+        assert!(start.elapsed() >= Duration::from_millis(500), "nobody hears at once that it was wrong");
+    }
 }
 
 fn chromium() -> Option<PathBuf> {

@@ -31,11 +31,18 @@ pub(super) enum Verdict {
     WelcomeWithCookie(String),
     /// Nothing.
     Refused,
+    /// Nothing, and not at once.
+    WrongToken,
 }
 
 impl Access {
     pub(super) fn new(token: Option<&str>) -> Self {
         token.map_or(Self::ThisMachine, |token| Self::Token(Sha256::digest(token).into()))
+    }
+
+    /// Whether everybody on this machine comes in.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self, Self::ThisMachine)
     }
 
     /// Judges a request.
@@ -49,20 +56,22 @@ impl Access {
         let bearer = header(AUTHORIZATION).filter_map(|value| value.strip_prefix("Bearer "));
         let cookies = header(COOKIE).flat_map(|value| value.split("; ")).filter_map(|pair| pair.split_once('='));
         let cookies = cookies.filter_map(|(name, value)| (name == COOKIE_NAME).then_some(value));
-        if bearer.chain(cookies).any(is_token) {
+        let mut is_tried = false;
+        if bearer.chain(cookies).inspect(|_| is_tried = true).any(is_token) {
             return Verdict::Welcome;
         }
         let pairs = uri.query().unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-        let mut asked = pairs.filter_map(|(name, value)| (name == "token").then_some(value));
-        match asked.find(|token| is_token(token)) {
+        let asked = pairs.filter_map(|(name, value)| (name == "token").then_some(value));
+        match asked.inspect(|_| is_tried = true).find(|token| is_token(token)) {
             Some(token) => Verdict::WelcomeWithCookie(token.to_owned()),
+            None if is_tried => Verdict::WrongToken,
             None => Verdict::Refused,
         }
     }
 }
 
 /// Whether a `Host` names this machine: a loopback address or `localhost`, with any port.
-fn is_this_machine(host: &str) -> bool {
+pub fn is_this_machine(host: &str) -> bool {
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address,
         None => host.split_once(':').map_or(host, |(name, _)| name),
@@ -95,17 +104,19 @@ mod tests {
         let asked = format!("/?view=mask&token={TOKEN}");
         assert_eq!(judge(&access, &asked, &[]), Verdict::WelcomeWithCookie(TOKEN.into()));
         for (uri, headers) in [
-            ("/", vec![]),
             ("/?token=", vec![]),
             ("/?token=0123456789abcdefghi", vec![]),
             ("/?token=0123456789abcdefghij0", vec![]),
             ("/?token=0123456789ABCDEFGHIJ", vec![]),
-            ("/?tokens=0123456789abcdefghij", vec![]),
             ("/", vec![("authorization", "Bearer "), ("host", "localhost")]),
-            ("/", vec![("authorization", TOKEN)]),
             ("/", vec![("cookie", "parallax_token=0123456789abcdefghi")]),
         ] {
-            assert_eq!(judge(&access, uri, &headers), Verdict::Refused, "{uri} {headers:?}");
+            assert_eq!(judge(&access, uri, &headers), Verdict::WrongToken, "{uri} {headers:?}");
+        }
+        for (uri, headers) in
+            [("/", vec![]), ("/?tokens=0123456789abcdefghij", vec![]), ("/", vec![("authorization", TOKEN)])]
+        {
+            assert_eq!(judge(&access, uri, &headers), Verdict::Refused, "no token: {uri} {headers:?}");
         }
     }
 

@@ -5,7 +5,8 @@
 //! | `visitors` | which address may be served, and the token that it needs |
 //! | `access` | who may see it (feature `preview`) |
 //! | `newest` | the newest picture of a view, as Motion-JPEG for as many visitors as there are (feature `preview`) |
-//! | `door` | the listener, and what holds for every answer (feature `preview`) |
+//! | `listener`, `patient` | how many may come, and how long one may not read (feature `preview`) |
+//! | `door` | the door of a page, and what holds for every answer (feature `preview`) |
 //!
 //! Behind a feature, because `axum` makes a build of the whole workspace compile burn anew (docs/decisions/0018).
 
@@ -14,11 +15,19 @@ mod access;
 #[cfg(feature = "preview")]
 mod door;
 #[cfg(feature = "preview")]
+mod listener;
+#[cfg(feature = "preview")]
 mod newest;
+#[cfg(feature = "preview")]
+mod patient;
 mod visitors;
 
 #[cfg(feature = "preview")]
+pub use access::is_this_machine;
+#[cfg(feature = "preview")]
 pub use door::{Door, json, text};
+#[cfg(feature = "preview")]
+pub use listener::{Listener, Visit};
 #[cfg(feature = "preview")]
 pub use newest::{Jpeg, Newest};
 pub use visitors::{Visitors, visitors};

@@ -1,6 +1,7 @@
 //! The newest picture of a view, for as many visitors as there are: a slow one misses pictures and holds nobody up.
 
 use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -8,6 +9,8 @@ use tokio::sync::watch;
 use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::WatchStream;
 
+/// Visitors of one view at most. With three views there are places left for who asks how things are.
+const VISITORS: usize = 16;
 /// What stands between two pictures of a stream.
 const BOUNDARY: &str = "parallax-frame";
 
@@ -40,8 +43,11 @@ impl Newest {
         self.0.send_replace(Some(Arc::new(jpeg)));
     }
 
-    /// Motion-JPEG. The boundary follows each picture at once: browsers show a picture when they see the next boundary.
+    /// Motion-JPEG, unless too many look already. The boundary follows each picture at once: browsers show a picture when they see the next boundary.
     pub fn stream(&self) -> Response {
+        if self.0.receiver_count() >= VISITORS {
+            return (StatusCode::SERVICE_UNAVAILABLE, "too many look at this view\n").into_response();
+        }
         let pictures = WatchStream::new(self.look()).filter_map(|jpeg| jpeg);
         let parts = pictures.map(|jpeg| {
             let head = format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", jpeg.len());

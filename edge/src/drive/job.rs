@@ -80,7 +80,19 @@ impl Job<'_> {
         }
         let Buffers { shot, picture } = buffers;
         let timestamp = shot.left.timestamp;
-        let stages = segmenter.segment(conditions.model, picture, mask)?;
+        let stages = match segmenter.segment(conditions.model, picture, mask) {
+            Ok(stages) => stages,
+            // The next frame may be well, and nobody is shown a mask of this one.
+            Err(error) if error.is_non_finite() => {
+                segmenter.forget();
+                line.timestamp_ns = Some(timestamp.nanos());
+                (line.dropped, line.away_ms) = (dropped, away.map(ms));
+                (line.error, line.not_finite) = (Some(error.to_string()), true);
+                self.outputs.publisher.lose(&line);
+                return Ok(line);
+            }
+            Err(error) => return Err(error),
+        };
         let age_ms = if live { ms(parallax_camera::now().since(timestamp)) } else { ms_since(start) };
         line.timestamp_ns = Some(timestamp.nanos());
         line.age_ms = Some(age_ms);

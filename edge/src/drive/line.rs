@@ -39,6 +39,9 @@ pub struct FrameLine {
     /// Why there is no mask.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// Whether there is no mask because the network gave no numbers, of a picture that was well.
+    #[serde(skip)]
+    pub not_finite: bool,
     /// What became of a live source's pictures so far.
     #[serde(skip)]
     pub counters: Option<Counters>,
@@ -49,6 +52,11 @@ impl FrameLine {
     pub fn is_done(&self) -> bool {
         self.age_ms.is_some()
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+const fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// The role of a model in its bundle.
@@ -66,8 +74,11 @@ impl Serialize for Role {
 pub struct DriveSummary {
     /// Frames with a mask.
     pub frames: usize,
-    /// Frames that could not be read, and losses of a live source.
+    /// Frames that could not be read, losses of a live source, and frames for which the network gave no numbers.
     pub lost: usize,
+    /// Frames among them for which the network gave no numbers.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub not_finite: usize,
     /// Frames passed over because newer ones were there, or because of a target rate.
     pub dropped: u64,
     /// Frames in the recording; none for a live source.

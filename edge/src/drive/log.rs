@@ -20,6 +20,7 @@ pub(super) struct Log {
     file: Option<(BufWriter<File>, PathBuf)>,
     pub(super) frames: usize,
     pub(super) lost: usize,
+    pub(super) not_finite: usize,
     pub(super) dropped: u64,
     pub(super) first_error: Option<String>,
     /// Stages and age of the last frames.
@@ -37,6 +38,7 @@ impl Log {
             file: folder.map(create).transpose()?,
             frames: 0,
             lost: 0,
+            not_finite: 0,
             dropped: 0,
             first_error: None,
             measured: Measured::new(MEASURED_FRAMES),
@@ -50,6 +52,7 @@ impl Log {
             self.measured.push(stages, age_ms);
         } else {
             self.lost += 1;
+            self.not_finite += usize::from(line.not_finite);
             self.first_error = self.first_error.take().or_else(|| line.error.clone());
         }
         let Some((file, folder)) = &mut self.file else { return Ok(()) };

@@ -125,7 +125,8 @@ impl Outputs {
 ///
 /// # Errors
 /// The output folder is occupied or cannot be written, the engine fails, region or camera file do not fit the pictures, the
-/// temperature cannot be read, or not one frame can be read. A single unreadable frame is no error: its line says so.
+/// temperature cannot be read, or not one frame can be read. A single unreadable frame is no error, and neither is one for
+/// which the network gives no numbers: their lines say so.
 pub fn drive(
     models: &Models,
     source: Source,
@@ -189,6 +190,7 @@ pub fn drive(
     let summary = DriveSummary {
         frames: log.frames,
         lost: log.lost,
+        not_finite: log.not_finite,
         dropped: log.dropped,
         recorded,
         interrupted: !ended && total.is_some_and(|total| log.frames + log.lost < total),
@@ -201,7 +203,8 @@ pub fn drive(
         out: config.out.clone(),
         damage,
     };
-    if summary.frames == 0
+    // Frames that were read and gave no masks are a run with its lines; nothing read is a mistake.
+    if summary.frames + summary.not_finite == 0
         && let Some(first) = log.first_error
     {
         return Err(EdgeError::AllFramesLost { frames: summary.lost, first });

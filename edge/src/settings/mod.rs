@@ -68,6 +68,8 @@ pub struct Settings {
     pub thermal: Thermal,
     /// Whether pictures of another camera than the bundle's are taken.
     pub any_camera: Option<bool>,
+    /// Whether the bundle's golden frame has to give its mask before the first frame.
+    pub golden: Option<bool>,
     /// How the network is computed.
     pub engine: EngineSettings,
     /// Footage for pre-training, collected beside the masks.
@@ -146,6 +148,8 @@ pub struct Http {
 pub struct Foxglove {
     /// Address and port.
     pub bind: Option<SocketAddr>,
+    /// Whose pages may connect, beside Foxglove's own; those of a command line come to those of a file.
+    pub allow_origin: Vec<String>,
 }
 
 impl Settings {
@@ -189,6 +193,7 @@ impl Settings {
                 rules: if self.thermal.rules.is_empty() { file.thermal.rules } else { self.thermal.rules },
             },
             any_camera: self.any_camera.or(file.any_camera),
+            golden: self.golden.or(file.golden),
             engine: EngineSettings {
                 split: self.engine.split.or(file.engine.split),
                 pin: self.engine.pin.or(file.engine.pin),
@@ -209,7 +214,10 @@ impl Settings {
                 bind: self.http.bind.or(file.http.bind),
                 token_file: self.http.token_file.or(file.http.token_file),
             },
-            foxglove: Foxglove { bind: self.foxglove.bind.or(file.foxglove.bind) },
+            foxglove: Foxglove {
+                bind: self.foxglove.bind.or(file.foxglove.bind),
+                allow_origin: [self.foxglove.allow_origin, file.foxglove.allow_origin].concat(),
+            },
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Run {
     pub model: Option<String>,
     /// Whether pictures of another camera than the bundle's are taken.
     pub any_camera: bool,
+    /// Whether the golden frame has to give its mask first.
+    pub golden: bool,
     /// How the network is computed.
     pub engine: EngineConfig,
     /// The loop.
@@ -39,6 +41,8 @@ pub struct Run {
     pub http: Option<Visitors>,
     /// Foxglove's live view.
     pub foxglove: Option<SocketAddr>,
+    /// Whose pages may connect there, beside Foxglove's own.
+    pub origins: Vec<String>,
     /// Everything above as it was asked for, for the record.
     pub effective: Settings,
 }
@@ -77,6 +81,15 @@ impl Settings {
                 "bind it to 127.0.0.1:8765 and bring it over with `ssh -L 8765:127.0.0.1:8765 ROBOT`",
             ));
         }
+        if let Some(origin) = self.foxglove.allow_origin.iter().find(|origin| !is_origin(origin)) {
+            return Err(refuse(
+                format!("expected an origin such as https://robot.example or http://localhost:3000, got {origin:?}"),
+                "it is what a browser shows of a page's address up to the path, which is no part of it",
+            ));
+        }
+        if self.foxglove.bind.is_none() && !self.foxglove.allow_origin.is_empty() {
+            return Err(refuse("origins without Foxglove's live view allow nothing", "add --foxglove"));
+        }
         let record = record(self.record)?;
         let log = log(self.log)?;
         let http = http(self.http)?;
@@ -85,12 +98,14 @@ impl Settings {
             bundle,
             model: self.model,
             any_camera: self.any_camera.unwrap_or(false),
+            golden: self.golden.unwrap_or(true),
             engine,
             drive,
             record,
             log,
             http,
             foxglove: self.foxglove.bind,
+            origins: self.foxglove.allow_origin,
             effective,
         })
     }
@@ -105,6 +120,14 @@ impl Run {
             Effect::Rate(_) => None,
         })
     }
+}
+
+/// Whether a text is `scheme://host` or `scheme://host:port` (RFC 6454, section 6.2).
+fn is_origin(text: &str) -> bool {
+    text.split_once("://").is_some_and(|(scheme, host)| {
+        let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+        is_scheme && !scheme.is_empty() && !host.contains(|c: char| c == '/' || c == '*' || !c.is_ascii_graphic())
+    })
 }
 
 fn read_camera(path: &Path) -> Result<Camera> {

@@ -48,6 +48,10 @@ fn a_configuration_that_makes_no_sense_is_refused_by_name() {
         ("[http]\nbind = '0.0.0.0:8080'", "token"),
         ("[http]\nbind = 'localhost'", "bind"),
         ("[foxglove]\nbind = '0.0.0.0:8765'", "tokens"),
+        ("[foxglove]\nbind = '127.0.0.1:0'\nallow_origin = ['*']", "origin"),
+        ("[foxglove]\nbind = '127.0.0.1:0'\nallow_origin = ['null']", "origin"),
+        ("[foxglove]\nbind = '127.0.0.1:0'\nallow_origin = ['https://robot.example/page']", "origin"),
+        ("[foxglove]\nallow_origin = ['https://robot.example']", "allow nothing"),
         ("[htpt]\nbind = '127.0.0.1:1'", "htpt"),
     ] {
         let error = settings(&format!("{LEAST}{more}\n")).and_then(Settings::check).unwrap_err();

@@ -31,6 +31,8 @@ pub(super) struct Metrics {
     registry: Registry,
     frames: Counter,
     lost: Counter,
+    not_finite: Counter,
+    network: Gauge,
     passed_over: Counter,
     age: Histogram,
     /// In the order of a frame's stages.
@@ -100,6 +102,16 @@ impl Metrics {
         let metrics = Self {
             frames: counter(registry, "frames", "Frames with a mask"),
             lost: counter(registry, "frames_lost", "Frames that could not be read, and losses of the camera"),
+            not_finite: counter(
+                registry,
+                "frames_not_finite",
+                "Frames for which the network gave no numbers, and so no mask",
+            ),
+            network: gauge(
+                registry,
+                "network_up",
+                "1 while the network gives numbers, 0 after a frame for which it did not",
+            ),
             passed_over: counter(
                 registry,
                 "frames_passed_over",
@@ -125,6 +137,12 @@ impl Metrics {
         if let Some(temperature_c) = line.temperature_c {
             self.temperature.set(temperature_c);
         }
+        if line.not_finite {
+            self.not_finite.inc();
+            self.network.set(0);
+            self.up.set(1);
+            return;
+        }
         let Some(age_ms) = line.age_ms else {
             self.lost.inc();
             self.up.set(0);
@@ -132,6 +150,7 @@ impl Metrics {
         };
         self.frames.inc();
         self.up.set(1);
+        self.network.set(1);
         self.other_model.set(i64::from(line.model.is_some()));
         self.age.observe(age_ms / 1e3);
         if let Some(stages) = line.stages_ms {
@@ -216,6 +235,11 @@ mod tests {
             FrameLine { age_ms: Some(15.0), stages_ms, dropped: 4, counters: Some(counters), ..FrameLine::default() };
         metrics.observe(&done);
         metrics.observe(&done);
+        metrics.observe(&FrameLine { not_finite: true, ..FrameLine::default() });
+        let text = metrics.text().unwrap();
+        for line in ["parallax_frames_not_finite_total 1", "parallax_network_up 0", "parallax_camera_up 1"] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
         metrics.observe(&FrameLine { temperature_c: Some(61.5), ..FrameLine::default() });
         let text = metrics.text().unwrap();
         for line in [

@@ -46,6 +46,8 @@ pub struct LiveConfig {
     pub http: Option<Visitors>,
     /// Address for Foxglove.
     pub foxglove: Option<SocketAddr>,
+    /// Whose pages may connect there, beside Foxglove's own.
+    pub origins: Vec<String>,
     /// The classes of the masks.
     pub classes: Classes,
     /// The name of the bundle.
@@ -96,7 +98,7 @@ impl Live {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(serve_error("live views", "this machine"))?;
         let foxglove = config.foxglove.map(|address| {
-            let started = runtime.block_on(Foxglove::start(address, config.live));
+            let started = runtime.block_on(Foxglove::start(address, &config.origins, config.live));
             started.map_err(serve_error("Foxglove", &address.to_string()))
         });
         let foxglove = foxglove.transpose()?;

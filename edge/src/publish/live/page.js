@@ -10,7 +10,7 @@ function show(status) {
   const line = status.line;
   byId("state").dataset.state = status.state;
   byId("state").textContent = status.state;
-  byId("error").hidden = status.state !== "lost";
+  byId("error").hidden = status.state !== "lost" && status.state !== "not_finite";
   byId("error").textContent = line.error ?? "";
   byId("age").textContent = number(line.age_ms, 1, "ms");
   byId("since").textContent = number(status.since_ms, 0, "ms ago");

@@ -6,7 +6,7 @@
 //! | `/stream/overlay`, `/stream/mask`, `/stream/camera` | Motion-JPEG, for any viewer |
 //! | `/status.json`, `/about.json` | how the run goes; what runs |
 //! | `/metrics` | Prometheus (OpenMetrics text) |
-//! | `/healthz` | 200 while masks are made, 503 otherwise |
+//! | `/healthz` | 200 while young masks are made, 503 otherwise |
 
 use std::sync::Arc;
 
@@ -83,6 +83,10 @@ async fn health(State(shared): State<Arc<Shared>>) -> Response {
     match shared.board.read().0 {
         CameraState::Streaming => (StatusCode::OK, "streaming\n").into_response(),
         CameraState::Starting => (StatusCode::SERVICE_UNAVAILABLE, "starting\n").into_response(),
+        CameraState::NotFinite => {
+            (StatusCode::SERVICE_UNAVAILABLE, "not finite: the network gives no numbers\n").into_response()
+        }
+        CameraState::Stale => (StatusCode::SERVICE_UNAVAILABLE, "stale\n").into_response(),
         CameraState::Lost => (StatusCode::SERVICE_UNAVAILABLE, "lost\n").into_response(),
     }
 }

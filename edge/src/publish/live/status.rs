@@ -1,12 +1,13 @@
 //! How the run goes, as JSON for the page.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parallax_core::labels::Classes;
 use serde::Serialize;
 
 use crate::drive::FrameLine;
+use crate::stages::ms;
 
 /// What the camera does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -19,6 +20,10 @@ pub(super) enum State {
     Streaming,
     /// The camera is lost, or the last frame could not be read.
     Lost,
+    /// The network gave no numbers for the last frame, and so no mask.
+    NotFinite,
+    /// Masks were made, and the last one is old: something hangs.
+    Stale,
 }
 
 /// `/status.json`
@@ -52,8 +57,20 @@ pub(super) struct About {
     classes: Vec<(String, [u8; 3])>,
 }
 
+/// How old the picture of the last mask may be: this, or five times what lies between two masks lately.
+const STALE: Duration = Duration::from_secs(5);
+const STALE_INTERVALS: f64 = 5.0;
 /// How much a new interval counts in the rate: about the last ten.
 const NEWEST_SHARE: f64 = 0.1;
+
+impl Status {
+    /// Whether the picture of the last mask is older than a run at this rate makes it.
+    fn is_old(&self) -> bool {
+        let age_ms = self.since_ms.unwrap_or(0.0) + self.line.age_ms.unwrap_or(0.0);
+        let intervals_ms = if self.frames_per_s > 0.0 { 1e3 * STALE_INTERVALS / self.frames_per_s } else { 0.0 };
+        age_ms > ms(STALE).max(intervals_ms)
+    }
+}
 
 impl Board {
     pub(super) fn new(bundle: &str, classes: &Classes) -> Self {
@@ -84,7 +101,7 @@ impl Board {
         status.dropped += line.dropped;
         status.losses = line.counters.map_or(status.losses, |counters| counters.losses);
         if !line.is_done() {
-            status.state = State::Lost;
+            status.state = if line.not_finite { State::NotFinite } else { State::Lost };
             (status.frames_per_s, *last) = (0.0, None);
             return;
         }
@@ -100,9 +117,19 @@ impl Board {
 
     /// The state, and the whole status as JSON.
     pub(super) fn read(&self) -> (State, serde_json::Result<Vec<u8>>) {
+        self.read_at(Instant::now())
+    }
+
+    fn read_at(&self, now: Instant) -> (State, serde_json::Result<Vec<u8>>) {
         let (status, last) = &mut *self.lock();
-        status.since_ms = last.map(crate::stages::ms_since);
-        (status.state, serde_json::to_vec(status))
+        status.since_ms = last.map(|last| ms(now.saturating_duration_since(last)));
+        let state = status.state;
+        if state == State::Streaming && status.is_old() {
+            status.state = State::Stale;
+        }
+        let read = (status.state, serde_json::to_vec(status));
+        status.state = state;
+        read
     }
 }
 
@@ -133,5 +160,29 @@ mod tests {
         assert!(json["since_ms"].is_null() && json["frames_per_s"] == 0.0);
         board.observe(&done);
         assert_eq!(read().0, State::Streaming);
+        board.observe(&FrameLine { not_finite: true, ..lost });
+        let (state, json) = read();
+        assert_eq!((state, &json["state"]), (State::NotFinite, &"not_finite".into()), "the camera is not to blame");
+    }
+
+    #[test]
+    fn what_is_old_is_told_as_old_by_the_rate_of_the_run() {
+        let board = Board::new("slim", &Classes::dense(&[("a", [1, 2, 3]), ("b", [0; 3])]));
+        let done = FrameLine { age_ms: Some(100.0), ..FrameLine::default() };
+        let after = |secs| board.read_at(Instant::now() + Duration::from_secs_f64(secs)).0;
+        assert_eq!(after(60.0), State::Starting, "a camera may take its time to start");
+        board.observe(&done);
+        assert_eq!((after(4.5), after(5.5)), (State::Streaming, State::Stale));
+        let json: serde_json::Value =
+            serde_json::from_slice(&board.read_at(Instant::now() + Duration::from_secs(9)).1.unwrap()).unwrap();
+        assert_eq!(json["state"], "stale");
+        board.observe(&FrameLine { age_ms: Some(5200.0), ..done.clone() });
+        assert_eq!(after(0.0), State::Stale, "a new mask of an old picture");
+        // One mask in ten seconds: half a minute without one is nothing.
+        let slow = Board::new("slim", &Classes::dense(&[("a", [1, 2, 3]), ("b", [0; 3])]));
+        slow.observe(&done);
+        slow.lock().0.frames_per_s = 0.1;
+        let after = |secs| slow.read_at(Instant::now() + Duration::from_secs_f64(secs)).0;
+        assert_eq!((after(30.0), after(51.0)), (State::Streaming, State::Stale));
     }
 }

@@ -9,8 +9,16 @@
 //!
 //! That the camera is lost is a status of the connection, until frames come again. Messages are made only for channels
 //! that somebody subscribes to; a client that is slow loses the oldest ones.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `door` | who may connect, and what a client may cost |
+//! | `frames` | how much a client may say at once |
 
-use std::net::SocketAddr;
+mod door;
+mod frames;
+
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,9 +34,10 @@ use crate::drive::FrameLine;
 use crate::publish::Published;
 use crate::publish::log_clock::live_time;
 use crate::publish::mask_log::{FRAME_SCHEMA, FRAME_TOPIC, MASK_TOPIC, mask_message, picture_message};
+use door::Origins;
 
-/// Messages that wait for a slow client: a second of two channels.
-const BACKLOG: usize = 64;
+/// Messages that wait for a slow client: half a second of two channels.
+const BACKLOG: usize = 32;
 /// The name of the status that says that the camera is lost.
 const LOST: &str = "camera";
 
@@ -55,8 +64,11 @@ pub(super) struct Scene {
 }
 
 impl Foxglove {
-    /// Starts the server in the runtime that this runs in.
-    pub(super) async fn start(address: SocketAddr, live: bool) -> std::io::Result<Self> {
+    /// Starts the server in the runtime that this runs in. Pages of `origins` may connect beside Foxglove's own.
+    pub(super) async fn start(address: SocketAddr, origins: &[String], live: bool) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
         let context = Context::new();
         let pictures = |topic: &str| {
             let channel = ChannelBuilder::new(topic).context(&context).schema(CompressedImage::get_schema());
@@ -67,9 +79,15 @@ impl Foxglove {
         let (camera, overlay) = (pictures("/camera/left/image")?, pictures("/parallax/overlay")?);
         let (mask, frame) = (pictures(MASK_TOPIC)?, frame.build_raw().map_err(failed)?);
         let server = context.websocket_server().name(concat!("parallax-edge ", env!("CARGO_PKG_VERSION")));
-        let server = server.message_backlog_size(BACKLOG).bind(address.ip().to_string(), address.port());
+        let hidden = door::hidden_address();
+        let server = server.message_backlog_size(BACKLOG).bind(hidden.to_string(), 0);
         let server = server.start().await.map_err(failed)?;
-        let address = SocketAddr::new(address.ip(), server.port());
+        let (behind, origins) = (SocketAddr::new(hidden.into(), server.port()), Origins::new(origins));
+        tokio::spawn(async move {
+            if let Err(error) = door::serve(listener, behind, origins).await {
+                tracing::error!("Foxglove's live view has ended: {error}");
+            }
+        });
         Ok(Self {
             server,
             _context: context,
