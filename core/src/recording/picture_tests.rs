@@ -4,6 +4,7 @@ use super::messages::frame_from_compressed;
 use super::*;
 use crate::camera::Intrinsics;
 use crate::depth::DepthUnit;
+use crate::picture_file::Orientation;
 use crate::picture_file::tests::png_stored_for;
 use foxglove::messages::CompressedImage;
 use image::{DynamicImage, ImageBuffer, Luma, Rgb, RgbImage};
