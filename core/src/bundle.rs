@@ -9,6 +9,7 @@
 //! A bundle is a folder, or the same files in one `.tar`.
 
 use crate::camera::CameraIdentity;
+use crate::file_kind::{FileKind, is_tar};
 use crate::files::sha256_of_bytes;
 use crate::labels::Classes;
 use crate::model_input::{ModelInput, malformed_input};
@@ -176,7 +177,7 @@ impl Bundle {
     /// # Errors
     /// [`Error::Bundle`] that names the fault: no manifest, unknown schema, a file that is missing, truncated or altered.
     pub fn open(path: &Path) -> Result<Self> {
-        let contents = if path.is_dir() { Contents::Folder } else { Contents::Archive(read_archive(path)?) };
+        let contents = contents_of(path)?;
         let manifest = read_manifest(path, &contents)?;
         let mut files = BTreeMap::new();
         let mut room = MOST_BUNDLE_BYTES;
@@ -243,6 +244,29 @@ impl Bundle {
     }
 }
 
+/// What is at a path that is to be a bundle.
+///
+/// # Errors
+/// Nothing is there, or something else: that is named.
+fn contents_of(path: &Path) -> Result<Contents> {
+    let metadata = std::fs::metadata(path).map_err(Error::io("open bundle", path))?;
+    if !metadata.is_dir() && !metadata.is_file() {
+        // A pipe or a device: named by whoever opens it, and not waited for.
+        return Ok(Contents::Archive(read_archive(path)?));
+    }
+    let is_bundle = if metadata.is_dir() { path.join(MANIFEST).exists() } else { metadata.is_file() && is_tar(path) };
+    if !is_bundle {
+        let FileKind { what, hint } = FileKind::of(path);
+        let missing = if metadata.is_dir() { format!("no {MANIFEST}: ") } else { String::new() };
+        return Err(Error::Bundle {
+            what: format!("{missing}not a bundle but {what}"),
+            path: path.to_path_buf(),
+            hint,
+        });
+    }
+    if metadata.is_dir() { Ok(Contents::Folder) } else { Ok(Contents::Archive(read_archive(path)?)) }
+}
+
 enum Contents {
     Folder,
     Archive(BTreeMap<String, Vec<u8>>),
@@ -280,7 +304,6 @@ fn read_manifest(path: &Path, contents: &Contents) -> Result<BundleManifest> {
         hint: "a bundle is a folder or .tar made by `parallax-train pack`",
     };
     let text = match contents {
-        Contents::Folder if !path.join(MANIFEST).exists() => return Err(fault(format!("no {MANIFEST}: not a bundle"))),
         Contents::Folder => read_text(&path.join(MANIFEST), MOST_MANIFEST_BYTES)?,
         Contents::Archive(files) => {
             let bytes = files.get(MANIFEST).ok_or_else(|| fault(format!("no {MANIFEST}: not a bundle")))?;
@@ -301,28 +324,29 @@ fn read_manifest(path: &Path, contents: &Contents) -> Result<BundleManifest> {
 
 fn read_archive(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let file = reading::open(path)?;
-    let damaged = |error: std::io::Error| Error::Bundle {
-        what: format!("cannot read the archive: {error}"),
-        path: path.to_path_buf(),
-        hint: "a bundle is a folder or .tar made by `parallax-train pack`; this file is damaged or something else",
-    };
-    let too_much = |what: String| Error::Bundle {
+    let refused = |what: String| Error::Bundle {
         what,
         path: path.to_path_buf(),
         hint: "a bundle is a folder or .tar made by `parallax-train pack`; this one is damaged or something else",
+    };
+    // What the reader of archives says repeats raw bytes of the file, for which a terminal is no place.
+    let damaged = |error: std::io::Error| {
+        let said = error.to_string();
+        let readable = said.chars().all(|letter| (' '..='~').contains(&letter));
+        refused(format!("cannot read the archive: {}", if readable { said.as_str() } else { "a header is damaged" }))
     };
     let size = file.metadata().map_err(Error::io("read", path))?.len();
     // Headers and padding take 1 KiB an entry; longer ones, which are read as a whole, are no longer than the file.
     let most = MOST_BUNDLE_BYTES + ((MOST_ENTRIES as u64) << 10);
     if size > most {
-        return Err(too_much(format!("the archive has {size} bytes, more than {most}")));
+        return Err(refused(format!("the archive has {size} bytes, more than {most}")));
     }
     let mut files = BTreeMap::new();
     let mut room = MOST_BUNDLE_BYTES;
     for (index, entry) in tar::Archive::new(file).entries().map_err(damaged)?.enumerate() {
         let mut entry = entry.map_err(damaged)?;
         if index >= MOST_ENTRIES {
-            return Err(too_much(format!("the archive has more than {MOST_ENTRIES} entries")));
+            return Err(refused(format!("the archive has more than {MOST_ENTRIES} entries")));
         }
         if !entry.header().entry_type().is_file() {
             continue;
@@ -330,7 +354,7 @@ fn read_archive(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
         let name = entry.path().map_err(damaged)?.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let most = room.min(MOST_FILE_BYTES);
         if entry.size() > most {
-            return Err(too_much(format!(
+            return Err(refused(format!(
                 "{name} has {} bytes, more than the {most} that a bundle may hold",
                 entry.size()
             )));
@@ -463,8 +487,32 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         for length in [0, 100, 600, bytes.len() / 2] {
             std::fs::write(&path, &bytes[..length]).unwrap();
-            assert!(matches!(Bundle::open(&path), Err(Error::Bundle { .. })), "{length} bytes opened");
+            let refused = Bundle::open(&path).unwrap_err();
+            assert!(matches!(refused, Error::Bundle { .. }), "{length} bytes opened");
+            assert!(!refused.to_string().contains(char::is_control), "{refused}");
         }
+    }
+
+    #[test]
+    fn what_is_no_bundle_is_named_and_its_bytes_are_not_printed() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("given");
+        let garbage: Vec<u8> = (0..4096_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+        let pickle = [b"\x80\x02".as_slice(), &garbage].concat();
+        for (bytes, expected) in [(&garbage, "a file of unknown kind"), (&pickle, "PyTorch checkpoint")] {
+            std::fs::write(&path, bytes).unwrap();
+            let refused = Bundle::open(&path).unwrap_err();
+            assert!(refused.to_string().contains(expected), "{refused}");
+            assert!(!refused.to_string().contains(char::is_control) && refused.hint().is_some());
+        }
+        let run = parent.path().join("run");
+        std::fs::create_dir(&run).unwrap();
+        for name in ["run.toml", "model.safetensors"] {
+            std::fs::write(run.join(name), "").unwrap();
+        }
+        let refused = Bundle::open(&run).unwrap_err().to_string();
+        assert!(refused.contains("no bundle.toml") && refused.contains("a run folder"), "{refused}");
+        assert!(matches!(Bundle::open(&parent.path().join("nothing")), Err(Error::Io { .. })));
     }
 
     #[test]

@@ -20,6 +20,7 @@
 //! | [`picture_file`] | the one door for pictures: strict, turned by EXIF, bounded |
 //! | [`picture`] | overlays, colour maps and sheets for people to look at |
 //! | [`program`] | how the programs start, stop on Ctrl-C and report an error |
+//! | [`file_kind`] | what a file is that somebody gave in place of another |
 //! | [`reading`] | whole files into memory, none larger than was said |
 //! | [`files`] | writing so that nothing half-written is left under a final name |
 //!
@@ -30,6 +31,7 @@ pub mod bundle;
 pub mod camera;
 pub mod depth;
 mod error;
+pub mod file_kind;
 pub mod files;
 pub mod footage;
 pub mod frame;

@@ -244,8 +244,12 @@ impl std::fmt::Display for Inspection {
         )?;
         writeln!(
             formatter,
-            "input     {}x{} RGB, mean {:?}, std {:?}",
-            input.width, input.height, input.mean, input.std
+            "input     {}x{} {}, mean {:?}, std {:?}",
+            input.width,
+            input.height,
+            input.channels.name().to_uppercase(),
+            input.mean,
+            input.std
         )?;
         writeln!(formatter, "classes   {}: {}", self.classes.len(), self.classes.join(", "))?;
         let cameras: Vec<_> = self.cameras.iter().map(CameraIdentity::short).collect();

@@ -284,3 +284,37 @@ fn a_mask_of_ties_is_not_accepted_even_if_it_is_the_stored_one() {
     let error = check.expect(&bundle).unwrap_err();
     assert!(error.to_string().contains("tells no classes apart in 100.0 %"), "{error}");
 }
+
+#[test]
+fn a_model_in_place_of_a_bundle_is_told_and_how_to_pack_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let onnx = file("X.onnx", &model("Conv", WIDTH, HEIGHT));
+    let picture = file("photo.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR");
+    let pickle = file("weights.pth", b"\x80\x02\x8a\nl\xfc\x9c\x1b\x5b");
+    for (path, what, how) in [
+        (
+            &onnx,
+            "an ONNX model (float, operator set 17, 1 operators, input image [1, 3, 8, 16]",
+            "pack MODEL.onnx --classes",
+        ),
+        (&picture, "a PNG picture", "--from FILE"),
+        (&pickle, "PyTorch checkpoint", "docs/foreign_models.md"),
+    ] {
+        for command in [&["inspect"][..], &["run", "--from", "x", "--bundle"], &["bench", "--bundle"]] {
+            let output = std::process::Command::new(env!("CARGO_BIN_EXE_parallax-edge"))
+                .args(command)
+                .arg(path)
+                .output()
+                .unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{said}");
+            assert!(said.contains(what) && said.contains(how), "{command:?}: {said}");
+            assert!(!said.contains(|letter: char| letter.is_control() && letter != '\n'), "{said:?}");
+        }
+    }
+}

@@ -12,7 +12,12 @@ use std::process::{Command, Output};
 use parallax_core::bundle::{Arithmetic, Bundle};
 use parallax_edge::inspection::inspect;
 use parallax_edge::{Engine, EngineConfig, Int8Files, Worker};
-use serde_json::Value;
+use prost::Message as _;
+use serde_json::Value as Json;
+use tract_onnx::pb::ModelProto;
+use tract_onnx::pb::tensor_shape_proto::Dimension;
+use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
+use tract_onnx::pb::type_proto::Value;
 
 use common::{HEIGHT, WIDTH, picture, write_bundle};
 use quantized::quantized;
@@ -56,7 +61,7 @@ fn kernels_are_listed_and_a_convolution_in_float_is_exit_code_three() {
         let bundle = bundle_in(folder.path(), weight_zero_point);
         let output = program(&["inspect", bundle.to_str().unwrap(), "--kernels", "--json"]);
         assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
-        let listed: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let listed: Json = serde_json::from_slice(&output.stdout).unwrap();
         let rows = listed["operators"].as_array().unwrap();
         let computes = rows.iter().find(|row| row["gop"].as_f64().unwrap() > 0.0).unwrap();
         assert!(computes["kernel"].as_str().unwrap().starts_with(kernel), "{computes}");
@@ -84,7 +89,7 @@ fn bench_compares_on_chosen_instructions_and_refuses_unknown_ones() {
     let bench = |more: &[&str]| program(&[&["bench", "--bundle", bundle, "--runs", "3", "--json"], more].concat());
     let output = bench(&["--compare", "tract", "--isa", "portable", "--split", "2"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let measured: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let measured: Json = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&measured["isa"], &measured["split"]), (&"portable".into(), &2.into()));
     assert_eq!(measured["compared"][0]["with"], "tract");
     assert!(measured["compared"][0]["ratio_of_fastest"].as_f64().unwrap() > 0.0);
@@ -105,7 +110,7 @@ fn a_measurement_says_what_was_measured_where() {
     let bundle = bundle_in(folder.path(), 0);
     let output = program(&["bench", "--bundle", bundle.to_str().unwrap(), "--runs", "3", "--pin", "--json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let measured: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let measured: Json = serde_json::from_slice(&output.stdout).unwrap();
     for key in ["p50_ms", "p95_ms", "p99_ms", "gops", "rss_mb", "cpu_ms", "peak_gops_per_s", "share_of_peak"] {
         assert!(measured[key].as_f64().unwrap() > 0.0, "{key}: {measured}");
     }
@@ -135,11 +140,11 @@ fn a_variable_chooses_the_instructions_of_every_command_and_is_checked() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_parallax-edge"));
         command.args(arguments).env("PARALLAX_KERNELS", isa).output().unwrap()
     };
-    let listed: Value = serde_json::from_slice(&with("portable", &["--kernels"]).stdout).unwrap();
+    let listed: Json = serde_json::from_slice(&with("portable", &["--kernels"]).stdout).unwrap();
     let kernels: Vec<&str> =
         listed["operators"].as_array().unwrap().iter().map(|row| row["kernel"].as_str().unwrap()).collect();
     assert!(kernels.contains(&"convolution, portable"), "{kernels:?}");
-    let inspected: Value = serde_json::from_slice(&with("portable", &[]).stdout).unwrap();
+    let inspected: Json = serde_json::from_slice(&with("portable", &[]).stdout).unwrap();
     assert_eq!(inspected["models"][0]["runs_on"], "int8 file, all 1 convolutions in int8 (portable)");
     assert_eq!(with("mmx", &[]).status.code(), Some(2));
 }
@@ -156,4 +161,34 @@ fn threads_that_cannot_have_a_core_each_are_refused() {
         assert_eq!(too_many.status.code(), Some(1));
         assert!(String::from_utf8_lossy(&too_many.stderr).contains("--pin"));
     }
+}
+
+#[test]
+fn constants_among_the_inputs_of_an_old_exporter_change_nothing() {
+    let whole = ModelProto::decode(quantized(0).as_slice()).unwrap();
+    let mut listed = whole.clone();
+    let graph = listed.graph.as_mut().unwrap();
+    for tensor in &graph.initializer {
+        let mut input = graph.input[0].clone();
+        input.name.clone_from(&tensor.name);
+        let Some(Value::TensorType(described)) = input.r#type.as_mut().unwrap().value.as_mut() else {
+            panic!("an input is a tensor")
+        };
+        described.elem_type = tensor.data_type;
+        let shape = described.shape.as_mut().unwrap();
+        shape.dim =
+            tensor.dims.iter().map(|size| Dimension { value: Some(DimValue(*size)), ..Default::default() }).collect();
+        graph.input.push(input);
+    }
+    let mask = |model: &ModelProto| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bundle");
+        write_bundle(&path, model.encode_to_vec(), |manifest| manifest.models[0].arithmetic = Arithmetic::Int8Qdq);
+        let bundle = Bundle::open(&path).unwrap();
+        let inspection = inspect(&bundle, EngineConfig::default()).unwrap();
+        assert_eq!(inspection.models[0].convolutions.run_in_int8, 1, "{}", inspection.models[0].runs_on);
+        let engine = Engine::load(&bundle, None).unwrap();
+        Worker::new(&engine).unwrap().segment(&picture(40, 24, 13)).unwrap().0.indices.clone()
+    };
+    assert_eq!(mask(&listed), mask(&whole));
 }

@@ -67,6 +67,16 @@ pub enum ModelError {
         /// The weight file.
         path: PathBuf,
     },
+    /// A weight is NaN or infinite.
+    #[error("expected finite weights, got {value} in {tensor}: {path}")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+        /// The first such value.
+        value: f32,
+        /// The weight file.
+        path: PathBuf,
+    },
     /// Weights trained elsewhere exist for the ResNets only.
     #[error("torchvision has no weights for the network `{0}`")]
     NoTorchvisionWeights(String),
@@ -96,6 +106,9 @@ impl ModelError {
             Self::Mismatch { .. } => {
                 Some("the file may come from another network, class count or program version".into())
             }
+            Self::NotFinite { .. } => Some(
+                "the training diverged or the file is damaged: look at the run's losses.png, or take its best/".into(),
+            ),
             Self::NoTorchvisionWeights(_) => Some("use resnet18 or resnet50, or start from random weights".into()),
             Self::Unreadable { .. } => {
                 Some("check the path; a run folder holds its weights in model.safetensors".into())

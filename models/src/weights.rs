@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 use burn_store::burn_pack::Tensor as StoredTensor;
 use burn_store::{ModuleSnapshot, ModuleStore, SafetensorsStore};
 
@@ -227,8 +227,9 @@ pub(crate) fn load_beginning<M: Module>(module: M, prefixes: &[&str], path: &Pat
     apply(module, ours.cloned().collect(), path)
 }
 
-/// Puts tensors into a module; every name and shape must fit.
+/// Puts tensors into a module; every name and shape must fit, and every number must be finite.
 pub(crate) fn apply<M: Module>(mut module: M, tensors: Vec<StoredTensor>, path: &Path) -> Result<M> {
+    tensors.iter().try_for_each(|tensor| check_finite(tensor, path))?;
     let result = module.apply(tensors, None, None, false);
     let missing = result.missing.iter().map(|(name, _)| format!("missing {name}"));
     let unused = result.unused.iter().map(|name| format!("unknown {name}"));
@@ -238,6 +239,19 @@ pub(crate) fn apply<M: Module>(mut module: M, tensors: Vec<StoredTensor>, path: 
         return Ok(module);
     }
     Err(ModelError::Mismatch { problems: shorten(&problems), path: path.into() })
+}
+
+/// A NaN among the weights makes every answer NaN, and the class of all pixels the first one.
+fn check_finite(tensor: &StoredTensor, path: &Path) -> Result<()> {
+    if tensor.dtype != DType::F32 {
+        return Ok(());
+    }
+    let bytes = tensor.to_bytes().map_err(|error| malformed(path, error))?;
+    let mut values = bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+    match values.find(|value| !value.is_finite()) {
+        Some(value) => Err(ModelError::NotFinite { tensor: tensor.name.clone(), value, path: path.into() }),
+        None => Ok(()),
+    }
 }
 
 /// The first few problems in full and the number of the others: a wrong network has hundreds.

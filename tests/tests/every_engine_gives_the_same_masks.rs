@@ -3,6 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "networks/from_elsewhere.rs"]
+mod from_elsewhere;
+
 use parallax_core::bundle::Bundle;
 use parallax_core::labels::LabelledSet;
 use parallax_core::score::ConfusionMatrix;

@@ -14,6 +14,8 @@
 //! | [`evaluation`] | depth scores |
 //! | [`finetune`] | masks from a few labelled pictures |
 //! | [`device`] | which device to train on, proven |
+//! | [`foreign`] | models from elsewhere, made into what the quantizer and the board know |
+//! | [`origin`] | where a model says that it comes from |
 //! | [`quantize`] | from a float ONNX model to an int8 one, calibrated on the user's frames |
 //! | [`pack`] | a model, its contract and a golden frame into a bundle |
 //! | [`training`] | the loop, checkpoints, log and resuming, shared by everything that learns |
@@ -24,9 +26,11 @@ pub mod doctor;
 mod error;
 pub mod evaluation;
 pub mod finetune;
+pub mod foreign;
 pub mod geometry;
 pub mod inheritance;
 pub mod loss;
+pub mod origin;
 pub mod pack;
 pub mod pretraining;
 pub mod quantize;

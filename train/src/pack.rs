@@ -17,6 +17,9 @@ use parallax_core::model_input::ModelInput;
 use parallax_core::model_output::{MOST_TIES, mask_from_logits, share_of_ties};
 use tract_onnx::pb::ModelProto;
 
+use crate::foreign::contract::{Contract, given_input};
+use crate::foreign::{self, Asked, ForeignError, Purpose};
+use crate::origin::{Origin, OriginError, Unstated};
 use crate::quantize::runner::Runner;
 use crate::quantize::{QuantizeError, graph};
 
@@ -31,6 +34,37 @@ pub enum PackError {
     /// The model cannot be read or run.
     #[error(transparent)]
     Model(#[from] QuantizeError),
+    /// The model is not of the run.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// The model is from elsewhere and cannot be taken.
+    #[error("the {role} model: {why}")]
+    Foreign {
+        /// Which model.
+        role: String,
+        /// Why.
+        why: Box<ForeignError>,
+    },
+    /// The model says other classes than the classes file.
+    #[error("the {role} model gives the classes {model:?}, the classes file names {file:?}")]
+    OtherClasses {
+        /// Which model.
+        role: String,
+        /// Of the model's metadata.
+        model: Vec<String>,
+        /// Of the file.
+        file: Vec<String>,
+    },
+    /// Two models of one bundle want pictures prepared differently.
+    #[error("the {role} model wants another input than the main one: {found:?}, not {expected:?}")]
+    OtherContract {
+        /// Which model.
+        role: String,
+        /// The main model's contract.
+        expected: Box<ModelInput>,
+        /// This one's.
+        found: Box<ModelInput>,
+    },
     /// A file cannot be read or written.
     #[error(transparent)]
     Core(#[from] parallax_core::Error),
@@ -74,11 +108,28 @@ pub enum PackError {
 }
 
 impl PackError {
+    /// Why a model from elsewhere cannot be taken, if that is it.
+    #[must_use]
+    pub fn foreign(&self) -> Option<&ForeignError> {
+        match self {
+            Self::Foreign { why, .. } => Some(why),
+            _ => None,
+        }
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Model(error) => error.hint(),
+            Self::Origin(error) => error.hint(),
+            Self::Foreign { why, .. } => why.hint(),
+            Self::OtherClasses { .. } => Some(
+                "masks take names by the order of the network's outputs: give a classes file with the model's classes in its order",
+            ),
+            Self::OtherContract { .. } => {
+                Some("give two forms of one network: the int8 file and the float file that it was made of")
+            }
             Self::Core(error) => error.hint(),
             Self::WrongInput { .. } => Some("export the model again from the run given with --run"),
             Self::WrongOutput { .. } => {
@@ -103,15 +154,94 @@ pub struct Part {
     pub bytes: Vec<u8>,
 }
 
-impl Part {
-    /// Reads a model file.
+/// What the models of a bundle must agree with.
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// The run that they were exported from.
+    Run(&'a Origin, Unstated),
+    /// Models from elsewhere: their classes, what the user says of their input, and the output to take.
+    Elsewhere(&'a Classes, &'a Asked, Option<&'a str>),
+}
+
+/// Models, checked and brought into the form that the board knows.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// The models.
+    pub parts: Vec<Part>,
+    /// The input contract of all of them.
+    pub input: ModelInput,
+    /// What was changed in them, a line for each.
+    pub notes: Vec<String>,
+}
+
+impl Parts {
+    /// Reads model files, each with its role; the first is the main one.
     ///
     /// # Errors
-    /// It is unreadable or no ONNX model.
-    pub fn read(role: &str, path: &Path) -> Result<Self, PackError> {
-        let model = graph::read_model(path)?;
-        let bytes = std::fs::read(path).map_err(parallax_core::Error::io("read", path))?;
-        Ok(Self { role: role.to_owned(), model, bytes })
+    /// A file that is no model, is not of the run, or cannot be taken; or models with different inputs.
+    pub fn read(files: &[(&str, &Path)], source: Source<'_>) -> Result<Self, PackError> {
+        let mut read: Option<Self> = None;
+        let mut given = None;
+        for (role, path) in files {
+            let foreign = |why| PackError::Foreign { role: (*role).to_owned(), why: Box::new(why) };
+            let model = foreign::read_model(path).map_err(foreign)?;
+            let own = given_input(&model).map_err(foreign)?;
+            let (part, input, notes) = Part::check(role, path, model, source, given.as_ref())?;
+            given = given.or(own);
+            match &mut read {
+                None => read = Some(Self { parts: vec![part], input, notes }),
+                Some(read) if read.input == input => {
+                    read.parts.push(part);
+                    read.notes.extend(notes);
+                }
+                Some(read) => {
+                    let (expected, found) = (Box::new(read.input), Box::new(input));
+                    return Err(PackError::OtherContract { role: (*role).to_owned(), expected, found });
+                }
+            }
+        }
+        read.ok_or_else(|| QuantizeError::Unsupported("no model is given".to_owned()).into())
+    }
+}
+
+impl Part {
+    /// A model that agrees with its source, in the form that the board knows; with its input contract and what was changed.
+    fn check(
+        role: &str,
+        path: &Path,
+        model: ModelProto,
+        source: Source<'_>,
+        given: Option<&ModelInput>,
+    ) -> Result<(Self, ModelInput, Vec<String>), PackError> {
+        let foreign = |why| PackError::Foreign { role: role.to_owned(), why: Box::new(why) };
+        let nothing = Asked::default();
+        let (otherwise, asked, output, classes) = match source {
+            Source::Run(origin, unstated) => {
+                origin.check(role, &model, unstated)?;
+                (Some(&origin.input), &nothing, None, origin.classes.as_ref().map_or(0, Vec::len))
+            }
+            Source::Elsewhere(classes, asked, output) => {
+                let file: Vec<String> = classes.names().map(str::to_owned).collect();
+                let count = file.len();
+                match graph::class_names(&model)? {
+                    Some(stated) if stated != file => {
+                        return Err(PackError::OtherClasses { role: role.to_owned(), model: stated, file });
+                    }
+                    _ => (given, asked, output, count),
+                }
+            }
+        };
+        let contract = Contract::of(&model, otherwise, asked).map_err(foreign)?;
+        let purpose = Purpose::Masks(classes);
+        let size = contract.size.or(asked.size);
+        let adopted = foreign::adopt(&model, &contract.normalisation, size, output, purpose).map_err(foreign)?;
+        let bytes = if adopted.changed {
+            graph::encode(&adopted.model)
+        } else {
+            std::fs::read(path).map_err(parallax_core::Error::io("read", path))?
+        };
+        let notes = adopted.notes.into_iter().map(|note| format!("{role} model: {note}")).collect();
+        Ok((Self { role: role.to_owned(), model: adopted.model, bytes }, adopted.input, notes))
     }
 
     fn arithmetic(&self) -> Arithmetic {
@@ -232,6 +362,7 @@ mod tests {
     use super::*;
     use crate::quantize::tests::{HEIGHT, WIDTH, quantized, unet};
     use parallax_core::bundle::Bundle;
+    use parallax_core::model_input::Channels;
 
     fn part(role: &str, model: ModelProto) -> Part {
         Part { role: role.to_owned(), bytes: graph::encode(&model), model }
@@ -319,5 +450,108 @@ mod tests {
         assert!(packed(f32::MAX).contains("where numbers are expected"), "{}", packed(f32::MAX));
         assert!(packed(0.0).contains("equal logits for 100.0 %"), "{}", packed(0.0));
         assert!(!path.exists());
+
+    fn origin() -> Origin {
+        Origin {
+            classes: Some(["road", "car", "sky"].map(str::to_owned).to_vec()),
+            input: ModelInput::imagenet(WIDTH as u32, HEIGHT as u32),
+            network: "slim".to_owned(),
+            weights_sha256: "5eed".to_owned(),
+            run: "runs/slim".into(),
+        }
+    }
+
+    /// A file with the small network and what `write` writes into it.
+    fn written(folder: &Path, name: &str, write: impl FnOnce(&mut ModelProto)) -> std::path::PathBuf {
+        let mut model = unet();
+        write(&mut model);
+        let path = folder.join(name);
+        std::fs::write(&path, graph::encode(&model)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_model_is_packed_with_the_run_that_it_says_and_with_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let ours = written(folder.path(), "ours.onnx", |model| origin().write(model).unwrap());
+        let read = |origin: &Origin| Parts::read(&[("main", &ours)], Source::Run(origin, Unstated::Refuse));
+        let parts = read(&origin()).unwrap();
+        assert_eq!((parts.parts[0].bytes.clone(), parts.input), (std::fs::read(&ours).unwrap(), origin().input));
+        // The classes exchanged, which no shape and no golden frame would ever show.
+        let others = [
+            (Origin { classes: Some(["car", "road", "sky"].map(str::to_owned).to_vec()), ..origin() }, "classes are"),
+            (Origin { input: ModelInput { mean: [0.5; 3], ..origin().input }, ..origin() }, "input contract is"),
+            (
+                Origin { input: ModelInput { channels: Channels::Bgr, ..origin().input }, ..origin() },
+                "input contract is",
+            ),
+            (Origin { network: "resnet18".to_owned(), ..origin() }, "network is slim, the run's resnet18"),
+            (Origin { weights_sha256: "0dd".to_owned(), ..origin() }, "weights have the SHA-256 5eed, the run's 0dd"),
+        ];
+        for (other, expected) in others {
+            for unstated in [Unstated::Refuse, Unstated::Take] {
+                let refused = Parts::read(&[("main", &ours)], Source::Run(&other, unstated)).unwrap_err();
+                assert!(matches!(&refused, PackError::Origin(OriginError::Other { .. })), "{refused}");
+                assert!(refused.to_string().contains(expected) && refused.hint().is_some(), "{refused}");
+            }
+        }
+        // The float model beside it is looked at as well.
+        let other = written(folder.path(), "other.onnx", |model| {
+            Origin { weights_sha256: "0dd".to_owned(), ..origin() }.write(model).unwrap();
+        });
+        let refused = Parts::read(&[("main", &ours), ("float", &other)], Source::Run(&origin(), Unstated::Refuse));
+        assert!(refused.unwrap_err().to_string().contains("the float model is not of this run"));
+    }
+
+    #[test]
+    fn a_model_that_does_not_say_where_it_comes_from_is_taken_on_request_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let silent = written(folder.path(), "silent.onnx", |_| {});
+        let refused = Parts::read(&[("main", &silent)], Source::Run(&origin(), Unstated::Refuse)).unwrap_err();
+        for missing in ["its classes", "its input contract", "its network", "the weights it was made of"] {
+            assert!(refused.to_string().contains(missing), "{refused}");
+        }
+        assert!(refused.hint().unwrap().contains("--any-model"));
+        assert_eq!(
+            Parts::read(&[("main", &silent)], Source::Run(&origin(), Unstated::Take)).unwrap().input,
+            origin().input
+        );
+        // Its shapes are compared all the same.
+        let fewer = Origin { classes: Some(vec!["road".to_owned(), "car".to_owned()]), ..origin() };
+        let refused = Parts::read(&[("main", &silent)], Source::Run(&fewer, Unstated::Take)).unwrap_err();
+        assert!(refused.to_string().contains("names 2 classes, the model gives 3"), "{refused}");
+        let larger = Origin { input: ModelInput::imagenet(64, 64), ..origin() };
+        assert!(Parts::read(&[("main", &silent)], Source::Run(&larger, Unstated::Take)).is_err());
+    }
+
+    #[test]
+    fn quantizing_carries_on_where_a_model_comes_from() {
+        let mut float = unet();
+        origin().write(&mut float).unwrap();
+        let int8 = quantized(&float, None).model;
+        assert_eq!(origin().check("main", &int8, Unstated::Refuse).map_err(|error| error.to_string()), Ok(()));
+    }
+
+    #[test]
+    fn a_model_from_elsewhere_takes_its_classes_and_its_input_from_the_user() {
+        let folder = tempfile::tempdir().unwrap();
+        let classes = Classes::dense(&[("road", [0; 3]), ("car", [9; 3]), ("sky", [200; 3])]);
+        let asked = Asked { size: None, mean: Some([0.5; 3]), std: Some([0.25; 3]), channels: Some(Channels::Bgr) };
+        let source = Source::Elsewhere(&classes, &asked, None);
+        let silent = written(folder.path(), "silent.onnx", |_| {});
+        let parts = Parts::read(&[("main", &silent), ("float", &silent)], source).unwrap();
+        assert_eq!((parts.input.mean, parts.input.channels, parts.parts.len()), ([0.5; 3], Channels::Bgr, 2));
+        // What the model itself says goes before.
+        let ours = written(folder.path(), "ours.onnx", |model| origin().write(model).unwrap());
+        let refused = Parts::read(&[("main", &ours)], source).unwrap_err();
+        assert!(refused.to_string().contains("--mean says [0.5, 0.5, 0.5], the model's metadata say"), "{refused}");
+        let nothing = Asked::default();
+        let exchanged = Classes::dense(&[("car", [0; 3]), ("road", [9; 3]), ("sky", [200; 3])]);
+        let refused = Parts::read(&[("main", &ours)], Source::Elsewhere(&exchanged, &nothing, None)).unwrap_err();
+        assert!(matches!(&refused, PackError::OtherClasses { .. }) && refused.hint().is_some(), "{refused}");
+        assert_eq!(
+            Parts::read(&[("main", &ours)], Source::Elsewhere(&classes, &nothing, None)).unwrap().input,
+            origin().input
+        );
     }
 }

@@ -10,11 +10,13 @@
 //! | `operators` | attributes within bounds, scales that are positive numbers, sizes that operators are asked to make |
 //! | `finite` | constants without NaN, and without infinities where arithmetic is done with them |
 //! | `work` | what a frame costs, when the engine knows all shapes |
+//! | `description` | what a file is, in a sentence |
 //! | `onnx` | the messages of an ONNX file that say how large things are |
 //!
 //! and here the graph: every tensor read is an input, a constant or the result of an operator before (so that there is no
 //! cycle), and no two operators write the same.
 
+mod description;
 mod finite;
 mod onnx;
 mod operators;
@@ -26,6 +28,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use prost::Message as _;
 
+pub use description::{Description, describe};
 use onnx::{Graph, Model, Node, Size, Tensor, ValueInfo};
 pub use work::{MOST_MULTIPLICATIONS, MOST_NUMBERS_AT_ONCE, MOST_POOLED, check_work};
 
@@ -177,7 +180,7 @@ mod tests {
 
     fn file(nodes: Vec<Node>) -> Vec<u8> {
         let graph = Graph { nodes, inputs: vec![value("in")], outputs: vec![value("out")], ..Graph::default() };
-        Model { graph: Some(graph) }.encode_to_vec()
+        Model { graph: Some(graph), ..Model::default() }.encode_to_vec()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! 1. resize to the network's size (the whole picture, aspect ratio given up), by bilinear filtering that averages when
 //!    it shrinks, in 8-bit fixed-point arithmetic, so that every machine gets the same bytes;
-//! 2. `(value / 255 - mean) / std` per channel, red, green, blue;
+//! 2. `(value / 255 - mean) / std` per channel, red, green, blue, or blue, green, red where the network wants that;
 //! 3. channels first: `[3, height, width]`.
 
 mod bilinear;
@@ -25,7 +25,7 @@ pub struct ModelInput {
     pub height: u32,
     /// How pictures of another size are brought to it.
     pub resize: Resize,
-    /// Order of the channels.
+    /// Order of the channels, in the network's input and in `mean` and `std`.
     pub channels: Channels,
     /// Mean of each channel, for values in 0..1.
     pub mean: [f32; 3],
@@ -47,6 +47,28 @@ pub enum Resize {
 pub enum Channels {
     /// Red, green, blue.
     Rgb,
+    /// Blue, green, red.
+    Bgr,
+}
+
+impl Channels {
+    /// `rgb` or `bgr`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rgb => "rgb",
+            Self::Bgr => "bgr",
+        }
+    }
+
+    /// Which channel of a picture, red, green, blue from 0, the network takes as its channel `index`.
+    #[must_use]
+    pub const fn of_picture(self, index: usize) -> usize {
+        match self {
+            Self::Rgb => index,
+            Self::Bgr => 2 - index,
+        }
+    }
 }
 
 impl ModelInput {
@@ -100,14 +122,14 @@ impl ModelInput {
         assert_eq!(input.len(), self.len(), "the input has the network's size");
         let plane = input.len() / 3;
         for (channel, values) in input.chunks_exact_mut(plane).enumerate() {
-            let table = self.table(channel);
+            let (table, of_picture) = (self.table(channel), self.channels.of_picture(channel));
             for (value, pixel) in values.iter_mut().zip(picture.as_raw().chunks_exact(3)) {
-                *value = table[usize::from(pixel[channel])];
+                *value = table[usize::from(pixel[of_picture])];
             }
         }
     }
 
-    /// The normalised value of each of the 256 byte values of a channel.
+    /// The normalised value of each of the 256 byte values of a channel of the network's input.
     pub fn table(&self, channel: usize) -> [f32; 256] {
         std::array::from_fn(|byte| (byte as f32 / 255.0 - self.mean[channel]) / self.std[channel])
     }
@@ -176,6 +198,22 @@ mod tests {
             let expected = (byte / 255.0 - input.mean[channel]) / input.std[channel];
             assert!((values[channel * 2 + pixel] - expected).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn a_network_of_blue_green_red_sees_the_same_picture_with_its_planes_in_reverse() {
+        let rgb = ModelInput { mean: [0.1, 0.2, 0.3], std: [0.5, 0.6, 0.7], ..ModelInput::imagenet(2, 1) };
+        let bgr = ModelInput { mean: [0.3, 0.2, 0.1], std: [0.7, 0.6, 0.5], channels: Channels::Bgr, ..rgb };
+        let picture = RgbImage::from_raw(2, 1, vec![0, 128, 255, 250, 7, 64]).unwrap();
+        let (mut planes, mut reversed) = (vec![0.0; 6], vec![0.0; 6]);
+        rgb.prepare(&picture, &mut planes);
+        bgr.prepare(&picture, &mut reversed);
+        let expected: Vec<f32> = planes.chunks_exact(2).rev().flatten().copied().collect();
+        assert_eq!(reversed, expected);
+        assert_ne!(reversed, planes);
+        let written = serde_json::to_string(&bgr).unwrap();
+        assert!(written.contains("\"bgr\""), "{written}");
+        assert_eq!(serde_json::from_str::<ModelInput>(&written).unwrap(), bgr);
     }
 
     #[test]

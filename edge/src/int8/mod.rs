@@ -123,6 +123,9 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
     let mut rewritten = proto.clone();
     if let Some(graph) = rewritten.graph.as_mut() {
         graph.node = nodes;
+        // Old exporters list constants among the inputs: one that is gone must not stay behind as an input that nobody gives.
+        let constants: HashSet<String> = graph.initializer.iter().map(|tensor| tensor.name.clone()).collect();
+        graph.input.retain(|input| !constants.contains(&input.name));
         let read: HashSet<&str> = graph.node.iter().flat_map(|node| node.input.iter().map(String::as_str)).collect();
         graph.initializer.retain(|tensor| read.contains(tensor.name.as_str()));
     }

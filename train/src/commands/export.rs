@@ -8,6 +8,7 @@ use clap::Args;
 use parallax_core::files::write_atomically;
 use parallax_core::program::print;
 use parallax_models::{DepthNetwork, SegmentationNetwork};
+use parallax_train::origin::Origin;
 use parallax_train::quantize::graph;
 use parallax_train::training::{RunDescription, RunFolder, RunKind};
 
@@ -42,24 +43,19 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
             return Err(parallax_train::Error::Run { what, path: args.run.clone(), hint }.into());
         }
     };
-    let bytes = with_contract(&bytes, &folder, &description)?;
+    let bytes = with_origin(&bytes, &folder, &description)?;
     write_atomically(&args.out, |file| file.write_all(&bytes))?;
     show(args, &description, output, bytes.len());
     Ok(Outcome::Done)
 }
 
-/// Adds what whoever runs the model must know: the input contract, the classes, where it comes from.
-fn with_contract(bytes: &[u8], folder: &RunFolder, description: &RunDescription) -> anyhow::Result<Vec<u8>> {
+/// Adds what whoever runs the model must know: the input contract, the classes, and where it comes from, so that `pack` can tell.
+fn with_origin(bytes: &[u8], folder: &RunFolder, description: &RunDescription) -> anyhow::Result<Vec<u8>> {
     let mut model = graph::decode(bytes)?;
-    graph::set_metadata(&mut model, graph::MODEL_INPUT, &serde_json::to_string(&description.input)?);
-    graph::set_metadata(&mut model, "parallax.network", &description.network);
+    graph::check_finite(&model)?;
+    Origin::of_run(folder, description)?.write(&mut model)?;
     graph::set_metadata(&mut model, "parallax.version", env!("CARGO_PKG_VERSION"));
     graph::set_metadata(&mut model, "parallax.seed", &description.seed.to_string());
-    if description.kind == RunKind::Segmentation {
-        let classes = super::pack::classes_of(folder)?;
-        let names: Vec<&str> = classes.names().collect();
-        graph::set_metadata(&mut model, "parallax.classes", &serde_json::to_string(&names)?);
-    }
     Ok(graph::encode(&model))
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod evaluate_depth;
 pub(crate) mod evaluate_reconstruction;
 pub(crate) mod export;
 pub(crate) mod finetune;
+mod foreign_args;
 pub(crate) mod frame_gap;
 pub(crate) mod loop_args;
 pub(crate) mod pack;
@@ -19,6 +20,7 @@ mod quantize_frames;
 use std::error::Error;
 use std::path::PathBuf;
 
+use parallax_train::foreign::ForeignError;
 use parallax_train::pack::PackError;
 use parallax_train::pretraining::prediction::Views;
 use parallax_train::quantize::QuantizeError;
@@ -64,7 +66,12 @@ pub(crate) fn views(flip_average: bool) -> Views {
 
 /// The exit code for an error: 2 for bad arguments, else 1.
 pub(crate) fn exit_code(error: &anyhow::Error) -> u8 {
-    if error.chain().any(|cause| cause.downcast_ref::<BadArguments>().is_some()) { 2 } else { 1 }
+    let foreign = |cause: &(dyn Error + 'static)| {
+        let packing = cause.downcast_ref::<PackError>().and_then(PackError::foreign);
+        packing.or_else(|| cause.downcast_ref::<ForeignError>()).is_some_and(ForeignError::is_bad_argument)
+    };
+    let bad = |cause: &(dyn Error + 'static)| cause.downcast_ref::<BadArguments>().is_some() || foreign(cause);
+    if error.chain().any(bad) { 2 } else { 1 }
 }
 
 /// The remedy for an error of this program.
@@ -76,4 +83,5 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| error.downcast_ref::<parallax_train::Error>().and_then(parallax_train::Error::hint))
         .or_else(|| owned(error.downcast_ref::<QuantizeError>().and_then(QuantizeError::hint)))
         .or_else(|| owned(error.downcast_ref::<PackError>().and_then(PackError::hint)))
+        .or_else(|| owned(error.downcast_ref::<ForeignError>().and_then(ForeignError::hint)))
 }

@@ -14,6 +14,7 @@ use parallax_train::quantize::{
     WeightBits, graph, plot, quantize,
 };
 
+use super::foreign_args::ForeignArgs;
 use super::quantize_frames::{LabelledPictures, PreparedFrames, input_range, read_frames, read_labelled, split};
 use super::{BadArguments, Outcome};
 
@@ -23,10 +24,15 @@ use super::{BadArguments, Outcome};
   parallax-train quantize model.onnx --data drive.mcap --out model.int8.onnx
   parallax-train quantize model.onnx --data labelled/ --frames 100 --ranges mse --out model.int8.onnx
   parallax-train quantize model.onnx --data drive.mcap --labels unseen/ --out model.int8.onnx
-  parallax-train quantize model.onnx --data drive.mcap --labels unseen/ --budget 0.3 --out model.int8.onnx")]
+  parallax-train quantize model.onnx --data drive.mcap --labels unseen/ --budget 0.3 --out model.int8.onnx
+A model from elsewhere (docs/foreign_models.md):
+  parallax-train quantize fcn.onnx --size 640x384 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --channels rgb \\
+                          --classes classes.toml --data drive.mcap --out fcn.int8.onnx")]
 pub(crate) struct QuantizeArgs {
-    /// The float model, written by `parallax-train export`.
+    /// The float model: written by `parallax-train export`, or from elsewhere.
     pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) foreign: ForeignArgs,
     /// Frames to calibrate on: a recording, a folder of pictures or a labelled set (its labels are not read).
     #[arg(long, value_name = "DATA")]
     pub(crate) data: PathBuf,
@@ -58,8 +64,8 @@ pub(crate) struct QuantizeArgs {
     /// Measure it as change of mIoU on this labelled set; best one that the network was not trained on.
     #[arg(long, value_name = "DIR")]
     pub(crate) labels: Option<PathBuf>,
-    /// Classes file of that set [default: its own classes.toml].
-    #[arg(long, value_name = "FILE", requires = "labels")]
+    /// The classes of a model that does not name them, and the classes file of the labelled set [default: its own classes.toml].
+    #[arg(long, value_name = "FILE")]
     pub(crate) classes: Option<PathBuf>,
     /// Pictures to measure layers on, evenly spread over the labelled set, or over the held frames.
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
@@ -114,8 +120,8 @@ pub(crate) enum Correct {
 /// Runs the command.
 pub(crate) fn run(args: &QuantizeArgs) -> anyhow::Result<Outcome> {
     check(args)?;
-    let model = graph::read_model(&args.model)?;
-    let input = graph::model_input(&model)?;
+    let context = || format!("cannot quantize {}", args.model.display());
+    let (model, input) = args.foreign.adopt_to_quantize(&args.model, args.classes.as_deref()).with_context(context)?;
     let frames = read_frames(&args.data, &input, args.frames as usize)?;
     frames.warn(args.frames as usize);
     let PreparedFrames { prepared, mut lost, .. } = frames;
@@ -132,12 +138,12 @@ pub(crate) fn run(args: &QuantizeArgs) -> anyhow::Result<Outcome> {
         },
     };
     let given = CalibrationFrames { calibration: &calibration, held: &held };
-    let context = || format!("cannot quantize {}", args.model.display());
     // The labels are read first: a typing error there should not cost the work before.
-    let labelled = args.labels.as_deref().map(|labels| {
-        let names = graph::class_names(&model);
-        read_labelled(labels, args.classes.as_deref(), names.as_deref(), &input, args.pictures as usize)
-    });
+    let names = graph::class_names(&model)?;
+    let labelled = args
+        .labels
+        .as_deref()
+        .map(|labels| read_labelled(labels, args.classes.as_deref(), names.as_deref(), &input, args.pictures as usize));
     let labelled = labelled.transpose()?;
     let mut quantized = quantize(&model, given, &config).with_context(context)?;
     if args.by_layer || args.budget.is_some() || labelled.is_some() {

@@ -112,17 +112,18 @@ pub fn append_input(
     input: &ModelInput,
     planes: &mut Vec<f32>,
 ) {
+    let from = [0, 1, 2].map(|channel| input.channels.of_picture(channel));
     if *color == ColorChange::none() {
         // The very numbers that the board computes.
         let tables = [0, 1, 2].map(|channel| input.table(channel));
         append(picture, mirroring, planes, |pixel| {
-            [0, 1, 2].map(|channel: usize| tables[channel][usize::from(pixel[channel])])
+            [0, 1, 2].map(|channel: usize| tables[channel][usize::from(pixel[from[channel]])])
         });
         return;
     }
     append(picture, mirroring, planes, |pixel| {
         let changed = color.apply(pixel);
-        [0, 1, 2].map(|channel: usize| (changed[channel] - input.mean[channel]) / input.std[channel])
+        [0, 1, 2].map(|channel: usize| (changed[from[channel]] - input.mean[channel]) / input.std[channel])
     });
 }
 

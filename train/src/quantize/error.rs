@@ -54,12 +54,6 @@ pub enum QuantizeError {
         /// Which frame, counted from 0.
         frame: usize,
     },
-    /// The model has no metadata entry that says how to prepare its input.
-    #[error("the model does not say how to prepare its input: no `{key}` in its metadata")]
-    NoModelInput {
-        /// The metadata key.
-        key: &'static str,
-    },
     /// A metadata entry cannot be understood.
     #[error("bad metadata entry `{key}`: {reason}")]
     BadMetadata {
@@ -107,16 +101,20 @@ impl QuantizeError {
     /// What the user can do about it.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NotOnnx { .. } => "write the model with `parallax-train export RUN --out model.onnx`",
-            Self::NoFrames => "give a recording or a folder with at least one picture with --data",
-            Self::AlreadyQuantized { .. } => "quantize the float model that `parallax-train export` wrote",
-            Self::NonFiniteWeight { .. } => "the training diverged; look at the run's losses.png and train again",
-            Self::NonFiniteActivation { .. } => "look at that frame, and at the run's losses.png",
-            Self::NoModelInput { .. } => {
-                "models written by `parallax-train export` carry it; for another model, add that metadata entry"
+            Self::NotOnnx { .. } => {
+                "write the model with `parallax-train export RUN --out model.onnx`, or export it from elsewhere (docs/foreign_models.md)"
             }
+            Self::NoFrames => "give a recording or a folder with at least one picture with --data",
+            Self::AlreadyQuantized { .. } => {
+                "quantize the float model that it was made of; `pack` takes this one as it is"
+            }
+            Self::NonFiniteWeight { .. } => {
+                "the training diverged, or the file is damaged: look at the run's losses.png, export or train again"
+            }
+            Self::NonFiniteActivation { .. } => "look at that frame, and at the run's losses.png",
+            Self::BadMetadata { .. } => "the file was altered by hand: export it again",
             Self::Tract { .. } | Self::Unsupported(_) | Self::BadTensor { .. } => {
-                "export the model again with this version of parallax-train"
+                "export the model again with this version of parallax-train; of a model from elsewhere see docs/foreign_models.md"
             }
             _ => return None,
         })

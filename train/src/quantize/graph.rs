@@ -57,7 +57,7 @@ pub fn graph(model: &ModelProto) -> Result<&GraphProto> {
     model.graph.as_ref().ok_or_else(|| QuantizeError::Unsupported("the model has no graph".to_owned()))
 }
 
-pub(super) fn graph_mut(model: &mut ModelProto) -> Result<&mut GraphProto> {
+pub(crate) fn graph_mut(model: &mut ModelProto) -> Result<&mut GraphProto> {
     model.graph.as_mut().ok_or_else(|| QuantizeError::Unsupported("the model has no graph".to_owned()))
 }
 
@@ -75,21 +75,39 @@ pub fn set_metadata(model: &mut ModelProto, key: &str, value: &str) {
 /// The metadata entry that says how to prepare the model's input, as JSON.
 pub const MODEL_INPUT: &str = "parallax.model_input";
 
-/// How to prepare the model's input, from its metadata.
+/// The input contract in the metadata entry `key`, if there is one.
 ///
 /// # Errors
-/// No such entry, or one that makes no sense.
-pub fn model_input(model: &ModelProto) -> Result<ModelInput> {
-    let text = metadata(model, MODEL_INPUT).ok_or(QuantizeError::NoModelInput { key: MODEL_INPUT })?;
-    let bad = |reason: String| QuantizeError::BadMetadata { key: MODEL_INPUT.to_owned(), reason };
+/// An entry that makes no sense.
+pub(crate) fn stated_input(model: &ModelProto, key: &str) -> Result<Option<ModelInput>> {
+    let Some(text) = metadata(model, key) else { return Ok(None) };
+    let bad = |reason: String| QuantizeError::BadMetadata { key: key.to_owned(), reason };
     let input: ModelInput = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
     input.validate().map_err(bad)?;
-    Ok(input)
+    Ok(Some(input))
 }
 
+/// The metadata entry with the names of the classes, as a JSON list in the order of the logits.
+pub const CLASSES: &str = "parallax.classes";
+
 /// The names of the classes that the model gives, in its order, from its metadata; none for a model that does not say.
-pub fn class_names(model: &ModelProto) -> Option<Vec<String>> {
-    serde_json::from_str(metadata(model, "parallax.classes")?).ok()
+///
+/// # Errors
+/// An entry that is no list of names.
+pub fn class_names(model: &ModelProto) -> Result<Option<Vec<String>>> {
+    let Some(text) = metadata(model, CLASSES) else { return Ok(None) };
+    let bad =
+        |error: serde_json::Error| QuantizeError::BadMetadata { key: CLASSES.to_owned(), reason: error.to_string() };
+    serde_json::from_str(text).map(Some).map_err(bad)
+}
+
+/// The same model without what is only said of its tensors.
+pub(crate) fn without_descriptions(model: &ModelProto) -> ModelProto {
+    let mut model = model.clone();
+    if let Some(graph) = model.graph.as_mut() {
+        graph.value_info.clear();
+    }
+    model
 }
 
 /// Turns `Constant` nodes into initializers, so that every constant is found in one place.
@@ -133,18 +151,39 @@ pub fn check_float(model: &ModelProto) -> Result<()> {
     if let Some(node) = graph.node.iter().find(|node| is_quantization(&node.op_type)) {
         return Err(QuantizeError::AlreadyQuantized { node: node_name(node), operator: node.op_type.clone() });
     }
-    for tensor in graph.initializer.iter().filter(|tensor| tensor.data_type == DataType::Float as i32) {
-        if let Some(value) = floats(tensor)?.into_iter().find(|value| !value.is_finite()) {
-            return Err(QuantizeError::NonFiniteWeight { tensor: tensor.name.clone(), value });
-        }
-    }
+    check_finite(model)?;
     check_order(graph)?;
     graph.node.iter().filter(|node| node.op_type == "Conv").try_for_each(|node| check_convolution(graph, node))?;
     inputs(graph).map(|_| ())
 }
 
+/// # Errors
+/// A weight that is NaN or infinite, in the initializers or in a `Constant` node: the first, by name.
+pub fn check_finite(model: &ModelProto) -> Result<()> {
+    let graph = graph(model)?;
+    let inside = graph.node.iter().filter(|node| node.op_type == "Constant").flat_map(|node| &node.attribute);
+    let tensors = graph.initializer.iter().chain(inside.filter_map(|attribute| attribute.t.as_ref()));
+    for tensor in tensors {
+        let not_finite = match DataType::try_from(tensor.data_type) {
+            Ok(DataType::Float) => floats(tensor)?.into_iter().find(|value| !value.is_finite()),
+            Ok(DataType::Double) if tensor.raw_data.is_empty() => {
+                tensor.double_data.iter().find(|value| !value.is_finite()).map(|value| *value as f32)
+            }
+            Ok(DataType::Double) => {
+                let values = tensor.raw_data.as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes));
+                values.into_iter().find(|value| !value.is_finite()).map(|value| value as f32)
+            }
+            _ => None,
+        };
+        if let Some(value) = not_finite {
+            return Err(QuantizeError::NonFiniteWeight { tensor: tensor.name.clone(), value });
+        }
+    }
+    Ok(())
+}
+
 /// Each operator writes something new and reads what an operator before it, the model's input or an initializer gives.
-fn check_order(graph: &GraphProto) -> Result<()> {
+pub(crate) fn check_order(graph: &GraphProto) -> Result<()> {
     let unsupported = |what: String| Err(QuantizeError::Unsupported(what));
     let producers = producers(graph);
     let mut known: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
@@ -272,6 +311,13 @@ pub fn floats(tensor: &TensorProto) -> Result<Vec<f32>> {
         return Err(bad(format!("expected the values of a tensor {:?}, got {}", tensor.dims, values.len())));
     }
     Ok(values)
+}
+
+/// The 64-bit integers of an initializer; none for one of another type.
+pub(crate) fn longs(tensor: &TensorProto) -> Option<Vec<i64>> {
+    let raw = || tensor.raw_data.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
+    let values = || if tensor.raw_data.is_empty() { tensor.int64_data.clone() } else { raw() };
+    (tensor.data_type == DataType::Int64 as i32).then(values)
 }
 
 fn tensor(name: &str, shape: &[usize], data_type: DataType, raw_data: Vec<u8>) -> TensorProto {

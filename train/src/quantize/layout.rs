@@ -5,11 +5,12 @@
 //! | Conv with constant weights | u8 in, u8 out, s8 weights, int32 bias |
 //! | Add, Elu, Sigmoid, Mul, … | u8 in, u8 out, a scale of its own |
 //! | Relu after Conv or Add | gone: the u8 range starts at zero, so clamping is the ReLU |
+//! | Clip after Conv or Add | stays, and what lies between is not rounded: engines clamp where they round anyway |
 //! | MaxPool, Resize, Pad, Reshape, … | moves or averages values: its output keeps its input's scale, no requantisation |
 //! | Concat | one scale with every input for which that is free ([`super::sharing`]); any other input is requantised |
 //! | anything else | left in float and listed |
 //!
-//! A *layer* is an operator with an int8 form, together with the Relu that disappears into it. [`Layout::with_float`] is the
+//! A *layer* is an operator with an int8 form, together with the Relu or Clip behind it. [`Layout::with_float`] is the
 //! layout in which some layers stay in float: what lies between two of them is a float tensor, what lies between one of
 //! them and an int8 layer is a u8 tensor still.
 
@@ -81,7 +82,7 @@ pub struct Layer {
     pub place: usize,
     /// Its name.
     pub node: String,
-    /// What it is; with the Relu that disappears into it.
+    /// What it is; with the Relu or Clip behind it.
     pub operator: String,
 }
 
@@ -104,8 +105,10 @@ pub struct Layout {
     pub outputs: Vec<String>,
     /// Treatment of each node, in graph order.
     pub treatments: Vec<Treatment>,
-    /// Relu nodes that disappear: the tensor before each, by node index.
+    /// Relu nodes that disappear, and Clip nodes that belong to what they clamp: the tensor before each, by node index.
     pub fused_relus: HashMap<usize, String>,
+    /// Those of them that are still there: Clips.
+    pub kept_clips: HashSet<usize>,
     /// The tensor that takes the place of the one before a fused Relu: the Relu's output.
     pub renamed: HashMap<String, String>,
     /// u8 tensors in the order in which they are computed.
@@ -138,14 +141,16 @@ impl Layout {
     /// A model without a graph.
     pub fn layers(&self, model: &ModelProto) -> Result<Vec<Layer>> {
         let graph = graph::graph(model)?;
-        let followed: HashSet<&str> = self.fused_relus.values().map(String::as_str).collect();
+        let followed: HashMap<&str, usize> =
+            self.fused_relus.iter().map(|(place, before)| (before.as_str(), *place)).collect();
         let in_int8 =
             graph.node.iter().enumerate().filter(|(place, _)| {
                 self.treatments[*place] != Treatment::Float && !self.fused_relus.contains_key(place)
             });
         let layers = in_int8.map(|(place, node)| {
-            let relu = if followed.contains(node.output[0].as_str()) { "+Relu" } else { "" };
-            Layer { place, node: graph::node_name(node), operator: format!("{}{relu}", node.op_type) }
+            let behind = followed.get(node.output[0].as_str()).map(|place| &graph.node[*place].op_type);
+            let operator = behind.map_or(node.op_type.clone(), |behind| format!("{}+{behind}", node.op_type));
+            Layer { place, node: graph::node_name(node), operator }
         });
         Ok(layers.collect())
     }
@@ -179,16 +184,22 @@ impl Layout {
         std::iter::successors(Some(name), |name| keeps(name)).last().unwrap_or(name)
     }
 
-    /// A Relu disappears into the Conv or Add before it when nothing else reads what is between them.
+    /// A Relu disappears into the Conv or Add before it when nothing else reads what is between them; a Clip belongs to it.
     fn find_fused_relus(&mut self, graph: &GraphProto) {
-        let (producers, consumers) = (graph::producers(graph), graph::consumers(graph));
-        for (index, relu) in graph.node.iter().enumerate().filter(|(_, node)| node.op_type == "Relu") {
+        let (producers, consumers, constants) =
+            (graph::producers(graph), graph::consumers(graph), graph::constants(graph));
+        let clamps = |node: &NodeProto| node.op_type == "Relu" || clips_by_constants(node, &constants);
+        for (index, relu) in graph.node.iter().enumerate().filter(|(_, node)| clamps(node)) {
             let Some(before) = relu.input.first() else { continue };
             let Some(producer) = producers.get(before.as_str()).map(|index| &graph.node[*index]) else { continue };
             let only_reader = consumers.get(before.as_str()).is_some_and(|readers| readers.len() == 1);
             if matches!(producer.op_type.as_str(), "Conv" | "Add") && only_reader && !self.outputs.contains(before) {
                 self.fused_relus.insert(index, before.clone());
-                self.renamed.insert(before.clone(), relu.output[0].clone());
+                if relu.op_type == "Clip" {
+                    self.kept_clips.insert(index);
+                } else {
+                    self.renamed.insert(before.clone(), relu.output[0].clone());
+                }
             }
         }
     }
@@ -257,9 +268,11 @@ impl Layout {
                 _ => {}
             }
             if let Some(producer) = self.fused_relus.get(&index).and_then(|before| producer_of(graph, before)) {
-                tensor.operator = format!("{}+Relu", producer.op_type);
+                tensor.operator = format!("{}+{}", producer.op_type, node.op_type);
                 tensor.node = graph::node_name(producer);
-                tensor.relu = FusedRelu::Yes;
+                if !self.kept_clips.contains(&index) {
+                    tensor.relu = FusedRelu::Yes;
+                }
             }
             tensors.push(tensor);
         }
@@ -339,6 +352,10 @@ fn treatment(
         "Add" | "Mul" | "Sub" if constant(0) || constant(1) => Err("one operand is constant"),
         "Add" | "Mul" | "Sub" | "Relu" | "Elu" | "Sigmoid" | "Tanh" | "LeakyRelu" | "HardSwish" | "HardSigmoid"
         | "AveragePool" | "GlobalAveragePool" => Ok(Treatment::Computes),
+        "Clip" if clips_by_constants(node, constants) => Ok(Treatment::Computes),
+        "Clip" => Err("its limits are not constant"),
+        "ReduceMean" if is_mean_of_picture(node, constants) => Ok(Treatment::Computes),
+        "ReduceMean" => Err("it is not the mean of a picture's rows and columns"),
         "Concat" if (0..node.input.len()).any(constant) => Err("one operand is constant"),
         "Concat" => Ok(Treatment::Joins),
         "Resize" if graph::text_attribute(node, "mode") == Some("cubic") => {
@@ -358,6 +375,25 @@ fn treatment(
         | "Expand" | "Tile" | "DepthToSpace" | "SpaceToDepth" | "Identity" => Err("its input is in float"),
         _ => Err("no int8 form is known for this operator"),
     }
+}
+
+/// Whether an operator is a Clip whose limits are constants, where it has any.
+fn clips_by_constants(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> bool {
+    let limits = node.input.iter().skip(1).filter(|name| !name.is_empty());
+    node.op_type == "Clip"
+        && !node.input.is_empty()
+        && limits.into_iter().all(|name| constants.contains_key(name.as_str()))
+}
+
+/// Whether a ReduceMean takes the mean of height and width and keeps both axes; axes are an attribute until operator set 17.
+fn is_mean_of_picture(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> bool {
+    let attribute = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name);
+    let keeps = attribute("keepdims").is_none_or(|keepdims| keepdims.i == 1);
+    let given = node.input.get(1).and_then(|name| constants.get(name.as_str())).and_then(|axes| graph::longs(axes));
+    let mut axes = given.or_else(|| attribute("axes").map(|axes| axes.ints.clone())).unwrap_or_default();
+    axes.iter_mut().filter(|axis| **axis < 0).for_each(|axis| *axis += 4);
+    axes.sort_unstable();
+    keeps && axes == [2, 3]
 }
 
 /// Whether a Pad repeats the picture, or surrounds it with zeros, which every u8 grid holds exactly.

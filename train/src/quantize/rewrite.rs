@@ -122,7 +122,7 @@ impl<'a> Writer<'a> {
     }
 
     fn write_node(&mut self, index: usize, node: &NodeProto) -> Result<()> {
-        if self.layout.fused_relus.contains_key(&index) {
+        if self.layout.fused_relus.contains_key(&index) && !self.layout.kept_clips.contains(&index) {
             return Ok(());
         }
         let mut written = node.clone();

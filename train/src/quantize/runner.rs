@@ -102,6 +102,44 @@ impl Runner {
     }
 }
 
+/// What tract finds out about a model's tensors.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// The shapes that are fixed, by name.
+    pub(crate) shapes: HashMap<String, Vec<usize>>,
+    /// The type of the first output.
+    pub(crate) output_type: Option<DatumType>,
+}
+
+/// The shapes of all tensors, and the type of what the model gives. The file is read through first.
+///
+/// # Errors
+/// A model that asks for nonsense, or that tract cannot load.
+pub(crate) fn facts(model: &ModelProto) -> Result<Facts> {
+    model_file::check(&graph::encode(model)).map_err(QuantizeError::Unsupported)?;
+    let mut model = model.clone();
+    if let Some(graph) = model.graph.as_mut() {
+        graph.value_info.clear();
+    }
+    tract("load", || {
+        let mut model = tract_onnx::onnx().model_for_proto_model(&model)?;
+        model.analyse(false)?;
+        check_shapes(&model)?;
+        // Results carry the names of their tensors, inputs are operators of that name.
+        let inputs = model.input_outlets()?.iter().map(|outlet| (outlet, &model.node(outlet.node).name));
+        let mut shapes = HashMap::new();
+        for (outlet, name) in model.outlet_labels.iter().chain(inputs) {
+            let sizes = model.outlet_fact(*outlet)?.shape.concretize();
+            let sizes = sizes.and_then(|sizes| sizes.iter().map(|size| size.to_usize().ok()).collect());
+            shapes.extend(sizes.map(|sizes: Vec<usize>| (name.clone(), sizes)));
+        }
+        let output = model.output_outlets()?.first().copied();
+        let output_type =
+            output.map(|outlet| model.outlet_fact(outlet)).transpose()?.and_then(|fact| fact.datum_type());
+        Ok(Facts { shapes, output_type })
+    })
+}
+
 /// Lets tract do something; a panic is an error of the model.
 fn tract<T>(doing: &'static str, what: impl FnOnce() -> TractResult<T>) -> Result<T> {
     let result = model_file::caught(what);

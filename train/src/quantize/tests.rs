@@ -27,7 +27,7 @@ pub(crate) const WIDTH: usize = 16;
 pub(crate) const HEIGHT: usize = 8;
 
 /// Repeatable numbers in about −1 … 1.
-fn numbers(count: usize, seed: u64) -> Vec<f32> {
+pub(crate) fn numbers(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let next = || {
         state ^= state << 13;
@@ -43,20 +43,21 @@ fn ints_attribute(name: &str, values: &[i64]) -> AttributeProto {
     AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..AttributeProto::default() }
 }
 
+/// A graph in the making.
 #[derive(Default)]
-struct Builder {
+pub(crate) struct Builder {
     graph: GraphProto,
 }
 
 impl Builder {
-    fn node(mut self, operator: &str, inputs: &[&str], output: &str, ints: &[(&str, &[i64])]) -> Self {
+    pub(crate) fn node(mut self, operator: &str, inputs: &[&str], output: &str, ints: &[(&str, &[i64])]) -> Self {
         let mut node = graph::node(operator, &format!("{output}_node"), inputs, output);
         node.attribute = ints.iter().map(|(name, values)| ints_attribute(name, values)).collect();
         self.graph.node.push(node);
         self
     }
 
-    fn conv(mut self, input: &str, output: &str, shape: [usize; 4], seed: u64) -> Self {
+    pub(crate) fn conv(mut self, input: &str, output: &str, shape: [usize; 4], seed: u64) -> Self {
         let (weight, bias) = (format!("{output}_w"), format!("{output}_b"));
         let fan_in = (shape[1] * shape[2] * shape[3]) as f32;
         let weights: Vec<f32> = numbers(shape.iter().product(), seed).iter().map(|w| w * 2.0 / fan_in.sqrt()).collect();
@@ -71,7 +72,7 @@ impl Builder {
         )
     }
 
-    fn model(mut self, input: &[usize], output: (&str, &[usize])) -> ModelProto {
+    pub(crate) fn model(mut self, input: &[usize], output: (&str, &[usize])) -> ModelProto {
         self.graph.name = "tiny".to_owned();
         self.graph.input.push(graph::value_info("image", input));
         self.graph.output.push(graph::value_info(output.0, output.1));
@@ -107,9 +108,47 @@ pub(crate) fn unet() -> ModelProto {
 }
 
 impl Builder {
-    fn with_axis(mut self, output: &str, axis: i64) -> Self {
+    pub(crate) fn with_axis(self, output: &str, axis: i64) -> Self {
+        self.with(output, graph::int_attribute("axis", axis))
+    }
+
+    /// Adds an attribute to the operator that writes `output`.
+    fn with(mut self, output: &str, attribute: AttributeProto) -> Self {
         let node = self.graph.node.iter_mut().find(|node| node.output[0] == output).unwrap();
-        node.attribute.push(graph::int_attribute("axis", axis));
+        node.attribute.push(attribute);
+        self
+    }
+
+    pub(crate) fn ints(self, output: &str, name: &str, values: &[i64]) -> Self {
+        self.with(output, ints_attribute(name, values))
+    }
+
+    pub(crate) fn text(self, output: &str, name: &str, value: &str) -> Self {
+        // 3 is AttributeProto.AttributeType.STRING.
+        let attribute = AttributeProto { name: name.to_owned(), r#type: 3, ..AttributeProto::default() };
+        self.with(output, AttributeProto { s: value.as_bytes().to_vec(), ..attribute })
+    }
+
+    pub(crate) fn float(self, output: &str, name: &str, value: f32) -> Self {
+        // 1 is AttributeProto.AttributeType.FLOAT.
+        self.with(output, AttributeProto { name: name.to_owned(), f: value, r#type: 1, ..AttributeProto::default() })
+    }
+
+    pub(crate) fn tensor(mut self, tensor: tract_onnx::pb::TensorProto) -> Self {
+        self.graph.initializer.push(tensor);
+        self
+    }
+
+    pub(crate) fn floats(self, name: &str, shape: &[usize], values: &[f32]) -> Self {
+        self.tensor(graph::float_tensor(name, shape, values))
+    }
+
+    pub(crate) fn longs(self, name: &str, values: &[i64]) -> Self {
+        self.tensor(graph::int64_tensor(name, &[values.len()], values))
+    }
+
+    pub(crate) fn push(mut self, node: NodeProto) -> Self {
+        self.graph.node.push(node);
         self
     }
 }
