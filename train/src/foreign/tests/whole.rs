@@ -50,7 +50,6 @@ impl WithIr for ModelProto {
 #[test]
 fn old_operators_mean_the_same_after_they_were_raised() {
     let builder = Builder::default()
-        .floats("up", &[4], &[1.0, 1.0, 2.0, 2.0])
         .conv("image", "c1", [4, 3, 3, 3], 1)
         .node("Clip", &["c1"], "clipped", &[])
         .float("clipped", "min", 0.0)
@@ -58,20 +57,36 @@ fn old_operators_mean_the_same_after_they_were_raised() {
         .node("Pad", &["clipped"], "padded", &[("pads", &[0, 0, 1, 1, 0, 0, 1, 1])])
         .float("padded", "value", 0.25)
         .node("MaxPool", &["padded"], "pooled", &[("kernel_shape", &[3, 3]), ("strides", &[2, 2])])
-        .node("Upsample", &["pooled", "up"], "larger", &[])
-        .text("larger", "mode", "linear")
-        .node("Slice", &["larger"], "sliced", &[("starts", &[0, 1]), ("ends", &[4, 3]), ("axes", &[0, 1])])
+        .node("Slice", &["pooled"], "sliced", &[("starts", &[0, 1]), ("ends", &[4, 3]), ("axes", &[0, 1])])
         .node("Unsqueeze", &["sliced"], "five", &[("axes", &[0])])
         .node("Squeeze", &["five"], "four", &[("axes", &[0])])
         .node("Softmax", &["four"], "soft", &[])
         .with_axis("soft", 2)
         .node("Dropout", &["soft"], "kept", &[])
         .conv("kept", "logits", [3, 2, 1, 1], 4);
-    let model = with_opset(builder.model(&PICTURE, ("logits", &[1, 3, HEIGHT, WIDTH])), 9);
-    let adopted = adopted(&model, Purpose::Masks(3));
+    let model = with_opset(builder.model(&PICTURE, ("logits", &[1, 3, HEIGHT / 2, WIDTH / 2])), 9);
+    let adopted = adopted(&model, Purpose::Quantization(None));
     assert_eq!(adopted.model.opset_import[0].version, 13);
-    assert!(nodes(&adopted.model, "Upsample").is_empty() && nodes(&adopted.model, "Dropout").is_empty());
-    assert_near(&run(&adopted.model, &picture(2)), &run(&model, &picture(2)));
+    assert!(nodes(&adopted.model, "Dropout").is_empty());
+    let (found, expected) = (run(&adopted.model, &picture(2)), run(&model, &picture(2)));
+    // What it ends in is enlarged: its first pixel keeps its value.
+    assert_eq!(found.len(), 4 * expected.len());
+    assert!((found[0] - expected[0]).abs() < 1e-5 && expected[0] != expected[expected.len() - 1]);
+    // What 9 calls Upsample, 10 calls Resize; tract knows that one alone.
+    for mode in ["nearest", "linear"] {
+        let enlarging = |operator: &str, opset| {
+            let builder = Builder::default()
+                .floats("up", &[4], &[1.0, 1.0, 2.0, 2.0])
+                .conv("image", "c1", [3, 3, 3, 3], 1)
+                .ints("c1", "strides", &[2, 2])
+                .node(operator, &["c1", "up"], "logits", &[])
+                .text("logits", "mode", mode);
+            with_opset(builder.model(&PICTURE, ("logits", &PICTURE)), opset)
+        };
+        let adopted = super::adopted(&enlarging("Upsample", 9), Purpose::Masks(3));
+        assert!(nodes(&adopted.model, "Upsample").is_empty());
+        assert_near(&run(&adopted.model, &picture(2)), &run(&enlarging("Resize", 10), &picture(2)));
+    }
     // A changed operator that is not known is refused by its name.
     let unknown = Builder::default().conv("image", "c1", [3, 3, 1, 1], 1).node("TopK", &["c1"], "logits", &[]);
     let unknown = with_opset(unknown.model(&PICTURE, ("logits", &PICTURE)), 9);
