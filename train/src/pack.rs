@@ -450,6 +450,7 @@ mod tests {
         assert!(packed(f32::MAX).contains("where numbers are expected"), "{}", packed(f32::MAX));
         assert!(packed(0.0).contains("equal logits for 100.0 %"), "{}", packed(0.0));
         assert!(!path.exists());
+    }
 
     fn origin() -> Origin {
         Origin {

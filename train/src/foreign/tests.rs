@@ -8,6 +8,8 @@ use parallax_core::model_input::Channels;
 use tract_onnx::pb::tensor_shape_proto::dimension::Value as Size;
 use tract_onnx::pb::{ModelProto, NodeProto, type_proto};
 
+use tract_onnx::prelude::*;
+
 use super::*;
 use crate::quantize::graph;
 use crate::quantize::runner::Runner;
@@ -28,6 +30,15 @@ fn nodes<'a>(model: &'a ModelProto, operator: &str) -> Vec<&'a NodeProto> {
 /// What a model makes of a picture.
 fn run(model: &ModelProto, picture: &[f32]) -> Vec<f32> {
     Runner::new(model).unwrap().run(picture).unwrap()[0].values().unwrap().to_vec()
+}
+
+/// The same of a model whose sizes are not constant yet.
+fn run_as_it_is(model: &ModelProto, picture: &[f32]) -> Vec<f32> {
+    let plan =
+        tract_onnx::onnx().model_for_proto_model(model).unwrap().into_optimized().unwrap().into_runnable().unwrap();
+    let input = Tensor::from_shape(&PICTURE, picture).unwrap();
+    let outputs = plan.run(tvec!(input.into())).unwrap();
+    outputs[0].try_as_plain_ram().unwrap().as_slice::<f32>().unwrap().to_vec()
 }
 
 fn assert_near(found: &[f32], expected: &[f32]) {

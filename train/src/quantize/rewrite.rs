@@ -79,6 +79,12 @@ pub fn rewrite(float: &ModelProto, layout: &Layout, grid: &Grid, bits: WeightBit
     Ok(Rewritten { model, grid: grid.clone(), dequantized, weights, biases })
 }
 
+fn names_of(graph: &GraphProto) -> impl Iterator<Item = &str> {
+    let written = graph.node.iter().flat_map(|node| &node.output);
+    let constants = graph.initializer.iter().map(|tensor| &tensor.name);
+    written.chain(constants).chain(graph.input.iter().map(|input| &input.name)).map(String::as_str)
+}
+
 fn drop_unused_initializers(model: &mut ModelProto) {
     if let Some(graph) = model.graph.as_mut() {
         let read: HashSet<String> = graph.node.iter().flat_map(|node| node.input.iter().cloned()).collect();
@@ -93,6 +99,8 @@ struct Writer<'a> {
     bits: WeightBits,
     constants: HashMap<&'a str, &'a TensorProto>,
     wanted: HashSet<&'a str>,
+    /// Names of the float model's tensors.
+    taken: HashSet<&'a str>,
     nodes: Vec<NodeProto>,
     initializers: Vec<TensorProto>,
     dequantized: HashMap<String, String>,
@@ -112,6 +120,7 @@ impl<'a> Writer<'a> {
             bits,
             in_float: in_float.flat_map(|(node, _)| node.output.iter().map(String::as_str)).collect(),
             constants: graph::constants(source),
+            taken: names_of(source).collect(),
             wanted: layout.tensors.iter().map(|tensor| tensor.name.as_str()).collect(),
             nodes: Vec::new(),
             initializers: Vec::new(),
@@ -163,9 +172,9 @@ impl<'a> Writer<'a> {
         }
         let grid = self.grid.of(name)?;
         let float_name = self.float_name(name);
-        let quantized = format!("{name}_quantized");
-        let dequantized = if float_name == name { format!("{name}_dequantized") } else { name.to_owned() };
-        let (scale, zero_point) = (format!("{name}_scale"), format!("{name}_zero_point"));
+        let quantized = self.free(format!("{name}_quantized"));
+        let dequantized = if float_name == name { self.free(format!("{name}_dequantized")) } else { name.to_owned() };
+        let (scale, zero_point) = (self.free(format!("{name}_scale")), self.free(format!("{name}_zero_point")));
         self.initializers.push(graph::float_tensor(&scale, &[], &[grid.scale]));
         self.initializers.push(graph::uint8_tensor(&zero_point, &[], &[grid.zero_point]));
         let quantize = format!("{name}_QuantizeLinear");
@@ -188,7 +197,7 @@ impl<'a> Writer<'a> {
         let quantized = quantize_weights(weights, bias.as_deref(), input_scale, self.bits);
 
         // Two convolutions may share a weight tensor but see other input scales: names follow the output.
-        let base = format!("{}_weight", node.output[0]);
+        let base = self.free_base(format!("{}_weight", node.output[0]));
         let snr_db = weight_snr(&values, &quantized.integers, &quantized.scales);
         let noise = WeightNoise { snr_db, channels_at_risk: quantized.channels_at_risk };
         self.weights.insert(graph::node_name(node), noise);
@@ -197,7 +206,7 @@ impl<'a> Writer<'a> {
         self.initializers.push(graph::int8_tensor(&format!("{base}_zero_point"), &[shape[0]], &vec![0; shape[0]]));
         written.input[1] = self.dequantize_constant(&base, true);
         if let Some(bias) = bias {
-            let base = format!("{}_bias", node.output[0]);
+            let base = self.free_base(format!("{}_bias", node.output[0]));
             let (integers, scales) = quantize_bias(&bias, &quantized.scales, input_scale);
             self.initializers.push(graph::int32_tensor(&format!("{base}_quantized"), &[integers.len()], &integers));
             self.initializers.push(graph::float_tensor(&format!("{base}_scale"), &[scales.len()], &scales));
@@ -220,6 +229,25 @@ impl<'a> Writer<'a> {
         node.attribute.push(graph::int_attribute("axis", 0));
         self.nodes.push(node);
         output
+    }
+
+    /// The name, or one like it that no tensor of the float model has.
+    fn free(&self, mut name: String) -> String {
+        while self.taken.contains(name.as_str()) {
+            name.push('_');
+        }
+        name
+    }
+
+    /// The same for a beginning of names.
+    fn free_base(&self, mut base: String) -> String {
+        while ["quantized", "scale", "zero_point", "dequantized"]
+            .iter()
+            .any(|end| self.taken.contains(format!("{base}_{end}").as_str()))
+        {
+            base.push('_');
+        }
+        base
     }
 
     fn constant(&self, name: &str) -> Result<&'a TensorProto> {
