@@ -41,8 +41,8 @@ pub const MOST_NUMBERS: u64 = 1 << 27;
 /// Axes of a tensor.
 const MOST_AXES: usize = 8;
 
-/// Operators of a file. Large networks have some thousands; an engine's plan of so many takes seconds.
-const MOST_OPERATORS: usize = 10_000;
+/// Operators of a file. Large networks have one or two thousand; the time for a plan grows with the square: ten seconds for so many.
+const MOST_OPERATORS: usize = 5000;
 
 /// The constants of a graph by name: initialisers and what Constant operators hold.
 type Constants<'a> = HashMap<&'a str, &'a Tensor>;
