@@ -12,7 +12,8 @@ import sys
 
 import numpy
 import onnx
-import onnxruntime
+
+from sessions import session
 
 
 def main():
@@ -25,12 +26,10 @@ def main():
         zero_point = writers[layer["tensor"]].input[2:]
         integers = types[zero_point[0]] if zero_point else onnx.TensorProto.UINT8
         model.graph.output.append(onnx.helper.make_tensor_value_info(layer["tensor"], integers, None))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    node = session.get_inputs()[0]
+    running = session(model)
+    node = running.get_inputs()[0]
     picture = numpy.fromfile(input_path, "<f4").reshape(node.shape)
-    theirs = session.run([layer["tensor"] for layer in layers], {node.name: picture})
+    theirs = running.run([layer["tensor"] for layer in layers], {node.name: picture})
     compared = []
     for layer, expected in zip(layers, theirs):
         ours = numpy.fromfile(pathlib.Path(folder) / layer["file"], numpy.uint8).reshape(layer["shape"])

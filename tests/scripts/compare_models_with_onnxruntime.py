@@ -8,16 +8,18 @@ import json
 import sys
 
 import numpy
-import onnxruntime
+import onnx
+
+from sessions import session
 
 
 def main():
     float_path, int8_path, inputs_path = sys.argv[1:]
     signal, noise, same, pixels = 0.0, 0.0, 0, 0
-    sessions = [onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in (float_path, int8_path)]
-    node = sessions[0].get_inputs()[0]
+    running = [session(onnx.load(path)) for path in (float_path, int8_path)]
+    node = running[0].get_inputs()[0]
     for picture in numpy.fromfile(inputs_path, "<f4").reshape(-1, *node.shape[1:]):
-        exact, rounded = [session.run(None, {node.name: picture[None]})[0].astype(float) for session in sessions]
+        exact, rounded = [one.run(None, {node.name: picture[None]})[0].astype(float) for one in running]
         signal += float((exact**2).sum())
         noise += float(((exact - rounded) ** 2).sum())
         same += int((exact.argmax(1) == rounded.argmax(1)).sum())

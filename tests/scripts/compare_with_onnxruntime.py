@@ -10,17 +10,18 @@ import sys
 
 import numpy
 import onnx
-import onnxruntime
+
+from sessions import session
 
 
 def main():
     path, inputs_path, outputs_path = sys.argv[1:]
     model = onnx.load(path)
     onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    node = session.get_inputs()[0]
+    running = session(model)
+    node = running.get_inputs()[0]
     inputs = numpy.fromfile(inputs_path, "<f4").reshape(-1, *node.shape[1:])
-    runs = [session.run(None, {node.name: picture[None]})[0][0] for picture in inputs]
+    runs = [running.run(None, {node.name: picture[None]})[0][0] for picture in inputs]
     ours = numpy.fromfile(outputs_path, "<f4").reshape(len(runs), *runs[0].shape)
     theirs = numpy.stack(runs)
     spread = float(theirs.max() - theirs.min())

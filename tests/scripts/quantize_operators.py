@@ -2,9 +2,13 @@
 
 Usage: quantize_operators.py MODEL windows|mean|gate|bilinear|chain|OPERATOR [OPTION …]
 OPERATOR is one along an axis: Softmax, LogSoftmax, Hardmax, LpNormalization, LayerNormalization, CumSum, ReduceMean, ReduceMax,
-ArgMax, TopK. Options: `s8` for signed activations, `u8-weights`, `per-tensor`, `QOperator` for the older form,
+ArgMax, TopK. Options: `s8` for signed activations, `per-tensor`, `QOperator` for the older form,
 `no-zero-points` to leave out zero points of 0, `float` for the float model.
 Writes the int8 (QDQ) model for pictures [1, 3, 64, 128] in [-2, 2] and prints one JSON object with its operators.
+
+Or: quantize_operators.py FOLDER masks INPUT OPERATOR …
+Writes FOLDER/OPERATOR-u8.onnx and FOLDER/OPERATOR-s8.onnx, and beside them as `.mask` the classes, a byte each, that
+onnxruntime finds in the picture INPUT, little-endian float32.
 """
 import json
 import sys
@@ -14,6 +18,8 @@ import numpy
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+
+from sessions import overflows, session
 
 HEIGHT, WIDTH, CLASSES = 64, 128, 4
 
@@ -44,15 +50,14 @@ def along_an_axis(operator, read, node, constant):
     return node("Sub", [read, reduced], "less")
 
 
-def quantize(model, pictures, options):
+def quantize(model, path, pictures, options):
     signed = QuantType.QInt8 if "s8" in options else QuantType.QUInt8
     form = QuantFormat.QOperator if "QOperator" in options else QuantFormat.QDQ
-    weights = QuantType.QUInt8 if "u8-weights" in options else QuantType.QInt8
     with tempfile.NamedTemporaryFile(suffix=".onnx") as file:
         onnx.save(model, file.name)
         quantize_static(
-            file.name, sys.argv[1], pictures, quant_format=form, per_channel="per-tensor" not in options,
-            activation_type=signed, weight_type=weights,
+            file.name, path, pictures, quant_format=form, per_channel="per-tensor" not in options,
+            activation_type=signed, weight_type=QuantType.QInt8, reduce_range=overflows(),
             extra_options={"WeightSymmetric": True, "ActivationSymmetric": "s8" in options},
         )
 
@@ -68,6 +73,19 @@ def leave_out_zero_points(model):
 
 
 def main():
+    path, kind, options = sys.argv[1], sys.argv[2], sys.argv[3:]
+    if kind != "masks":
+        return print(json.dumps({"operators": [node.op_type for node in write(path, kind, options).graph.node]}))
+    picture = numpy.fromfile(options[0], "<f4").reshape(1, 3, HEIGHT, WIDTH)
+    for operator in options[1:]:
+        for form in ("u8", "s8"):
+            model = write(f"{path}/{operator}-{form}.onnx", operator, [form])
+            logits = session(model).run(None, {"image": picture})[0]
+            logits[0].argmax(0).astype(numpy.uint8).tofile(f"{path}/{operator}-{form}.mask")
+    print(json.dumps({"operators": options[1:]}))
+
+
+def write(path, kind, options):
     generator = numpy.random.default_rng(5)
     nodes, constants = [], []
 
@@ -88,7 +106,6 @@ def main():
 
     border = constant("border", numpy.array([0, 0, 1, 1, 0, 0, 1, 1], numpy.int64))
     twice = constant("twice", numpy.array([1, 1, 2, 2], numpy.float32))
-    kind, options = sys.argv[2], sys.argv[3:]
     half = {"strides": [2, 2]} if kind == "bilinear" else {}
     stem = node("Pad", ["image", border], "stem_pad", mode="reflect")
     stem = node("Relu", [convolution(stem, "stem", 16, 3, 3, **half)], "stem_relu")
@@ -127,15 +144,15 @@ def main():
     graph = helper.make_graph(nodes, "operators", [image], [logits], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     if "float" in options:
-        onnx.save(model, sys.argv[1])
+        onnx.save(model, path)
     else:
-        quantize(model, Pictures(generator), options)
-    written = onnx.load(sys.argv[1])
+        quantize(model, path, Pictures(generator), options)
+    written = onnx.load(path)
     if "no-zero-points" in options:
         leave_out_zero_points(written)
-        onnx.save(written, sys.argv[1])
+        onnx.save(written, path)
     onnx.checker.check_model(written)
-    print(json.dumps({"operators": [node.op_type for node in written.graph.node]}))
+    return written
 
 
 main()

@@ -41,7 +41,8 @@ pub const MOST_NUMBERS: u64 = 1 << 27;
 /// Axes of a tensor.
 const MOST_AXES: usize = 8;
 
-/// Operators of a file. Large networks have one or two thousand; the time for a plan grows with the square: ten seconds for so many.
+/// Operators of a file. Large networks have one or two thousand; the time for an engine's plan grows with their square, and
+/// is ten seconds for so many.
 const MOST_OPERATORS: usize = 5000;
 
 /// The constants of a graph by name: initialisers and what Constant operators hold.
