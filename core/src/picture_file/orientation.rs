@@ -89,12 +89,12 @@ impl Turns {
     }
 
     /// The turn of the pictures, where they are turned at all.
-    pub(crate) fn turned(&self) -> Option<Orientation> {
+    pub(crate) fn turned(self) -> Option<Orientation> {
         self.first.filter(|&first| first != Orientation::NoTransforms)
     }
 
     /// Two different turns, where there are.
-    pub(crate) fn mixed(&self) -> Option<(Orientation, Orientation)> {
+    pub(crate) fn mixed(self) -> Option<(Orientation, Orientation)> {
         self.first.zip(self.other)
     }
 }

@@ -437,7 +437,7 @@ impl Recording {
 /// There are no images, or they differ in size.
 pub fn picture_size(path: &Path) -> Result<(u32, u32)> {
     let (size, turns) = Source::open(path, OpenOptions::default().fps)?.size(path)?;
-    if let Some(turn) = turns.iter().find_map(Turns::turned) {
+    if let Some(turn) = turns.into_iter().find_map(Turns::turned) {
         tell_turn(turn, path);
     }
     Ok(size)
