@@ -123,13 +123,11 @@ fn unknown_color(colors: &[Rgb], at: usize, classes: &Classes, width: usize) -> 
     let is_listed = |color: &Rgb| classes.entries.iter().any(|class| class.color == *color);
     let count = colors.iter().filter(|color| !is_listed(color)).count();
     let [red, green, blue] = colors[at];
-    let mut what = format!("colour [{red}, {green}, {blue}] {} is no class's", place(at, width));
-    if count > 1 {
-        what += &format!(" ({count} pixels have such colours)");
-    }
+    let others = if count > 1 { format!(" ({count} pixels have such colours)") } else { String::new() };
+    let what = format!("colour [{red}, {green}, {blue}] {} is no class's{others}", place(at, width));
     match mixed_of(colors[at], classes) {
         Some([one, other]) => {
-            what += &format!("; it lies between those of {one:?} and {other:?}, as on a smoothed edge");
+            let what = format!("{what}; it lies between those of {one:?} and {other:?}, as on a smoothed edge");
             LabelFault { what, hint: NO_SMOOTHING }
         }
         None => LabelFault { what, hint: LIST_COLOR },
@@ -170,8 +168,8 @@ fn choose(
     let differ = |(color, id): (&u8, &u8)| color != id && *color != IGNORE && *id != IGNORE;
     let Some(at) = by_color.iter().zip(&by_id).position(differ) else {
         // What only counts because it is ignored is no sign: white is a colour rather than the id 255.
-        let ignored = |indices: &[u8]| indices.iter().filter(|&&index| index == IGNORE).count();
-        return Ok(if ignored(&by_color) <= ignored(&by_id) { by_color } else { by_id });
+        let known = |indices: &[u8]| indices.iter().filter(|&&index| index < IGNORE).count();
+        return Ok(if known(&by_color) >= known(&by_id) { by_color } else { by_id });
     };
     let name = |index: u8| classes.entries.get(usize::from(index)).map_or("ignored", |class| class.name.as_str());
     let what = format!(

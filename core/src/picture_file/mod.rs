@@ -169,7 +169,9 @@ pub fn decode_picture(bytes: &[u8]) -> Result<DynamicImage, PictureFault> {
     }
 }
 
-fn bmp_decoder(bytes: Cursor<&[u8]>) -> Result<(BmpDecoder<Cursor<&[u8]>>, PictureHeader), PictureFault> {
+type Bmp<'a> = BmpDecoder<Cursor<&'a [u8]>>;
+
+fn bmp_decoder(bytes: Cursor<&[u8]>) -> Result<(Bmp<'_>, PictureHeader), PictureFault> {
     let decoder = BmpDecoder::new(bytes).map_err(|error| PictureFault::damaged(error.to_string()))?;
     let stored = decoder.dimensions();
     match size_fault(stored) {

@@ -42,9 +42,9 @@ pub(super) fn header(file: &mut (impl Read + Seek)) -> Result<PngHeader, Picture
                 let [a, b, c, d, e, f, g, h] = numbers;
                 let numbers = (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]));
                 if name == *b"IHDR" {
-                    stored = Some(numbers)
+                    stored = Some(numbers);
                 } else {
-                    frames = numbers.0
+                    frames = numbers.0;
                 }
                 8
             }

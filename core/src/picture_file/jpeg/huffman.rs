@@ -77,15 +77,12 @@ impl<'a> Bits<'a> {
             return;
         }
         while self.count <= 56 {
-            let byte = match self.data.get(self.at) {
-                Some(&byte) => {
-                    self.at += if byte == 0xff { 2 } else { 1 };
-                    byte
-                }
-                None => {
-                    self.invented += 8;
-                    0
-                }
+            let byte = if let Some(&byte) = self.data.get(self.at) {
+                self.at += if byte == 0xff { 2 } else { 1 };
+                byte
+            } else {
+                self.invented += 8;
+                0
             };
             self.buffer |= u64::from(byte) << (56 - self.count);
             self.count += 8;
