@@ -188,7 +188,7 @@ mod tests {
         let output = ValueInfo { name: nodes.last().unwrap().outputs[0].clone(), r#type: None };
         let graph = Graph { nodes, initializers, outputs: vec![output], ..Graph::default() };
         let shape_of = |name: &str| shapes.iter().find(|(known, _)| *known == name).map(|(_, shape)| shape.to_vec());
-        check_work(&Model { graph: Some(graph) }.encode_to_vec(), shape_of).err()
+        check_work(&Model { graph: Some(graph), ..Model::default() }.encode_to_vec(), shape_of).err()
     }
 
     fn integers(name: &str, integers: &[i64]) -> Attribute {
