@@ -400,6 +400,61 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Flags of other programs that hints of these rooms name: of `parallax-edge`, `parallax-train`, cargo and ROS.
+    const OF_OTHERS: [&str; 5] = ["--any-camera", "--count", "--release", "--features", "--once"];
+
+    #[test]
+    fn flags_that_hints_name_are_there() {
+        let mut known: Vec<String> = OF_OTHERS.iter().map(ToString::to_string).collect();
+        for command in Cli::command().get_subcommands() {
+            known.extend(command.get_arguments().filter_map(|argument| Some(format!("--{}", argument.get_long()?))));
+        }
+        known.push("--help".to_owned());
+        let mut looked_at = 0;
+        for room in ["core", "calib"] {
+            for source in sources(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..").join(room).join("src")) {
+                let text = std::fs::read_to_string(&source).unwrap();
+                let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+                // Of what core says, hints that name this program.
+                let is_ours = |line: &&str| room == "calib" || line.contains("parallax-calib");
+                let lines = program.lines().filter(|line| !line.trim_start().starts_with("//"));
+                for line in lines.filter(is_ours) {
+                    for flag in flags_in(line) {
+                        looked_at += 1;
+                        assert!(known.contains(&flag), "{flag} in {}: {line}", source.display());
+                    }
+                }
+            }
+        }
+        assert!(looked_at > 50, "{looked_at}");
+    }
+
+    fn flags_in(line: &str) -> Vec<String> {
+        let begins = line.match_indices("--").filter(|(place, _)| {
+            !line[..*place].ends_with(|before: char| before.is_alphanumeric() || before == '-' || before == '{')
+        });
+        let names = begins.map(|(place, _)| {
+            let is_of_flag = |letter: &char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || *letter == '-';
+            line[place + 2..].chars().take_while(is_of_flag).collect::<String>()
+        });
+        let flags = names.filter(|name| name.starts_with(|first: char| first.is_ascii_lowercase()));
+        flags.map(|name| format!("--{}", name.trim_end_matches('-'))).collect()
+    }
+
+    fn sources(folder: &std::path::Path) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && !name.ends_with("tests") {
+                found.extend(sources(&path));
+            } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+                found.push(path);
+            }
+        }
+        found
+    }
+
     #[test]
     fn sizes_need_two_positive_numbers() {
         assert_eq!("640x192".parse(), Ok(Size { width: 640, height: 192 }));

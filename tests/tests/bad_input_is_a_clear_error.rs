@@ -5,6 +5,7 @@
 use parallax_core::camera::{Camera, Intrinsics, ros_yaml};
 use parallax_core::labels::{Classes, LabelMap, LabelledSetWriter};
 use parallax_tests::programs::{argument, program, run};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -97,6 +98,102 @@ fn cameras_that_are_missing_or_absurd_are_refused() {
     pretrain_refuses(&path, &out, 1, &["camera.yaml"]);
     std::fs::write(&camera, text.replace("50", ".nan")).unwrap();
     pretrain_refuses(&path, &out, 1, &["camera.yaml"]);
+    std::fs::write(&camera, text.replace("31.5", "64.5")).unwrap();
+    pretrain_refuses(&path, &out, 1, &["camera.yaml", "outside of the 64x32 picture"]);
+    std::fs::write(&camera, text.replace("distortion_coefficients", "dist_coeffs")).unwrap();
+    pretrain_refuses(&path, &out, 1, &["camera.yaml", "dist_coeffs is not understood"]);
+    std::fs::write(&camera, "cam0:\n  camera_model: pinhole\n").unwrap();
+    pretrain_refuses(&path, &out, 1, &["camera.yaml", "Kalibr", "parallax-calib convert"]);
+}
+
+#[test]
+fn flags_that_hints_name_are_there() {
+    let mut flags = BTreeMap::new();
+    for program in ["parallax-world", "parallax-calib", "parallax-train", "parallax-edge"] {
+        for command in commands_of(program) {
+            let help = run(program, &[command.as_str(), "--help"]).unwrap();
+            flags.insert((program, command), flags_in_help(&String::from_utf8_lossy(&help.stdout)));
+        }
+    }
+    assert!(flags.len() > 15, "{:?}", flags.keys());
+    let anywhere: BTreeSet<&String> = flags.values().flatten().collect();
+    let mut looked_at = 0;
+    for room in ["core", "world", "camera", "calib", "train", "edge"] {
+        for source in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(room).join("src")) {
+            let text = std::fs::read_to_string(&source).unwrap();
+            // Text of tests is no hint, and what tells clap of a flag is none either.
+            let program = text.split("#[cfg(test)]").next().unwrap_or_default();
+            for line in program.lines().filter(|line| !line.trim_start().starts_with("//")) {
+                for (place, flag) in flags_in(line) {
+                    looked_at += 1;
+                    let known = command_before(&line[..place], &flags);
+                    let is_there = known.map_or(anywhere.contains(&flag), |of_command| of_command.contains(&flag));
+                    assert!(is_there || OF_OTHERS.contains(&flag.as_str()), "{flag} in {}: {line}", source.display());
+                }
+            }
+        }
+    }
+    assert!(looked_at > 100, "{looked_at}");
+}
+
+/// Flags of cargo, ffmpeg and other programs of which ours speak.
+const OF_OTHERS: [&str; 5] = ["--release", "--features", "--workspace", "--codec", "--once"];
+
+fn commands_of(program: &str) -> Vec<String> {
+    let help = run(program, &["--help"]).unwrap();
+    let text = String::from_utf8_lossy(&help.stdout).into_owned();
+    let listed = text.split("Commands:").nth(1).unwrap_or_default().lines().skip(1).take_while(|line| !line.is_empty());
+    let names = listed.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next()).filter(|name| *name != "help").map(str::to_owned).collect()
+}
+
+fn flags_in_help(help: &str) -> BTreeSet<String> {
+    let options = help.lines().filter(|line| line.trim_start().starts_with('-'));
+    options.flat_map(|line| flags_in(line).into_iter().take(1)).map(|(_, flag)| flag).collect()
+}
+
+/// Long flags of a line and where they begin.
+fn flags_in(line: &str) -> Vec<(usize, String)> {
+    let begins = line.match_indices("--").filter(|(place, _)| {
+        !line[..*place].ends_with(|before: char| before.is_alphanumeric() || before == '-' || before == '{')
+    });
+    let name = |place: usize| -> String {
+        let rest = line[place + 2..]
+            .chars()
+            .take_while(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || *letter == '-');
+        rest.collect()
+    };
+    begins
+        .map(|(place, _)| (place, name(place)))
+        .filter(|(_, name)| name.starts_with(|first: char| first.is_ascii_lowercase()))
+        .map(|(place, name)| (place, format!("--{}", name.trim_end_matches('-'))))
+        .collect()
+}
+
+/// The flags of the command whose call a text ends in, such as `parallax-calib convert FILE `.
+fn command_before<'a>(
+    text: &str,
+    flags: &'a BTreeMap<(&str, String), BTreeSet<String>>,
+) -> Option<&'a BTreeSet<String>> {
+    let call = text.rsplit('`').next()?;
+    let start = call.rfind("parallax-")?;
+    let mut words = call[start..].split_whitespace();
+    let (program, command) = (words.next()?, words.next()?);
+    flags.iter().find(|((name, of), _)| *name == program && of == command).map(|(_, flags)| flags)
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "tests" {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+            found.push(path);
+        }
+    }
+    found
 }
 
 #[test]
