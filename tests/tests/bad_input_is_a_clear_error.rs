@@ -136,8 +136,18 @@ fn flags_that_hints_name_are_there() {
     assert!(looked_at > 100, "{looked_at}");
 }
 
-/// Flags of cargo, ffmpeg and other programs of which ours speak.
-const OF_OTHERS: [&str; 5] = ["--release", "--features", "--workspace", "--codec", "--once"];
+/// Flags of cargo, rpicam-vid, ros2, mcap and tf2onnx, of which ours speak.
+const OF_OTHERS: &[&str] = &[
+    "--release",
+    "--features",
+    "--workspace",
+    "--codec",
+    "--once",
+    "--chunk-size",
+    "--end",
+    "--inputs-as-nchw",
+    "--outputs-as-nchw",
+];
 
 fn commands_of(program: &str) -> Vec<String> {
     let help = run(program, &["--help"]).unwrap();
