@@ -15,7 +15,7 @@
 use crate::CameraPair;
 use crate::rectification::{Epipolar, rows_apart};
 use crate::solve::{
-    BoardShape, Layout, Lens, Observation, Rig, RigCamera, Settled, SolveConfig, SolvedCamera, Target, View,
+    BoardShape, Layout, Lens, Observation, Rig, RigCamera, Settled, SolveConfig, SolvedCamera, Target, View, ViewFate,
     observations, pose_of_view, settle, solve,
 };
 use crate::uncertainty::Verdict;
@@ -27,10 +27,13 @@ use parallax_core::camera::Camera;
 /// What was found out about one camera.
 #[derive(Clone, Debug)]
 pub struct CameraCheck {
-    /// Root mean square error of the corners with the file's numbers, pixels.
+    /// Root mean square error of the corners of the median view with the file's numbers, pixels; infinite when they explain
+    /// less than half of the views.
     pub file_rms_px: f64,
-    /// How the pictures' own numbers differ; none where the pictures do not determine them.
-    pub difference: Option<Difference>,
+    /// The view that the file explains worst, and its error.
+    pub worst_view: Option<(String, f64)>,
+    /// How the pictures' own numbers differ, or why that cannot be said.
+    pub difference: std::result::Result<Difference, String>,
     /// What follows from it.
     pub finding: Finding,
 }
@@ -66,7 +69,8 @@ pub enum Finding {
 pub struct Check {
     /// The left (or only) and the right camera.
     pub cameras: Vec<CameraCheck>,
-    /// Of a pair, how far rows of the same corner are apart after the file's rectification.
+    /// Of a pair, how far rows of the same corner are apart after the file's rectification; none for one camera, and when
+    /// no view shows the same corner to both.
     pub rows: Option<Epipolar>,
     /// Views in which a board was seen.
     pub views_used: usize,
@@ -78,7 +82,7 @@ pub struct Check {
 const TRUSTED_PX: f64 = 0.3;
 /// With this error the file's numbers are wrong, whatever the others are: sub-pixel corners are ten times better.
 const WRONG_PX: f64 = 2.0;
-/// Rows that are further apart (mean) spoil stereo matching, which looks within a row.
+/// Rows that are further apart (mean of the median view) spoil stereo matching, which looks within a row.
 const ROWS_APART_PX: f64 = 0.5;
 /// Rotations are found by so many Newton steps; they are small, so the second changes nothing that is seen.
 const STEPS: usize = 3;
@@ -108,12 +112,14 @@ pub fn check(board: &Board, cameras: &CameraPair, sizes: &[(u32, u32)], views: &
         .enumerate()
         .map(|(index, camera)| one(board, &target, camera, index, views))
         .collect::<Result<_>>()?;
-    let rows = (known.len() == 2).then(|| rows(cameras, views));
-    let moved = rows.is_some_and(|rows| rows.mean_px > ROWS_APART_PX);
+    let is_pair = known.len() == 2;
+    let rows = cameras.right.as_ref().filter(|_| is_pair).and_then(|right| rows(&cameras.left, right, views));
+    let moved = rows.is_some_and(|rows| rows.typical_px > ROWS_APART_PX);
     let any = |finding| found.iter().any(|check| check.finding == finding);
     let finding = match () {
         () if any(Finding::Changed) || moved => Finding::Changed,
-        () if any(Finding::Unclear) => Finding::Unclear,
+        // Cameras of which no view shows the same corner to both may stand anywhere.
+        () if any(Finding::Unclear) || is_pair && rows.is_none() => Finding::Unclear,
         () => Finding::Unchanged,
     };
     let views_used = views.iter().filter(|view| view.detections.iter().any(std::result::Result::is_ok)).count();
@@ -127,25 +133,37 @@ fn one(board: &Board, target: &Target, camera: &Camera, index: usize, views: &[V
         .map(|view| View { name: view.name.clone(), detections: vec![view.detections[index].clone()] })
         .collect();
     let held = with_held_camera(target, lens, camera, &own)?;
-    let file_rms_px = crate::solve::rms(
-        held.views
-            .iter()
-            .filter(|view| view.rig_from_board.is_some())
-            .flat_map(|view| &view.corners)
-            .filter_map(|c| c.0),
-    );
+    let (file_rms_px, worst_view) = file_errors(&own, &held);
     let config = SolveConfig { lens, board: BoardShape::Flat };
-    let solved = solve(board, &[(camera.width, camera.height)], &own, &config).ok();
-    let solved = solved.and_then(|solution| solution.cameras.into_iter().next());
-    let solved = solved.filter(|solved| solved.trust.verdict != Verdict::NotDetermined);
-    let difference = solved.as_ref().and_then(|solved| difference(camera, solved));
+    let solved = solve(board, &[(camera.width, camera.height)], &own, &config).map_err(|error| error.to_string());
+    let difference = solved.and_then(|solution| {
+        let solved = &solution.cameras[0];
+        match solved.trust.reasons.first() {
+            Some(reason) if reason.allows == Verdict::NotDetermined => Err(reason.what.clone()),
+            _ => difference(camera, solved).ok_or_else(|| "no place of the picture can be compared".to_owned()),
+        }
+    });
     let finding = match &difference {
-        Some(difference) if difference.typical_px > difference.limit_px => Finding::Changed,
-        Some(_) => Finding::Unchanged,
-        None if file_rms_px > WRONG_PX => Finding::Changed,
-        None => Finding::Unclear,
+        Ok(difference) if difference.typical_px > difference.limit_px => Finding::Changed,
+        Ok(_) => Finding::Unchanged,
+        Err(_) if file_rms_px > WRONG_PX => Finding::Changed,
+        Err(_) => Finding::Unclear,
     };
-    Ok(CameraCheck { file_rms_px, difference, finding })
+    Ok(CameraCheck { file_rms_px, worst_view, difference, finding })
+}
+
+/// The error of the median view with the file's numbers, and the worst view. A view that they do not explain at all counts
+/// as infinitely far off; one without a board does not count.
+fn file_errors(views: &[View], held: &Settled) -> (f64, Option<(String, f64)>) {
+    let of_view = |(view, fate): (&View, &ViewFate)| {
+        let errors: Option<Vec<Vector2<f64>>> = fate.corners.iter().map(|corner| corner.0).collect();
+        let rms = errors.map_or(f64::INFINITY, |errors| crate::solve::rms(errors.into_iter()));
+        (!fate.corners.is_empty()).then(|| (view.name.clone(), rms))
+    };
+    let mut errors: Vec<(String, f64)> = views.iter().zip(&held.views).filter_map(of_view).collect();
+    errors.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let median = errors.get(errors.len() / 2).map_or(f64::INFINITY, |view| view.1);
+    (median, errors.pop())
 }
 
 /// The views with the file's numbers: only poses are fitted.
@@ -215,22 +233,22 @@ fn without_rotation(solved: &SolvedCamera, places: &[(Point2<f64>, Vector3<f64>,
     (!left.is_empty()).then_some(left)
 }
 
-/// Rows of the same corner after the file's rectification.
-fn rows(cameras: &CameraPair, views: &[View]) -> Epipolar {
-    let Some(right) = &cameras.right else { return Epipolar::default() };
+/// Rows of the same corner after the file's rectification; none when no corner was seen by both.
+fn rows(left: &Camera, right: &Camera, views: &[View]) -> Option<Epipolar> {
     let row = |camera: &Camera, pixel: Point2<f64>| {
         let ray = camera.rectification * camera.unproject(pixel)?;
         (ray.z > 0.0).then(|| camera.projection[(1, 1)] * ray.y / ray.z + camera.projection[(1, 2)])
     };
-    let pairs = views.iter().flat_map(|view| {
+    let of_view = |view: &View| {
         let of =
             |index: usize| view.detections[index].as_ref().map(|found| found.corners.as_slice()).unwrap_or_default();
-        of(0).iter().filter_map(move |corner| {
+        let pair = |corner: &crate::detect::Corner| {
             let other = of(1).iter().find(|other| other.number == corner.number)?;
-            Some((corner.pixel, other.pixel))
-        })
-    });
-    rows_apart(pairs.map(|(a, b)| Some([row(&cameras.left, a)?, row(right, b)?])))
+            Some([row(left, corner.pixel)?, row(right, other.pixel)?])
+        };
+        of(0).iter().map(pair).collect()
+    };
+    rows_apart(views.iter().map(of_view))
 }
 
 #[cfg(test)]

@@ -66,6 +66,18 @@ pub(crate) struct TaskArgs {
     /// Estimate how far the board is bent
     #[arg(long)]
     pub(crate) bent: bool,
+    /// End with 3 unless the verdict is at least this good; the files are written either way
+    #[arg(long, value_enum, value_name = "VERDICT", default_value_t = Required::Usable)]
+    pub(crate) require: Required,
+}
+
+/// The verdict that is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Required {
+    /// Right to some pixels: enough to train depth
+    Usable,
+    /// Right to a fraction of a pixel all over the picture
+    Good,
 }
 
 #[derive(Debug, Args)]
@@ -82,7 +94,8 @@ Move the board about. A view is kept when the board is still for a moment, sharp
 missing is said in words. Ctrl-C ends, and so do --views views with which the verdict is good, or twice as many; then the
 camera is solved as by `solve`. Every view is written at once, without loss, to OUT/left (and OUT/right for a pair):
 OUT/capture.json says how to solve them again.
-Exit code 3: done, but pictures were lost or did not belong.")]
+Exit code 3: done, but pictures were lost or did not belong, or the views do not determine the camera (or not as well as
+--require asks); the files are written either way, and say so.")]
 pub(crate) struct CaptureArgs {
     /// A camera (v4l2:DEVICE, cmd:COMMAND, http://HOST/PATH, stereo:LEFT|RIGHT), a recording or a folder of pictures; see
     /// docs/cameras.md
@@ -138,7 +151,9 @@ Examples:
 Boards: chessboard:COLUMNSxROWS:SQUARE (inner corners), charuco:COLUMNSxROWS:SQUARE:MARKER[:DICTIONARY] (squares),
 aprilgrid:COLUMNSxROWS:TAG[:SPACING] (tags; spacing is the gap as a part of a tag).
 With --right, the right camera goes to NAME_right.yaml beside --out, and both files hold the rectification.
-Exit code 3: done, but pictures were unreadable or did not belong; they are named.")]
+The verdict (good, usable, not determined) stands in a comment at the head of the file.
+Exit code 3: done, but pictures were unreadable or did not belong (they are named), or the views do not determine the
+camera (or not as well as --require asks); the files are written either way, and say so.")]
 pub(crate) struct SolveArgs {
     /// Pictures of the board: files, folders, quoted patterns such as 'left*.jpg', or recordings
     #[arg(required = true)]

@@ -12,14 +12,22 @@ use nalgebra::{Isometry3, Matrix3, Point2, Point3, Translation3, UnitQuaternion,
 use parallax_core::camera::{Camera, Intrinsics};
 
 /// How far apart the rows of the same points are, pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Epipolar {
-    /// Root mean square.
+    /// Mean of the absolute values in the median view: one view with wrong corners or a late picture does not move it.
+    pub typical_px: f64,
+    /// Root mean square over all points.
     pub rms_px: f64,
-    /// Mean of the absolute values.
+    /// Mean of the absolute values over all points.
     pub mean_px: f64,
     /// The largest absolute value.
     pub worst_px: f64,
+}
+
+impl Epipolar {
+    /// Of points that both cameras never saw together: not a number, which is never small enough.
+    pub(crate) const UNKNOWN: Self =
+        Self { typical_px: f64::NAN, rms_px: f64::NAN, mean_px: f64::NAN, worst_px: f64::NAN };
 }
 
 pub(crate) struct Rectification {
@@ -133,14 +141,21 @@ fn shows_everywhere(camera: &Camera, rotation: &Matrix3<f64>, k: Intrinsics) -> 
         })
 }
 
-pub(crate) fn rows_apart(rows: impl Iterator<Item = Option<[f64; 2]>>) -> Epipolar {
-    let apart: Vec<f64> = rows.flatten().map(|[left, right]| left - right).collect();
-    let count = apart.len().max(1) as f64;
-    Epipolar {
-        rms_px: (apart.iter().map(|d| d * d).sum::<f64>() / count).sqrt(),
-        mean_px: apart.iter().map(|d| d.abs()).sum::<f64>() / count,
-        worst_px: apart.iter().fold(0.0, |worst, d| d.abs().max(worst)),
-    }
+/// Rows of the points of each view in the left and the right picture, none where a lens has no inverse; none when no view
+/// has any.
+pub(crate) fn rows_apart(views: impl Iterator<Item = Vec<Option<[f64; 2]>>>) -> Option<Epipolar> {
+    let of_view = |rows: Vec<Option<[f64; 2]>>| -> Vec<f64> {
+        rows.into_iter().flatten().map(|[left, right]| (left - right).abs()).collect()
+    };
+    let views: Vec<Vec<f64>> = views.map(of_view).filter(|view| !view.is_empty()).collect();
+    let mean = |view: &[f64]| view.iter().sum::<f64>() / view.len() as f64;
+    let mut means: Vec<f64> = views.iter().map(|view| mean(view)).collect();
+    means.sort_by(f64::total_cmp);
+    let typical_px = *means.get(means.len() / 2)?;
+    let apart = views.concat();
+    let squares: Vec<f64> = apart.iter().map(|d| d * d).collect();
+    let worst_px = apart.iter().copied().fold(0.0, f64::max);
+    Some(Epipolar { typical_px, rms_px: mean(&squares).sqrt(), mean_px: mean(&apart), worst_px })
 }
 
 #[cfg(test)]

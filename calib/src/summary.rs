@@ -2,6 +2,7 @@
 
 use crate::solve::{Fate, Solution, SolvedCamera};
 use crate::stereo::Pair;
+use crate::uncertainty::Reason;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -42,18 +43,38 @@ pub fn text(solution: &Solution) -> String {
         let (number, eye) = (corner.number, &solution.cameras[corner.camera].camera.name);
         let _ = writeln!(text, "left out: {view}: corner {number} at ({u:.0}, {v:.0}) of the {eye}, {off:.1} px off");
     }
+    for (view, error) in solution.lone_views() {
+        let _ = writeln!(text, "alone: {view}: {}; add views beside it", lone(error));
+    }
     for solved in &solution.cameras {
         let trust = &solved.trust;
         let _ = writeln!(text, "{}: {}", solved.camera.name, trust.verdict);
-        for reason in &trust.reasons {
-            let _ = writeln!(text, "  {}: {}", reason.what, reason.remedy);
-        }
+        reasons_text(&mut text, &trust.reasons);
         if let Some(next) = &trust.next_view {
             let gain = (1.0 - next.improvement) * 100.0;
             let _ = writeln!(text, "  next view that helps most: {next} (pixels {gain:.0} % more certain)");
         }
     }
+    if let Some(pair) = &solution.pair {
+        let _ = writeln!(text, "the pair: {}", pair.verdict);
+        reasons_text(&mut text, &pair.reasons);
+    }
     text
+}
+
+fn reasons_text(text: &mut String, reasons: &[Reason]) {
+    for reason in reasons {
+        let _ = writeln!(text, "  {}: {}", reason.what, reason.remedy);
+    }
+}
+
+/// How a view is predicted that stands alone.
+pub(crate) fn lone(error_px: f64) -> String {
+    if error_px.is_finite() {
+        format!("the other views predict it to {error_px:.1} px only")
+    } else {
+        "the other views cannot predict it at all".to_owned()
+    }
 }
 
 fn camera_text(text: &mut String, solved: &SolvedCamera) {
@@ -70,7 +91,7 @@ fn camera_text(text: &mut String, solved: &SolvedCamera) {
     let _ =
         write!(text, "  rms {:.3} px, corners in {:.0} % of the picture", solved.rms_px, trust.coverage.part() * 100.0);
     if let Some(held_out) = trust.held_out_px {
-        let _ = write!(text, ", views left out are predicted to {held_out:.3} px");
+        let _ = write!(text, ", views left out are predicted to {held_out:.3} px (median)");
     }
     if let Some(map) = &trust.projection {
         let _ =
@@ -89,12 +110,13 @@ fn pair_text(text: &mut String, pair: &Pair) {
     let (before, after) = (pair.before, pair.after);
     let _ = writeln!(
         text,
-        "rows of the same corner apart: {:.2} px as taken, {:.3} px rectified (mean; worst {:.2})",
-        before.mean_px, after.mean_px, after.worst_px
+        "rows of the same corner apart: {:.2} px as taken, {:.3} px rectified (mean of the median view; worst {:.2})",
+        before.typical_px, after.typical_px, after.worst_px
     );
 }
 
-/// One object. A pair's `fx` and so on are the left camera's; each camera's own are under `cameras`.
+/// One object. A pair's `fx` and so on are the left camera's, its `verdict` and `reasons` those of the whole; each camera's
+/// own are under `cameras`.
 pub fn json(solution: &Solution) -> Value {
     let cameras: Vec<Value> = solution.cameras.iter().map(camera_json).collect();
     let views: Vec<Value> = solution
@@ -111,6 +133,7 @@ pub fn json(solution: &Solution) -> Value {
                 "fate": fate,
                 "reason": reason,
                 "rms_px": view.rms_px,
+                "held_out_px": view.held_out_px,
                 "corners": view.corners.iter().filter(|corner| corner.is_used).count(),
                 "corners_found": view.corners.len(),
                 "tilt_degrees": view.tilt_rad.map(f64::to_degrees),
@@ -119,6 +142,9 @@ pub fn json(solution: &Solution) -> Value {
         })
         .collect();
     let mut object = cameras[0].clone();
+    object["verdict"] = json!(solution.verdict().to_string());
+    object["reasons"] = reasons_json(&solution.reasons());
+    object["lone_views"] = json!(solution.lone_views().iter().map(|(name, _)| *name).collect::<Vec<_>>());
     object["board"] = json!(solution.board.to_string());
     object["rms_px"] = json!(solution.rms_px);
     object["corner_sigma_px"] = json!(solution.sigma_px);
@@ -149,8 +175,9 @@ fn camera_json(solved: &SolvedCamera) -> Value {
         names.iter().zip(&solved.sigma).map(|(name, sigma)| ((*name).to_owned(), json!(sigma))).collect();
     let k = solved.camera.intrinsics;
     let trust = &solved.trust;
-    let reasons: Vec<Value> =
-        trust.reasons.iter().map(|reason| json!({ "what": reason.what, "remedy": reason.remedy })).collect();
+    let better = solved.better_lens.map(
+        |better| json!({ "model": better.lens.name(), "rms_px": better.typical_px, "instead_of_px": better.asked_px }),
+    );
     json!({
         "name": solved.camera.name,
         "width": solved.camera.width,
@@ -170,14 +197,20 @@ fn camera_json(solved: &SolvedCamera) -> Value {
             "worst": map.quantile_px(1.0),
         })),
         "verdict": trust.verdict.to_string(),
-        "reasons": reasons,
+        "reasons": reasons_json(&trust.reasons),
+        "better_model": better,
         "next_view": trust.next_view.map(|next| next.to_string()),
     })
 }
 
+fn reasons_json(reasons: &[Reason]) -> Value {
+    let reason =
+        |reason: &Reason| json!({ "what": reason.what, "remedy": reason.remedy, "allows": reason.allows.to_string() });
+    reasons.iter().map(reason).collect()
+}
+
 fn pair_json(pair: &Pair) -> Value {
-    let epipolar =
-        |rows: crate::stereo::Epipolar| json!({ "rms": rows.rms_px, "mean": rows.mean_px, "worst": rows.worst_px });
+    let epipolar = |rows: crate::stereo::Epipolar| json!({ "typical": rows.typical_px, "rms": rows.rms_px, "mean": rows.mean_px, "worst": rows.worst_px });
     json!({
         "baseline_m": pair.baseline_m(),
         "baseline_sigma_m": pair.baseline_sigma_m(),
@@ -185,5 +218,7 @@ fn pair_json(pair: &Pair) -> Value {
         "translation_m": pair.right_from_left.translation.vector.as_slice(),
         "epipolar_before_px": epipolar(pair.before),
         "epipolar_after_px": epipolar(pair.after),
+        "verdict": pair.verdict.to_string(),
+        "reasons": reasons_json(&pair.reasons),
     })
 }

@@ -116,6 +116,49 @@ fn too_few_or_too_similar_views() {
 }
 
 #[test]
+fn a_camera_that_is_not_determined_is_written_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    render(here, "three", &config(3, CHESSBOARD, 3));
+    let file = here.join("kept.yaml");
+    let program = |arguments: &[&str]| {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_parallax-calib")).current_dir(here).args(arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let solve = |images: &str, more: &[&str]| {
+        let arguments = ["solve", images, "--board", CHESSBOARD, "--out", "kept.yaml", "--json"];
+        let (code, stdout, stderr) = program(&[&arguments[..], more].concat());
+        let object: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|_| panic!("{stdout} {stderr}"));
+        (code, object, stderr)
+    };
+    let (code, said, stderr) = solve("three/left", &["--report", "report.html"]);
+    assert_eq!((code, &said["verdict"]), (Some(3), &"not determined".into()), "{stderr}");
+    assert!(stderr.contains("not determined") && said["reasons"][0]["allows"] == "not determined", "{said}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("# calibration: not determined\n#   "), "{text}");
+    assert!(std::fs::read_to_string(here.join("report.html")).unwrap().contains("not determined"));
+    // Still a file that ROS reads, and whoever reads it here is warned.
+    let (code, shown, warned) = program(&["show", "kept.yaml"]);
+    assert_eq!(code, Some(0));
+    assert!(shown.contains("calibration: not determined") && warned.contains("do not determine"), "{shown} {warned}");
+    // Twelve views, a good one or not: --require says whether that is enough.
+    render(here, "twelve", &config(5, CHESSBOARD, 12));
+    for (require, enough) in [("usable", &["usable", "good"][..]), ("good", &["good"])] {
+        let (code, said, stderr) = solve("twelve/left", &["--require", require]);
+        let verdict = said["verdict"].as_str().unwrap();
+        let expected = if enough.contains(&verdict) { 0 } else { 3 };
+        assert_eq!(code, Some(expected), "{require}, {verdict}: {stderr}");
+        assert!(std::fs::read_to_string(&file).unwrap().starts_with(&format!("# calibration: {verdict}\n")));
+    }
+    // No camera at all: the object says why.
+    let (code, said, stderr) = solve("three/left/0000.png", &[]);
+    assert_eq!(code, Some(1), "{stderr}");
+    assert!(said["error"].as_str().unwrap().contains("found in 1") && said["hint"].is_string(), "{said}");
+}
+
+#[test]
 fn bad_pictures_among_good_ones_are_named_and_left_out() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

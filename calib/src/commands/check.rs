@@ -2,6 +2,7 @@
 
 use super::Outcome;
 use super::looking::look;
+use super::solve::answered;
 use crate::cli::CheckArgs;
 use parallax_calib::check::{Check, Finding, check};
 use parallax_calib::formats::{self, Unsaid};
@@ -10,6 +11,10 @@ use parallax_core::program::print;
 use serde_json::json;
 
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Outcome> {
+    answered(args.json, check_pictures(args))
+}
+
+fn check_pictures(args: &CheckArgs) -> anyhow::Result<Outcome> {
     let cameras = formats::read(&args.camera, &Unsaid::default())?;
     if !args.right.is_empty() && cameras.right.is_none() {
         return Err(Error::Pair {
@@ -47,23 +52,33 @@ fn names(cameras: &CameraPair) -> [String; 2] {
 fn text(found: &Check, cameras: &CameraPair) -> String {
     let mut lines = vec![format!("{} views with the board", found.views_used)];
     for (check, name) in found.cameras.iter().zip(names(cameras)) {
-        lines.push(format!("{name}: {}, rms {:.3} px with the file's numbers", word(check.finding), check.file_rms_px));
-        if let Some(difference) = &check.difference {
-            lines.push(format!(
+        let worst = check.worst_view.as_ref();
+        let worst = worst.map_or_else(String::new, |(view, rms)| format!(" (worst {rms:.3}: {view})"));
+        let (finding, rms) = (word(check.finding), check.file_rms_px);
+        lines.push(format!("{name}: {finding}, rms of the median view {rms:.3} px with the file's numbers{worst}"));
+        match &check.difference {
+            Err(why) => lines.push(format!("  the pictures' own numbers are not known: {why}")),
+            Ok(difference) => {
+                lines.push(format!(
                 "  {:.3} px with numbers of the pictures' own; pixels move by {:.2} px typically, {:.2} at worst ({:.2} may be \
                  chance)",
                 difference.own_rms_px, difference.typical_px, difference.worst_px, difference.limit_px
             ));
-            for (number, file, own, sigma) in &difference.numbers {
-                lines.push(format!("  {number:>3}  file {file:.4}  now {own:.4} ± {sigma:.4}"));
+                for (number, file, own, sigma) in &difference.numbers {
+                    lines.push(format!("  {number:>3}  file {file:.4}  now {own:.4} ± {sigma:.4}"));
+                }
             }
         }
     }
     if let Some(rows) = found.rows {
         lines.push(format!(
-            "rows of the same corner apart after rectification: {:.3} px (mean; worst {:.2})",
-            rows.mean_px, rows.worst_px
+            "rows of the same corner apart after rectification: {:.3} px (mean of the median view; of all {:.3}, worst {:.2})",
+            rows.typical_px, rows.mean_px, rows.worst_px
         ));
+    } else if found.cameras.len() == 2 {
+        lines.push(
+            "no view shows the same corner to both cameras: how they stand to each other is not known".to_owned(),
+        );
     }
     lines.push(
         match found.finding {
@@ -80,7 +95,7 @@ fn text(found: &Check, cameras: &CameraPair) -> String {
 
 fn json_of(found: &Check, cameras: &CameraPair) -> serde_json::Value {
     let of_cameras = found.cameras.iter().zip(names(cameras)).map(|(check, name)| {
-        let difference = check.difference.as_ref().map(|difference| {
+        let difference = check.difference.as_ref().ok().map(|difference| {
             let numbers = difference.numbers.iter().map(|(number, file, own, sigma)| {
                 ((*number).to_owned(), json!({ "file": file, "now": own, "sigma": sigma }))
             });
@@ -93,10 +108,17 @@ fn json_of(found: &Check, cameras: &CameraPair) -> serde_json::Value {
             })
         });
         json!({
-            "name": name, "finding": word(check.finding), "file_rms_px": check.file_rms_px, "difference": difference,
+            "name": name,
+            "finding": word(check.finding),
+            "file_rms_px": check.file_rms_px,
+            "worst_view": check.worst_view.as_ref().map(|(view, rms)| json!({ "name": view, "rms_px": rms })),
+            "difference": difference,
+            "open": check.difference.as_ref().err(),
         })
     });
-    let rows = found.rows.map(|rows| json!({ "mean": rows.mean_px, "rms": rows.rms_px, "worst": rows.worst_px }));
+    let rows = found.rows.map(
+        |rows| json!({ "typical": rows.typical_px, "mean": rows.mean_px, "rms": rows.rms_px, "worst": rows.worst_px }),
+    );
     json!({
         "finding": word(found.finding),
         "views_used": found.views_used,

@@ -14,6 +14,7 @@ pub(crate) mod undistort;
 pub(crate) enum Outcome {
     /// Everything was done.
     Done,
-    /// It was done, but some input was lost: pictures that cannot be read or do not belong.
+    /// It was done, but some input was lost (pictures that cannot be read or do not belong), or the purpose was missed: the
+    /// verdict is not what was asked for.
     DoneWithLostInput,
 }

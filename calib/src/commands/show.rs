@@ -3,14 +3,20 @@
 use super::Outcome;
 use crate::cli::ShowArgs;
 use parallax_core::camera::{Camera, CameraIdentity, Distortion, ros_yaml};
+use parallax_core::files;
 use parallax_core::program::print;
 
 pub(crate) fn run(args: &ShowArgs) -> anyhow::Result<Outcome> {
-    let camera = ros_yaml::read(&args.file)?;
+    let text = files::read_text(&args.file)?;
+    let camera = ros_yaml::from_text(&text, &args.file)?;
+    let trust = ros_yaml::trust_of(&text);
     if args.json {
-        print(json_of(&camera));
+        let mut object = json_of(&camera);
+        object["calibration"] = serde_json::json!(trust);
+        print(object);
     } else {
-        print(describe(&camera));
+        let trust = trust.map_or_else(String::new, |trust| format!(", calibration: {trust}"));
+        print(describe(&camera) + &trust);
     }
     Ok(Outcome::Done)
 }

@@ -240,6 +240,19 @@ fn of_recording(path: &Path) -> Result<CameraPair> {
 /// # Errors
 /// The form cannot hold the camera, or a file cannot be written.
 pub fn write(path: &Path, cameras: &CameraPair, format: Format) -> Result<Vec<PathBuf>> {
+    write_headed(path, cameras, format, "")
+}
+
+/// The same as ROS files, each under a comment that says how far a calibration can be trusted
+/// (see [`ros_yaml::trust_comment`]).
+///
+/// # Errors
+/// As [`write`].
+pub fn write_solved(path: &Path, cameras: &CameraPair, comment: &str) -> Result<Vec<PathBuf>> {
+    write_headed(path, cameras, Format::Ros, comment)
+}
+
+fn write_headed(path: &Path, cameras: &CameraPair, format: Format, head: &str) -> Result<Vec<PathBuf>> {
     cameras.clone().validated()?;
     let one_each = |text: fn(&Camera) -> String| {
         let mut texts = vec![(path.to_path_buf(), text(&cameras.left))];
@@ -253,7 +266,7 @@ pub fn write(path: &Path, cameras: &CameraPair, format: Format) -> Result<Vec<Pa
         Format::OpenCv => vec![(path.to_path_buf(), opencv::to_text(cameras, path)?)],
     };
     for (path, text) in &texts {
-        files::write_bytes(path, text.as_bytes())?;
+        files::write_bytes(path, [head, text].concat().as_bytes())?;
     }
     Ok(texts.into_iter().map(|(path, _)| path).collect())
 }

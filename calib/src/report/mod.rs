@@ -10,7 +10,7 @@ mod charts;
 
 use crate::solve::{Fate, Solution, SolvedCamera, SolvedView};
 use crate::stereo::Pair;
-use crate::uncertainty::Verdict;
+use crate::uncertainty::{Reason, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// Colours and widths of the page; the charts take theirs from the same classes.
@@ -54,17 +54,10 @@ pub fn page(solution: &Solution) -> String {
 fn camera(solution: &Solution, index: usize, solved: &SolvedCamera) -> Markup {
     let trust = &solved.trust;
     let size = (solved.camera.width, solved.camera.height);
-    let class = match trust.verdict {
-        Verdict::Good => "good",
-        Verdict::Usable => "usable",
-        Verdict::NotDetermined => "bad",
-    };
     html! {
         section {
-            h2 { (solved.camera.name) " " span.verdict .(class) { (trust.verdict) } }
-            @if !trust.reasons.is_empty() {
-                ul { @for reason in &trust.reasons { li { b { (reason.what) } ": " (reason.remedy) } } }
-            }
+            h2 { (solved.camera.name) " " (verdict(trust.verdict)) }
+            (reasons(&trust.reasons))
             @if let Some(next) = &trust.next_view {
                 p {
                     "The view that would help most: " b { (next.to_string()) } " (pixels "
@@ -79,7 +72,7 @@ fn camera(solution: &Solution, index: usize, solved: &SolvedCamera) -> Markup {
                         "Seen minus expected, each corner. A round cloud is noise; a shape in it is a lens that the model does "
                         "not describe. Grey: left out. rms " (px(solved.rms_px))
                         @if let Some(held_out) = trust.held_out_px {
-                            ", on views that took no part " (px(held_out))
+                            ", on views that took no part " (px(held_out)) " (median)"
                         }
                         "."
                     }
@@ -108,6 +101,23 @@ fn camera(solution: &Solution, index: usize, solved: &SolvedCamera) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+fn verdict(verdict: Verdict) -> Markup {
+    let class = match verdict {
+        Verdict::Good => "good",
+        Verdict::Usable => "usable",
+        Verdict::NotDetermined => "bad",
+    };
+    html! { span.verdict .(class) { (verdict) } }
+}
+
+fn reasons(reasons: &[Reason]) -> Markup {
+    html! {
+        @if !reasons.is_empty() {
+            ul { @for reason in reasons { li { b { (reason.what) } ": " (reason.remedy) } } }
         }
     }
 }
@@ -147,7 +157,8 @@ fn stereo(pair: &Pair) -> Markup {
     let translation = pair.right_from_left.translation.vector * 1e3;
     html! {
         section {
-            h2 { "The pair" }
+            h2 { "The pair " (verdict(pair.verdict)) }
+            (reasons(&pair.reasons))
             table {
                 tr { th { "baseline" } td { (plus_minus(pair.baseline_m() * 1e3, pair.baseline_sigma_m() * 1e3, 2)) " mm" } }
                 tr { th { "turned by" } td { (format!("{:.3}°", pair.rotation_rad().to_degrees())) } }
@@ -157,11 +168,11 @@ fn stereo(pair: &Pair) -> Markup {
                 }
                 tr {
                     th { "rows of the same corner apart, as taken" }
-                    td { (px(pair.before.mean_px)) ", at worst " (px(pair.before.worst_px)) }
+                    td { (px(pair.before.typical_px)) " in the median view, at worst " (px(pair.before.worst_px)) }
                 }
                 tr {
                     th { "… rectified" }
-                    td { (px(pair.after.mean_px)) ", at worst " (px(pair.after.worst_px)) }
+                    td { (px(pair.after.typical_px)) " in the median view, at worst " (px(pair.after.worst_px)) }
                 }
             }
         }
@@ -181,9 +192,13 @@ fn views(solution: &Solution) -> Markup {
             figure.wide { (charts::bars(&errors)) figcaption { "rms of each view, pixels; grey: left out." } }
             table {
                 tr {
-                    th { "view" } th { "rms" } th { "corners" } th { "tilt" } th { "distance" } th { "" }
+                    th { "view" } th { "rms" } th { "predicted to" } th { "corners" } th { "tilt" } th { "distance" } th { "" }
                 }
                 @for view in &solution.views { (view_row(view)) }
+            }
+            p { "Predicted to: rms of the view's corners by cameras that were fitted without it." }
+            @for (view, error) in solution.lone_views() {
+                p { b { (view) } " stands alone: " (crate::summary::lone(error)) "; add views beside it." }
             }
         }
     }
@@ -201,6 +216,13 @@ fn view_row(view: &SolvedView) -> Markup {
         tr .unused[view.fate != Fate::Used] {
             td { (view.name) }
             td { @if !view.corners.is_empty() { (px(view.rms_px)) } }
+            td {
+                @match view.held_out_px {
+                    Some(error) if error.is_finite() => (px(error)),
+                    Some(_) => "not at all",
+                    None => "",
+                }
+            }
             td { (used) "/" (view.corners.len()) }
             td { @if let Some(tilt) = view.tilt_rad { (format!("{:.0}°", tilt.to_degrees())) } }
             td { @if let Some(pose) = &view.camera_from_board { (format!("{:.2} m", pose.translation.vector.norm())) } }

@@ -6,6 +6,7 @@
 //! | 2 | `least_squares` | the cameras, poses and board that explain the corners best |
 //! | 3 | `settle`, `outliers` | corners and views that do not belong are left out and named; then step 2 again |
 //! |   | `two_cameras` | pictures of two cameras that were mixed are told |
+//! |   | `other_lenses` | a lens model that fits better is told |
 //! | 4 | [`crate::stereo`] | for two cameras: where they are to each other, rectification |
 //! | 5 | [`crate::uncertainty`] | how far the result can be trusted, and which view would help most |
 //!
@@ -14,6 +15,7 @@
 mod first_guess;
 mod least_squares;
 mod lens;
+mod other_lenses;
 mod outliers;
 mod rig;
 mod settle;
@@ -21,12 +23,13 @@ mod solution;
 mod two_cameras;
 
 pub use lens::Lens;
+pub use other_lenses::BetterLens;
 pub use solution::{Fate, SeenCorner, Solution, SolvedCamera, SolvedView};
 
 pub(crate) use first_guess::pose;
 pub(crate) use least_squares::information_of_view;
 pub(crate) use rig::{Layout, Observation, Rig, RigCamera, Target};
-pub(crate) use settle::{Settled, ViewFate, pose_of_view, refit, settle};
+pub(crate) use settle::{Settled, ViewFate, pose_near, pose_of_view, refit, settle};
 pub(crate) use solution::rms;
 
 use crate::detect::{Detection, LEAST_CORNERS};
@@ -77,9 +80,11 @@ const LEAST_VIEWS: usize = 3;
 pub fn solve(board: &Board, sizes: &[(u32, u32)], views: &[View], config: &SolveConfig) -> Result<Solution> {
     assert!(views.iter().all(|view| view.detections.len() == sizes.len()), "one detection for each camera");
     let target = Target::new(board);
-    let mut alone = Vec::new();
+    let (mut alone, mut better) = (Vec::new(), Vec::new());
     for (camera, size) in sizes.iter().enumerate() {
-        alone.push(solve_alone(&target, *size, views, camera, config)?);
+        let (settled, other) = solve_alone(&target, *size, views, camera, config)?;
+        alone.push(settled);
+        better.push(other);
     }
     let observations: Vec<Vec<Observation>> = views.iter().map(|view| observations(view, 0..sizes.len())).collect();
     let (settled, pair) = match <[Settled; 2]>::try_from(alone) {
@@ -89,7 +94,10 @@ pub fn solve(board: &Board, sizes: &[(u32, u32)], views: &[View], config: &Solve
         }
         Err(mut alone) => (alone.remove(0), None),
     };
-    let solution = solution::assemble(board, sizes, views, &observations, config, &settled, pair);
+    let mut solution = solution::assemble(board, sizes, views, &observations, config, &settled, pair);
+    for (solved, better) in solution.cameras.iter_mut().zip(better) {
+        solved.better_lens = better;
+    }
     Ok(uncertainty::judge(solution, &target, &settled, &observations, config))
 }
 
@@ -108,14 +116,19 @@ pub(crate) fn free_unknowns(rig: &Rig, config: &SolveConfig) -> Vec<bool> {
     (0..layout.count).map(|index| index < layout.warp || config.board == BoardShape::Bent).collect()
 }
 
-/// One camera by itself. In the result its observations count as those of camera 0.
+/// With this error left in the typical view it is asked whether another lens model leaves less, pixels: sharp pictures
+/// reach 0.1 to 0.2, and [`uncertainty`] has no objection to less.
+const WORTH_ASKING_PX: f64 = 0.2;
+
+/// One camera by itself, and the lens model that would explain it better. In the result its observations count as those
+/// of camera 0.
 fn solve_alone(
     target: &Target,
     size: (u32, u32),
     views: &[View],
     camera: usize,
     config: &SolveConfig,
-) -> Result<Settled> {
+) -> Result<(Settled, Option<BetterLens>)> {
     let seen: Vec<Vec<Observation>> = views
         .iter()
         .map(|view| {
@@ -133,29 +146,69 @@ fn solve_alone(
                 .to_owned(),
         });
     }
-    let lost = || Error::NotDetermined {
-        what: format!("no {} camera explains the corners", config.lens.name()),
-        hint: "check --board, and try --model equidistant for a fisheye lens".to_owned(),
+    let fit = |lens: Lens| fit_alone(target, size, &seen, &useful, &SolveConfig { lens, ..config.clone() });
+    let second = |settled: &Settled| two_cameras::second(target, settled, &seen, &free_unknowns(&settled.rig, config));
+    let Some(settled) = fit(config.lens) else {
+        let better = other_lenses::better(config.lens, f64::INFINITY, &seen, fit);
+        return Err(lost(config.lens, better.map(|(better, _)| better)));
     };
-    let numbers = first_guess::camera(config.lens, size, target, &useful).ok_or_else(lost)?;
+    let typical_px = other_lenses::typical_px(&settled, &seen);
+    let other = second(&settled);
+    if other.is_none() && typical_px <= WORTH_ASKING_PX {
+        return Ok((settled, None));
+    }
+    // What a model that does not describe the lens leaves, a second camera explains in part: the model that fits best is
+    // asked.
+    let better = other_lenses::better(config.lens, typical_px, &seen, fit);
+    let other = match &better {
+        Some((_, settled)) => other.and_then(|_| second(settled)),
+        None => other,
+    };
+    match other {
+        None => Ok((settled, better.map(|(better, _)| better))),
+        Some(other) => Err(two_cameras(&settled, views, &other)),
+    }
+}
+
+/// One camera with a lens model, fitted to the corners of `seen`; `useful` are the views with enough of them.
+fn fit_alone(
+    target: &Target,
+    size: (u32, u32),
+    seen: &[Vec<Observation>],
+    useful: &[Vec<Observation>],
+    config: &SolveConfig,
+) -> Option<Settled> {
+    let numbers = first_guess::camera(config.lens, size, target, useful)?;
     let poses = seen.iter().map(|seen| pose(config.lens, &numbers, target, seen)).collect();
     let camera = RigCamera { lens: config.lens, numbers, camera_from_rig: Isometry3::identity() };
     let rig = Rig { cameras: vec![camera], rig_from_board: Vec::new(), warp_m: [0.0; 2] };
     let is_free = free_unknowns(&rig, config);
-    let settled = settle(rig, target, &seen, poses, &is_free).ok_or_else(lost)?;
-    match two_cameras::second(target, &settled, &seen, &is_free) {
-        None => Ok(settled),
-        Some(second) => {
-            let first =
-                (0..views.len()).find(|view| settled.views[*view].rig_from_board.is_some() && !second.contains(view));
-            let name = |view: Option<usize>| view.map_or("", |view| views[view].name.as_str());
-            let (one, other) = (name(first), name(second.first().copied()));
-            Err(Error::Pictures {
-                what: format!("the pictures are of two cameras: {} are of another one, such as {other}, than {one}", second.len()),
-                hint: "calibrate each camera by itself; a pair is given as IMAGES and --right IMAGES. If it was one camera, \
-                       its focus or zoom moved"
-                    .to_owned(),
-            })
-        }
+    settle(rig, target, seen, poses, &is_free)
+}
+
+fn lost(lens: Lens, better: Option<BetterLens>) -> Error {
+    Error::NotDetermined {
+        what: format!("no {} camera explains the corners", lens.name()),
+        hint: match better {
+            Some(better) => {
+                format!("{} does, to {:.2} px: give --model {0}", better.lens.name(), better.typical_px)
+            }
+            None => "no other lens model does: check --board, and that the pictures are of one camera".to_owned(),
+        },
+    }
+}
+
+fn two_cameras(settled: &Settled, views: &[View], second: &[usize]) -> Error {
+    let first = (0..views.len()).find(|view| settled.views[*view].rig_from_board.is_some() && !second.contains(view));
+    let name = |view: Option<usize>| view.map_or("", |view| views[view].name.as_str());
+    let (one, other) = (name(first), name(second.first().copied()));
+    Error::Pictures {
+        what: format!(
+            "the pictures are of two cameras: {} are of another one, such as {other}, than {one}",
+            second.len()
+        ),
+        hint: "calibrate each camera by itself; a pair is given as IMAGES and --right IMAGES. If it was one camera, \
+               its focus or zoom moved"
+            .to_owned(),
     }
 }

@@ -186,6 +186,16 @@ pub(crate) fn pose_of_view(rig: &Rig, target: &Target, seen: &[Observation]) -> 
         Some((own.len(), camera.camera_from_rig.inverse() * in_camera))
     };
     let (_, start) = (0..rig.cameras.len()).filter_map(by_camera).max_by_key(|(count, _)| *count)?;
+    pose_near(rig, target, seen, start)
+}
+
+/// The pose of a view nearest to `start` with the rig held.
+pub(crate) fn pose_near(
+    rig: &Rig,
+    target: &Target,
+    seen: &[Observation],
+    start: Isometry3<f64>,
+) -> Option<Isometry3<f64>> {
     let mut alone = Rig { rig_from_board: vec![start], ..rig.clone() };
     let is_free = vec![false; Layout::of(&alone).count];
     let views = [seen.to_vec()];

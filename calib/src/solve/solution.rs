@@ -1,9 +1,9 @@
 //! The result of a calibration, with everything that a report shows.
 
 use super::settle::{Settled, ViewFate};
-use super::{Lens, Observation, SolveConfig, View};
+use super::{BetterLens, Lens, Observation, SolveConfig, View};
 use crate::stereo::Pair;
-use crate::uncertainty::Trust;
+use crate::uncertainty::{Reason, Trust, Verdict};
 use nalgebra::{DMatrix, Isometry3, Point2, Vector2, Vector3};
 use parallax_core::board::Board;
 use parallax_core::camera::Camera;
@@ -44,6 +44,8 @@ pub struct SolvedCamera {
     pub covariance: Option<DMatrix<f64>>,
     /// Root mean square error of this camera's corners in use, pixels.
     pub rms_px: f64,
+    /// A lens model that explains the corners better; none when there is none, or nothing left to explain.
+    pub better_lens: Option<BetterLens>,
     /// How far the camera can be trusted, and what would help.
     pub trust: Trust,
 }
@@ -72,6 +74,9 @@ pub struct SolvedView {
     pub corners: Vec<SeenCorner>,
     /// Root mean square error of the corners in use, pixels; for a dropped view of all its corners.
     pub rms_px: f64,
+    /// The same, predicted by cameras that were fitted without this view: infinite when they do not show the board where
+    /// it was. None for a dropped view, and with too few views to leave some out.
+    pub held_out_px: Option<f64>,
     /// Angle between the board's normal and the camera's axis, radians; none without a pose.
     pub tilt_rad: Option<f64>,
 }
@@ -91,7 +96,43 @@ pub struct SeenCorner {
     pub is_used: bool,
 }
 
+/// A view is predicted badly when it is this many times as far off as the typical one, and by more than half a pixel.
+const ALONE_FACTOR: f64 = 4.0;
+const ALONE_PX: f64 = 0.5;
+
 impl Solution {
+    /// How far the whole can be trusted: the worst of the cameras' verdicts and the pair's.
+    pub fn verdict(&self) -> Verdict {
+        let cameras = self.cameras.iter().map(|solved| solved.trust.verdict);
+        cameras.chain(self.pair.as_ref().map(|pair| pair.verdict)).min().unwrap_or_default()
+    }
+
+    /// What stands between the whole and a better verdict, each once, the gravest first.
+    pub fn reasons(&self) -> Vec<Reason> {
+        let cameras = self.cameras.iter().flat_map(|solved| &solved.trust.reasons);
+        let mut reasons: Vec<Reason> = Vec::new();
+        for reason in cameras.chain(self.pair.iter().flat_map(|pair| &pair.reasons)) {
+            if !reasons.contains(reason) {
+                reasons.push(reason.clone());
+            }
+        }
+        reasons.sort_by_key(|reason| reason.allows);
+        reasons
+    }
+
+    /// Views that the others predict badly, the worst first, and by how many pixels: each alone shows what the lens does
+    /// where it is.
+    pub fn lone_views(&self) -> Vec<(&str, f64)> {
+        let mut errors: Vec<f64> = self.views.iter().filter_map(|view| view.held_out_px).collect();
+        errors.sort_by(f64::total_cmp);
+        let Some(typical_px) = errors.get(errors.len() / 2).copied() else { return Vec::new() };
+        let limit_px = (ALONE_FACTOR * typical_px).max(ALONE_PX);
+        let named = self.views.iter().filter_map(|view| Some((view.name.as_str(), view.held_out_px?)));
+        let mut alone: Vec<(&str, f64)> = named.filter(|(_, error)| *error > limit_px).collect();
+        alone.sort_by(|a, b| b.1.total_cmp(&a.1));
+        alone
+    }
+
     /// The views that take part.
     pub fn used_views(&self) -> impl Iterator<Item = &SolvedView> {
         self.views.iter().filter(|view| view.fate == Fate::Used)
@@ -150,6 +191,7 @@ pub(super) fn assemble(
             sigma,
             covariance,
             rms_px: rms(used(Some(index))),
+            better_lens: None,
             trust: Trust::default(),
         }
     };
@@ -194,6 +236,7 @@ fn solved_view(view: &View, seen: &[Observation], fate: &ViewFate) -> SolvedView
         fate: kind,
         camera_from_board: fate.rig_from_board,
         rms_px: rms(counted.filter_map(|corner| corner.error)),
+        held_out_px: None,
         tilt_rad: fate.rig_from_board.as_ref().map(tilt),
         corners,
     }

@@ -9,6 +9,7 @@ use crate::solve::{
     Layout, Observation, Rig, RigCamera, Settled, SolveConfig, Target, View, ViewFate, free_unknowns, pose_of_view,
     settle,
 };
+use crate::uncertainty::{Reason, Verdict};
 use crate::{Error, Result, rectification};
 use nalgebra::{DMatrix, Isometry3, Matrix3, Point2};
 use parallax_core::board::Board;
@@ -29,6 +30,10 @@ pub struct Pair {
     pub before: Epipolar,
     /// The same after rectification.
     pub after: Epipolar,
+    /// How far this can be trusted.
+    pub verdict: Verdict,
+    /// What stands between it and a better verdict, the gravest first.
+    pub reasons: Vec<Reason>,
 }
 
 impl Pair {
@@ -94,11 +99,17 @@ pub(crate) fn join(
     });
     let level = rectification::rectification(&cameras, &right_from_left);
     let matches = matches(observations, &settled.views);
+    let apart = |rows: &dyn Fn(&[Point2<f64>; 2]) -> Option<[f64; 2]>| {
+        let views = matches.iter().map(|view| view.iter().map(rows).collect());
+        rectification::rows_apart(views).unwrap_or(Epipolar::UNKNOWN)
+    };
     let pair = Pair {
         right_from_left,
         covariance,
-        before: rectification::rows_apart(matches.iter().map(|pair| Some([pair[0].y, pair[1].y]))),
-        after: rectification::rows_apart(matches.iter().map(|pair| level.rows(&cameras, pair))),
+        before: apart(&|pair| Some([pair[0].y, pair[1].y])),
+        after: apart(&|pair| level.rows(&cameras, pair)),
+        verdict: Verdict::default(),
+        reasons: Vec::new(),
         rectifications: level.rotations,
         rectified: level.intrinsics,
     };
@@ -119,8 +130,8 @@ fn start(rig: &Rig, target: &Target, seen: &[Observation], left: &ViewFate) -> O
     if left.is_used() { left.rig_from_board } else { pose_of_view(rig, target, seen) }
 }
 
-/// Corners in use that both cameras saw: left and right pixel.
-fn matches(observations: &[Vec<Observation>], fates: &[ViewFate]) -> Vec<[Point2<f64>; 2]> {
+/// For each view, the corners in use that both cameras saw: left and right pixel.
+fn matches(observations: &[Vec<Observation>], fates: &[ViewFate]) -> Vec<Vec<[Point2<f64>; 2]>> {
     let of_view = |(seen, fate): (&Vec<Observation>, &ViewFate)| {
         let used: Vec<Observation> =
             seen.iter().zip(&fate.corners).filter(|(_, corner)| corner.1 && fate.is_used()).map(|(o, _)| *o).collect();
@@ -128,5 +139,5 @@ fn matches(observations: &[Vec<Observation>], fates: &[ViewFate]) -> Vec<[Point2
         let left = used.iter().filter(|o| o.camera == 0);
         left.filter_map(|o| Some([o.pixel, right(o.number)?])).collect::<Vec<_>>()
     };
-    observations.iter().zip(fates).flat_map(of_view).collect()
+    observations.iter().zip(fates).map(of_view).collect()
 }

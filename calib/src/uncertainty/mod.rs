@@ -22,6 +22,7 @@ pub use verdict::{Reason, Verdict};
 pub(crate) use next_view::{Knowledge, TILT_DEGREES, place_in_words, pose as pose_of_next_view};
 
 use crate::solve::{Observation, Settled, Solution, SolveConfig, Target};
+use held_out::HeldOut;
 
 /// How far one camera can be trusted.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +31,8 @@ pub struct Trust {
     pub coverage: Coverage,
     /// How far pixels may be off; none when the numbers are not determined.
     pub projection: Option<ProjectionMap>,
-    /// Root mean square error of views that took no part in the fit, pixels; none with fewer than four views.
+    /// Median over views of the root mean square error with which a fit without them predicts them, pixels: infinite when
+    /// most cannot be predicted; none with fewer than four views.
     pub held_out_px: Option<f64>,
     /// The view that would help most.
     pub next_view: Option<NextView>,
@@ -40,7 +42,7 @@ pub struct Trust {
     pub reasons: Vec<Reason>,
 }
 
-/// Fills in each camera's [`Trust`].
+/// Fills in each camera's [`Trust`], the pair's verdict, and how well each view is predicted by the others.
 pub(crate) fn judge(
     mut solution: Solution,
     target: &Target,
@@ -48,7 +50,10 @@ pub(crate) fn judge(
     observations: &[Vec<Observation>],
     config: &SolveConfig,
 ) -> Solution {
-    let held_out = held_out::rms_px(target, settled, observations, config);
+    let held_out = HeldOut::new(target, settled, observations, config);
+    for (index, view) in solution.views.iter_mut().enumerate() {
+        view.held_out_px = held_out.as_ref().and_then(|held_out| held_out.of_view(index));
+    }
     for index in 0..solution.cameras.len() {
         let solved = &solution.cameras[index];
         let projection = solved.covariance.as_ref().map(|covariance| projection::Map::new(solved, covariance));
@@ -59,12 +64,18 @@ pub(crate) fn judge(
         let mut trust = Trust {
             coverage: coverage::of(&solution, index),
             projection: projection.map(|map| map.sigmas),
-            held_out_px: held_out.as_ref().map(|rms| rms[index]),
+            held_out_px: held_out.as_ref().and_then(|held_out| held_out.median_px(index)),
             next_view,
             ..Trust::default()
         };
         (trust.verdict, trust.reasons) = verdict::of(&solution, index, &trust);
         solution.cameras[index].trust = trust;
     }
+    if let Some(pair) = &mut solution.pair {
+        (pair.verdict, pair.reasons) = verdict::of_pair(pair);
+    }
     solution
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,6 +38,12 @@ impl ProjectionMap {
             .unwrap_or(f64::NAN)
     }
 
+    /// The part of the points where the lens model shows nothing.
+    pub fn empty_part(&self) -> f64 {
+        let empty = self.sigma_px.iter().filter(|sigma| sigma.is_nan()).count();
+        empty as f64 / self.sigma_px.len().max(1) as f64
+    }
+
     /// The pixel of point `index`.
     pub fn pixel(&self, index: usize, size: (u32, u32)) -> Point2<f64> {
         point(index, self.columns, self.rows, size)

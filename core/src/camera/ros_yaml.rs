@@ -60,6 +60,25 @@ pub fn to_text(camera: &Camera) -> String {
 const CONVERT: &str = "make a camera file of it: `parallax-calib convert FILE --out camera.yaml` reads the forms of Kalibr, OpenCV, \
                        Foxglove, EuRoC, mrcal, KITTI and others";
 
+/// Begins the comment in which `parallax-calib` says how far a calibration can be trusted.
+const TRUST: &str = "# calibration: ";
+/// The verdict of a calibration whose views do not say what the camera is like.
+const OPEN: &str = "not determined";
+
+/// A comment for the head of a camera file: YAML readers pass over it, so that the file stays ROS's.
+pub fn trust_comment<'a>(verdict: &str, reasons: impl Iterator<Item = &'a str>) -> String {
+    let mut text = format!("{TRUST}{verdict}\n");
+    for line in reasons.flat_map(str::lines) {
+        let _ = writeln!(text, "#   {line}");
+    }
+    text
+}
+
+/// What the comment of a camera file says of its calibration: the verdict; none of a file without such a comment.
+pub fn trust_of(text: &str) -> Option<&str> {
+    text.lines().take_while(|line| line.starts_with('#')).find_map(|line| line.strip_prefix(TRUST))
+}
+
 /// Reads the text of a camera file; `path` is named in errors.
 ///
 /// # Errors
@@ -69,11 +88,15 @@ pub fn from_text(text: &str, path: &Path) -> Result<Camera> {
     numbers.into_camera().map_err(|what| Error::Camera { what, path: Some(path.to_path_buf()) })
 }
 
-/// The numbers in the text of a camera file, yet to be checked; `path` is named in errors.
+/// The numbers in the text of a camera file, yet to be checked; `path` is named in errors, and in a warning where the file
+/// says of itself that its numbers are not determined.
 ///
 /// # Errors
 /// The text is not ROS `camera_info` YAML, or it has a key that is not understood.
 pub fn numbers_from_text(text: &str, path: &Path) -> Result<CameraNumbers> {
+    if trust_of(text) == Some(OPEN) {
+        tracing::warn!("{}: the pictures it was made from do not determine this camera", path.display());
+    }
     let malformed = |what: String, hint| Error::Malformed { what, path: path.to_path_buf(), hint };
     let form = CalibrationForm::of(text);
     if !matches!(form, CalibrationForm::Ros | CalibrationForm::Other) {
@@ -213,6 +236,17 @@ projection_matrix:
 
     fn parse(text: &str) -> Result<Camera> {
         from_text(text, Path::new("camera.yaml"))
+    }
+
+    #[test]
+    fn a_comment_says_how_far_a_calibration_can_be_trusted_and_changes_nothing_else() {
+        let comment = trust_comment("usable", ["corners were seen in 50 %", "two\nlines"].into_iter());
+        let text = comment + FROM_ROS;
+        assert_eq!(parse(&text).unwrap(), parse(FROM_ROS).unwrap());
+        assert_eq!((trust_of(&text), trust_of(FROM_ROS)), (Some("usable"), None));
+        assert!(
+            text.starts_with("# calibration: usable\n#   corners were seen in 50 %\n#   two\n#   lines\nimage_width")
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod terminal;
 
 use super::Outcome;
 use super::looking::{Seen, look};
-use super::solve::{Task, conclude, config};
+use super::solve::{Task, answered, conclude, config};
 use crate::cli::CaptureArgs;
 use anyhow::Context as _;
 use events::Events;
@@ -28,6 +28,10 @@ const PATIENCE: Duration = Duration::from_millis(100);
 const CAMERA: &str = "camera.yaml";
 
 pub(crate) fn run(args: &CaptureArgs) -> anyhow::Result<Outcome> {
+    answered(args.json, capture(args))
+}
+
+fn capture(args: &CaptureArgs) -> anyhow::Result<Outcome> {
     let stop = stop_on_signal();
     let visitors = page::asked_for(args)?;
     let mut source = Source::open(&args.from).map_err(Error::from)?.with_both_eyes();
@@ -115,6 +119,7 @@ fn finish(args: &CaptureArgs, capture: Capture, lost: bool, events: &Events) -> 
         seen: Seen { sizes, views, lost },
         out: &args.out.join(CAMERA),
         report: args.report.as_deref(),
+        require: args.task.require,
     })
     .context(kept)?;
     events.done(&status, solved.json());
