@@ -227,6 +227,19 @@ fn repeated_frames_are_named() {
     Said::of(&footage(folder.path(), repeated, &camera()), &[]).names(&["frozen frames"], &[]);
 }
 
+#[test]
+fn cuts_and_footage_of_three_frames_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let three = mono(clean(0)).take(3);
+    Said::of(&footage(folder.path(), three, &camera()), &[]).names(&["length"], &["moving objects", "parallax"]);
+    let folder = tempfile::tempdir().unwrap();
+    let two_places = mono(clean(0)).chain(mono(clean(1)));
+    let said = Said::of(&footage(folder.path(), two_places, &camera()), &[]);
+    said.names(&["cuts"], &["moving objects", "parallax"]);
+    assert!(said.text.contains(&format!("1 cuts in {} steps", 2 * FRAMES - 1)), "{}", said.text);
+    assert!(said.text.contains(&format!("after frame {}", FRAMES - 1)), "{}", said.text);
+}
+
 /// Writes frames with their times as a recording.
 fn recording(path: &Path, frames: &[(Eye, f64, &RgbImage)]) {
     let header = RecordingHeader { left: camera(), right: Some(camera().with_baseline(BASELINE_M)) };

@@ -9,7 +9,9 @@ use parallax_core::footage::{PairMeasure, blur, exposure};
 use parallax_core::recording::Eye;
 use rayon::prelude::*;
 
-use super::checks::{camera, motion, pictures, stereo as stereo_checks, timing};
+use super::checks::camera::LensQuestion;
+use super::checks::{camera, extent, motion, pictures, stereo as stereo_checks, timing};
+use super::cuts::Cuts;
 use super::drive::{Drive, DriveConfig, View};
 use super::frame::FrameMeasure;
 use super::frame_gap::{CANDIDATES, GapMeasure, propose};
@@ -64,6 +66,7 @@ pub fn examine(config: &DoctorConfig, progress: &(dyn Fn(usize, usize) + Sync)) 
     let drives = open_all(config)?;
     let work: usize =
         drives.iter().map(|drive| drive.as_ref().map_or(0, |drive| Plan::new(drive, config).work())).sum();
+    let targets: usize = drives.iter().flatten().map(|drive| targets(drive, config.frame_gap)).sum();
     let done = AtomicUsize::new(0);
     let tick = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, work);
     let reports: Vec<DriveReport> = config
@@ -71,12 +74,12 @@ pub fn examine(config: &DoctorConfig, progress: &(dyn Fn(usize, usize) + Sync)) 
         .iter()
         .zip(&drives)
         .map(|(path, drive)| match drive {
-            Ok(drive) => examine_drive(path, drive, config, &tick),
+            Ok(drive) => examine_drive(path, drive, config, targets, &tick),
             Err(misfit) => misfit_report(path, misfit.clone()),
         })
         .collect();
     progress(work, work);
-    let verdict = Verdict::overall(reports.iter().map(|report| report.verdict));
+    let verdict = Verdict::of_drives(&reports);
     Ok(Report {
         schema: SCHEMA,
         verdict,
@@ -157,7 +160,7 @@ impl Plan {
     }
 
     fn work(&self) -> usize {
-        self.starts.len() + self.moments.len() + CANDIDATES.len() + MOST_WINDOWS
+        self.starts.len() + self.moments.len() + CANDIDATES.len() + MOST_WINDOWS + 1
     }
 }
 
@@ -181,6 +184,11 @@ fn is_pair(drive: &Drive, start: usize, gap: usize) -> bool {
     start + gap < recording.len() && recording.stretch(start) == recording.stretch(start + gap)
 }
 
+/// Frames with a partner before and after them.
+fn targets(drive: &Drive, gap: usize) -> usize {
+    (0..drive.recording.len().saturating_sub(2 * gap)).filter(|start| is_pair(drive, *start, 2 * gap)).count()
+}
+
 fn look(drive: &Drive, start: usize, gap: usize) -> Readable<Look> {
     let first = view(drive, start, Eye::Left)?;
     let frame = FrameMeasure { index: start, blur: blur(&first.sight.gray), exposure: exposure(&first.raw) };
@@ -199,7 +207,13 @@ fn look(drive: &Drive, start: usize, gap: usize) -> Readable<Look> {
     Ok(Look { frame, pair, repeated })
 }
 
-fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn Fn() + Sync)) -> DriveReport {
+fn examine_drive(
+    path: &Path,
+    drive: &Drive,
+    config: &DoctorConfig,
+    all_targets: usize,
+    tick: &(dyn Fn() + Sync),
+) -> DriveReport {
     let plan = Plan::new(drive, config);
     let looks: Vec<Readable<Look>> = plan
         .starts
@@ -214,6 +228,12 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
     let looked_at = looks.len();
     let looks: Vec<Look> =
         looks.into_iter().filter_map(|look| look.map_err(|error| unreadable.push(error)).ok()).collect();
+    let mut eyes = Vec::new();
+    if drive.recording.has(Eye::Right) {
+        eyes.push(timing::stereo_times(&drive.recording));
+        eyes.extend(compare_eyes(drive, &plan.moments, &mut unreadable, tick));
+    }
+    unreadable.sort_by_key(|(index, _)| *index);
     unreadable.dedup_by_key(|(index, _)| *index);
     let frames: Vec<FrameMeasure> = looks.iter().map(|look| look.frame).collect();
     let repeats: Vec<bool> = looks.iter().filter_map(|look| look.repeated).collect();
@@ -232,19 +252,29 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
     let movers = apart.map_or(&pairs, |(_, pairs)| pairs);
     let (lens, windows) = measure_lens(drive, &pairs, window_step(proposed), tick);
 
+    let cuts = Cuts::find(drive);
+    tick();
+
+    let own_targets = targets(drive, config.frame_gap);
     let mut checks = vec![
         pictures::recording(drive.recording.damage(), &unreadable, looked_at),
+        extent::length(drive.recording.len(), config.frame_gap, own_targets, all_targets),
+        extent::cuts(&cuts),
         timing::time_stamps(&drive.recording),
         camera::file(drive),
     ];
     checks.extend(timing::clocks(&drive.recording));
-    checks.extend(camera::lens(lens.as_ref(), windows, drive.intrinsics(), config.drive.width));
+    checks.extend(camera::lens(&LensQuestion {
+        estimate: lens.as_ref(),
+        windows,
+        intrinsics: drive.intrinsics(),
+        source: &drive.camera_source,
+        widths: [config.drive.width, drive.recording.size().0 as usize],
+    }));
     if !frames.is_empty() {
         checks.extend([pictures::exposure(&frames), pictures::blur(&frames)]);
     }
-    if !repeats.is_empty() {
-        checks.push(pictures::frozen(&pairs, &repeated, repeats.len()));
-    }
+    checks.push(pictures::frozen(&pairs, &repeated, repeats.len()));
     if pairs.is_empty() {
         let what = format!("no two frames {} apart could be looked at", config.frame_gap);
         checks.push(Check::new("parallax", Verdict::Fail, what).or_else_do("give a longer recording"));
@@ -256,15 +286,12 @@ fn examine_drive(path: &Path, drive: &Drive, config: &DoctorConfig, tick: &(dyn 
             motion::moving_objects(movers),
         ]);
     }
-    if drive.recording.has(Eye::Right) {
-        checks.push(timing::stereo_times(&drive.recording));
-        checks.extend(compare_eyes(drive, &plan.moments, tick));
-    }
+    checks.extend(eyes);
     DriveReport {
         path: path.to_path_buf(),
         frames: drive.recording.len(),
         pairs: pairs.len(),
-        verdict: Verdict::overall(checks.iter().map(|check| check.verdict)),
+        verdict: Verdict::of_checks(&checks),
         flow_histogram: motion::histogram(&pairs),
         checks,
         gaps,
@@ -316,17 +343,23 @@ fn measure_lens(
     (combine(&estimates), estimates.len())
 }
 
-fn compare_eyes(drive: &Drive, moments: &[usize], tick: &(dyn Fn() + Sync)) -> Vec<Check> {
-    let measures: Vec<StereoMeasure> = moments
-        .par_iter()
-        .filter_map(|index| {
-            let left = drive.view(*index, Eye::Left).ok()?;
-            let right = drive.view(*index, Eye::Right).ok()?;
-            let next = (index + 1 < drive.recording.len()).then(|| drive.view(index + 1, Eye::Left).ok()).flatten();
-            tick();
-            Some(StereoMeasure::new(*index, &left, &right, next.as_ref(), drive.intrinsics()))
-        })
-        .collect();
+/// What the eyes say of each other; frames that cannot be read are added to `unreadable`.
+fn compare_eyes(
+    drive: &Drive,
+    moments: &[usize],
+    unreadable: &mut Vec<(usize, Error)>,
+    tick: &(dyn Fn() + Sync),
+) -> Vec<Check> {
+    let measure = |index: &usize| -> Readable<StereoMeasure> {
+        let left = view(drive, *index, Eye::Left);
+        let right = view(drive, *index, Eye::Right);
+        let next = (index + 1 < drive.recording.len()).then(|| drive.view(index + 1, Eye::Left).ok()).flatten();
+        tick();
+        Ok(StereoMeasure::new(*index, &left?, &right?, next.as_ref(), drive.intrinsics()))
+    };
+    let measures: Vec<Readable<StereoMeasure>> = moments.par_iter().map(measure).collect();
+    let readable = measures.into_iter().filter_map(|measure| measure.map_err(|error| unreadable.push(error)).ok());
+    let measures: Vec<StereoMeasure> = readable.collect();
     stereo_checks::stereo(&measures, StereoGeometry::new(&measures).as_ref())
 }
 

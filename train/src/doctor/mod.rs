@@ -8,6 +8,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`drive`] | one recording at training size; which pairs are looked at |
+//! | [`cuts`] | frames that do not follow the one before |
 //! | [`frame`] | one frame: blur, exposure |
 //! | [`stereo`] | the two eyes: rows, order, moment |
 //! | [`windows`], [`self_calibration`] | tracks through several frames; the focal length and distortion they ask for |
@@ -21,6 +22,7 @@
 //! where its thresholds come from: `docs/doctor.md`.
 
 pub mod checks;
+pub mod cuts;
 pub mod drive;
 pub mod examination;
 pub mod frame;

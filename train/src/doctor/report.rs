@@ -53,12 +53,31 @@ impl Verdict {
         verdicts.into_iter().filter(|verdict| verdict.is_finding()).max().unwrap_or(Self::Pass)
     }
 
+    /// The verdict on a recording: the worst finding. Where there is none, but a check without which nothing can be said of
+    /// the footage could not be made, it cannot be told.
+    #[must_use]
+    pub fn of_checks(checks: &[Check]) -> Self {
+        let worst = Self::overall(checks.iter().map(|check| check.verdict));
+        let is_open = |check: &Check| check.verdict == Self::Unknown && NEEDED.contains(&check.name);
+        if worst == Self::Pass && checks.iter().any(is_open) { Self::Unknown } else { worst }
+    }
+
+    /// The verdict on several recordings: the worst.
+    #[must_use]
+    pub fn of_drives(drives: &[DriveReport]) -> Self {
+        drives.iter().map(|drive| drive.verdict).max().unwrap_or(Self::Pass)
+    }
+
     /// Whether something is wrong.
     #[must_use]
     pub fn is_finding(self) -> bool {
         self >= Self::Warn
     }
 }
+
+/// Checks without which footage is not known to teach. The others ask for curves, things near the borders or things that
+/// move up and down, which good footage may do without.
+const NEEDED: [&str; 6] = ["length", "cuts", "frozen frames", "static pairs", "moving objects", "stereo order"];
 
 /// One check of one recording.
 #[derive(Debug, Clone, Serialize)]
@@ -162,7 +181,7 @@ pub struct DriveReport {
     pub frames: usize,
     /// Pairs that were looked at.
     pub pairs: usize,
-    /// The worst finding, or pass.
+    /// The worst finding; without one, pass, or that it cannot be told.
     pub verdict: Verdict,
     /// All checks.
     pub checks: Vec<Check>,
@@ -179,7 +198,7 @@ pub struct DriveReport {
 pub struct Report {
     /// Version of this form.
     pub schema: u32,
-    /// The worst finding, or pass.
+    /// The worst of the recordings' verdicts.
     pub verdict: Verdict,
     /// Width at which everything was measured.
     pub width: usize,
@@ -195,3 +214,19 @@ pub struct Report {
 
 /// Version of [`Report`].
 pub const SCHEMA: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_judged_is_not_passed() {
+        let check = |name, verdict| Check::new(name, verdict, "");
+        let of = |name, verdict| Verdict::of_checks(&[check("blur", Verdict::Pass), check(name, verdict)]);
+        assert_eq!(of("length", Verdict::Unknown), Verdict::Unknown);
+        assert_eq!(of("focal length", Verdict::Unknown), Verdict::Pass, "that takes curves");
+        assert_eq!(of("focal length", Verdict::Warn), Verdict::Warn);
+        let both = [check("length", Verdict::Unknown), check("blur", Verdict::Fail)];
+        assert_eq!(Verdict::of_checks(&both), Verdict::Fail);
+    }
+}

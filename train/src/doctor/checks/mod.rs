@@ -1,6 +1,7 @@
 //! From measurements to verdicts. Every threshold stands beside its reason, here and in `docs/doctor.md`.
 
 pub mod camera;
+pub mod extent;
 pub mod motion;
 pub mod pictures;
 pub mod stereo;

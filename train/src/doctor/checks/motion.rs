@@ -22,6 +22,8 @@ const PARALLAX_WARN: f64 = 0.5;
 /// Tracks that do not follow the camera's motion, median over pairs: what the loss takes for depth there is wrong.
 const STRAY_WARN: f64 = 0.15;
 const STRAY_FAIL: f64 = 0.35;
+/// Pairs that can be told from, at least: the median of a few says nothing of the others.
+const LEAST_TOLD: f64 = 0.2;
 /// Pairs that could not be followed at all.
 const LOST_WARN: f64 = 0.2;
 const LOST_FAIL: f64 = 0.6;
@@ -156,6 +158,11 @@ pub fn moving_objects(pairs: &[PairMeasure]) -> Check {
     let Some(strays) = median(pairs.iter().filter_map(|pair| pair.stray_share)) else {
         return Check::new(NAME, Verdict::Unknown, "no pair has enough tracks to tell");
     };
+    let told = share(pairs, |pair| pair.stray_share.is_some());
+    if told < LEAST_TOLD {
+        let finding = format!("only {} of the pairs have enough tracks to tell", percent(told));
+        return Check::new(NAME, Verdict::Unknown, finding);
+    }
     let caption =
         |pair: &PairMeasure| format!("{} of the tracks move by themselves", percent(pair.stray_share.unwrap_or(0.0)));
     Check::new(

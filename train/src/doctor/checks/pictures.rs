@@ -126,6 +126,10 @@ pub fn blur(frames: &[FrameMeasure]) -> Check {
 /// Consecutive frames that are one picture.
 #[must_use]
 pub fn frozen(neighbours: &[PairMeasure], repeated: &[[usize; 2]], looked_at: usize) -> Check {
+    const NAME: &str = "frozen frames";
+    if looked_at == 0 {
+        return Check::new(NAME, Verdict::Unknown, "no two neighbours could be looked at");
+    }
     let moves = neighbours.iter().any(|pair| matches!(pair.motion, CameraMotion::Moves | CameraMotion::Turns));
     let share = repeated.len() as f64 / looked_at.max(1) as f64;
     let exhibit = |frames: &[usize; 2]| Exhibit {
@@ -134,7 +138,7 @@ pub fn frozen(neighbours: &[PairMeasure], repeated: &[[usize; 2]], looked_at: us
         tracks: Vec::new(),
     };
     Check::new(
-        "frozen frames",
+        NAME,
         Verdict::of(share, SAME_WARN, SAME_FAIL),
         format!("{} of {looked_at} neighbours are one picture twice ({})", repeated.len(), percent(share)),
     )

@@ -25,6 +25,8 @@ pub(super) struct Bundle<'a> {
     inverse_depths: Vec<f64>,
     /// ln s and k.
     lens: Vector2<f64>,
+    /// What the prior believes of them: where this adjustment started.
+    believed: Vector2<f64>,
     /// Where residuals lose their weight, in accuracies.
     weight_scale: f64,
 }
@@ -39,8 +41,12 @@ struct Reduced {
 }
 
 impl<'a> Bundle<'a> {
-    /// From the motion between the first view and the last.
-    pub(super) fn start(window: &'a Window, k: &'a Intrinsics) -> Option<Self> {
+    /// From the motion between the first view and the last, as a camera sees it whose focal length is exp(`ln_scale`) times
+    /// that of `k`.
+    pub(super) fn start(window: &'a Window, k: &'a Intrinsics, ln_scale: f64) -> Option<Self> {
+        let scale = ln_scale.exp();
+        let scaled = Intrinsics { fx: k.fx * scale, fy: k.fy * scale, ..*k };
+        let believed = Vector2::new(ln_scale, 0.0);
         let (first, last) = (&window.views[0], &window.views[window.views.len() - 1]);
         let tracks: Vec<Track> = first
             .iter()
@@ -48,8 +54,8 @@ impl<'a> Bundle<'a> {
             .enumerate()
             .map(|(index, (from, to))| Track { index, from: *from, to: *to })
             .collect();
-        let turn = RotationFit::new(&tracks, k)?;
-        let whole = TwoViews::new(&tracks, &turn.second_from_first, k)?;
+        let turn = RotationFit::new(&tracks, &scaled)?;
+        let whole = TwoViews::new(&tracks, &turn.second_from_first, &scaled)?;
         let steps = (window.views.len() - 1) as f64;
         let pose = |view: usize| {
             let part = view as f64 / steps;
@@ -61,7 +67,8 @@ impl<'a> Bundle<'a> {
             k,
             poses: (1..window.views.len()).map(pose).collect(),
             inverse_depths,
-            lens: Vector2::zeros(),
+            lens: believed,
+            believed,
             weight_scale: WEIGHT_SCALES[0],
         })
     }
@@ -185,9 +192,9 @@ impl<'a> Bundle<'a> {
         let lens_at = matrix.nrows() - 2;
         for at in 0..2 {
             matrix[(lens_at + at, lens_at + at)] += prior()[(at, at)];
-            slope[lens_at + at] += prior()[(at, at)] * self.lens[at];
+            slope[lens_at + at] += prior()[(at, at)] * (self.lens[at] - self.believed[at]);
         }
-        *cost += (self.lens.transpose() * prior() * self.lens)[0];
+        *cost += self.disbelief();
         let (_, last) = self.poses[self.poses.len() - 1];
         let direction = last.normalize() * 1e3;
         for row in 0..3 {
@@ -195,6 +202,23 @@ impl<'a> Bundle<'a> {
                 matrix[(lens_at - 3 + row, lens_at - 3 + column)] += direction[row] * direction[column];
             }
         }
+    }
+
+    /// What the prior adds to the sum of errors.
+    fn disbelief(&self) -> f64 {
+        let off = self.lens - self.believed;
+        (off.transpose() * prior() * off)[0]
+    }
+
+    /// The sum of errors without the prior, in squares of accuracies.
+    pub(super) fn cost(&self) -> f64 {
+        self.reduced(0.0).cost - self.disbelief()
+    }
+
+    /// What tracks err, with what they err alike, in accuracies. A median residual of 1.18 σ is what two normal components
+    /// have.
+    pub(super) fn noise(&self) -> Option<f64> {
+        Some((median(self.residuals_px())? / 1.18 / TRACK_ACCURACY_PX).max(0.3) * CORRELATION)
     }
 
     /// How far each point is from where it should be seen, pixels.
@@ -214,14 +238,13 @@ impl<'a> Bundle<'a> {
         let solved = poses.cholesky()?.solve(&mixed);
         let product = mixed.transpose() * solved;
         let data = lens - Matrix2::from_fn(|row, column| product[(row, column)]) - prior();
-        // A median residual of 1.18 σ is what two normal components have.
-        let noise = (median(self.residuals_px())? / 1.18 / TRACK_ACCURACY_PX).max(0.3);
-        let information = data / (noise * CORRELATION).powi(2);
+        let noise = self.noise()?;
+        let information = data / noise.powi(2);
         let positive = information.symmetric_eigenvalues().iter().all(|value| *value > -1e-6);
         let value_scale = prior() + information;
-        // The prior pulled with its own strength against undiminished data: undo that.
-        let pull = (data + prior()) * self.lens;
-        let value = value_scale.try_inverse()? * pull / (noise * CORRELATION).powi(2);
+        // The prior pulled to where this started, with its own strength, against undiminished data: undo that.
+        let pull = data * self.lens + prior() * (self.lens - self.believed);
+        let value = value_scale.try_inverse()? * pull / noise.powi(2);
         positive.then_some(LensEstimate { value, information: value_scale })
     }
 

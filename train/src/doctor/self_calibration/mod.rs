@@ -41,6 +41,14 @@ const LEAST_TURN_RAD: f64 = 0.1;
 /// A window whose points do not fit better than this was followed wrongly, pixels.
 const MOST_RESIDUAL_PX: f64 = 1.0;
 
+/// Focal lengths that an adjustment starts from, as ln s: neighbours are apart by a quarter, and from half of the file's to
+/// twice it. From one start alone only the nearest minimum is found.
+const STARTS: [f64; 7] = [-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75];
+/// Minima this near in ln s are one.
+const LEAST_APART: f64 = 0.1;
+/// A minimum elsewhere is as good when it fits worse by less than this, in squares of what tracks err: three deviations.
+const AS_GOOD: f64 = 9.0;
+
 /// What one or several windows say about the lens.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LensEstimate {
@@ -92,23 +100,61 @@ fn prior() -> Matrix2<f64> {
     Matrix2::identity() / (PRIOR_DEVIATION * PRIOR_DEVIATION)
 }
 
-/// What a window says; none when it hardly turns or its points do not fit one rigid scene.
+/// What a window says; none when it hardly turns, when its points do not fit one rigid scene, or when they fit as well with
+/// another focal length.
 #[must_use]
 pub fn calibrate(window: &Window, intrinsics: &Intrinsics) -> Option<LensEstimate> {
-    let mut bundle = Bundle::start(window, intrinsics)?;
-    bundle.optimize();
-    let residual = median(bundle.residuals_px())?;
-    let turn_rad = bundle.turn_rad();
-    tracing::debug!(
-        "frames {:?}: {} points, turn {turn_rad:.3} rad, residual {residual:.2} px, lens {:?}",
-        window.frames,
-        window.views[0].len(),
-        bundle.lens()
-    );
-    if residual > MOST_RESIDUAL_PX || turn_rad < LEAST_TURN_RAD {
+    let minima: Vec<Minimum> =
+        STARTS.into_iter().filter_map(|start| Minimum::from(window, intrinsics, start)).collect();
+    let best = minima.iter().min_by(|a, b| a.cost.total_cmp(&b.cost))?;
+    for minimum in &minima {
+        tracing::debug!(
+            "frames {:?}: {} points, cost {:.1}, turn {:.3} rad, residual {:.2} px, lens {:.3} {:.3} ± {:.3}",
+            window.frames,
+            window.views[0].len(),
+            minimum.cost,
+            minimum.turn_rad,
+            minimum.residual_px,
+            minimum.ln_scale,
+            minimum.estimate.value[0],
+            minimum.estimate.deviations()[0],
+        );
+    }
+    // A focal length that came out too short makes the turn too large: it counts as the given one would see it.
+    let turn_rad = best.turn_rad * best.ln_scale.exp().min(1.0);
+    if best.residual_px > MOST_RESIDUAL_PX || turn_rad < LEAST_TURN_RAD {
         return None;
     }
-    bundle.estimate()
+    let reach = LEAST_APART.max(4.0 * best.estimate.deviations()[0]);
+    let is_rival = |other: &Minimum| {
+        (other.ln_scale - best.ln_scale).abs() > reach && other.cost - best.cost < AS_GOOD * best.noise.powi(2)
+    };
+    (!minima.iter().any(is_rival)).then_some(best.estimate)
+}
+
+/// Where an adjustment of a window ended.
+struct Minimum {
+    estimate: LensEstimate,
+    ln_scale: f64,
+    cost: f64,
+    noise: f64,
+    turn_rad: f64,
+    residual_px: f64,
+}
+
+impl Minimum {
+    fn from(window: &Window, intrinsics: &Intrinsics, start: f64) -> Option<Self> {
+        let mut bundle = Bundle::start(window, intrinsics, start)?;
+        bundle.optimize();
+        Some(Self {
+            estimate: bundle.estimate()?,
+            ln_scale: bundle.lens()[0],
+            cost: bundle.cost(),
+            noise: bundle.noise()?,
+            turn_rad: bundle.turn_rad(),
+            residual_px: median(bundle.residuals_px())?,
+        })
+    }
 }
 
 #[cfg(test)]
