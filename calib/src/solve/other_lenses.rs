@@ -25,8 +25,8 @@ impl BetterLens {
     }
 }
 
-/// What a better model must leave of the typical error. Coefficients without a cause take 3 % away from what twenty views
-/// leave; a model that does not describe the lens leaves several times as much.
+/// What a better model must leave of the typical error: some more coefficients take a little away from any noise, and that
+/// says nothing of the lens. A quarter is chosen, not measured.
 const MOST_LEFT: f64 = 0.75;
 /// A model with more coefficients is named only when it leaves less than this part of what a simpler one leaves.
 const WORTH_MORE: f64 = 0.9;

@@ -79,7 +79,7 @@ fn a_view_alone_at_an_edge_refuses_no_camera_and_is_named() {
     assert!((camera.numbers[0] - truth.fx).abs() < 3.0 * camera.sigma[0] && camera.sigma[0] < 0.001 * truth.fx);
     let trust = &camera.trust;
     assert!(trust.verdict >= Verdict::Usable, "{:?}", trust.reasons);
-    // One rms over all views would say twenty times as far off: that is one view's.
+    // One rms over all views would be that of one view.
     let held_out: Vec<f64> = solution.views.iter().map(|view| view.held_out_px.unwrap()).collect();
     assert!(held_out[24] > 1.0 && trust.held_out_px.unwrap() < 1.3 * solution.rms_px, "{held_out:?}");
     assert_eq!(solution.lone_views().iter().map(|view| view.0).collect::<Vec<_>>(), ["0024.png"]);
