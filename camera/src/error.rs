@@ -94,6 +94,7 @@ impl Error {
             Self::NoPicture { fault, .. } | Self::LostCamera { fault: fault @ Fault::Refused { .. }, .. } => {
                 Some(fault.hint())
             }
+            Self::LostCamera { fault: fault @ Fault::Ended, .. } => Some(fault.hint()),
             Self::LostCamera { .. } => Some("it is opened again by itself as soon as it is back"),
         }
     }
@@ -175,6 +176,9 @@ pub enum Fault {
         /// The last line that it wrote on stderr.
         said: String,
     },
+    /// The command ended, and said that all was well.
+    #[error("the command ended, which a camera's does not")]
+    Ended,
     /// The server ended the stream.
     #[error("the server ended the stream")]
     Closed,
@@ -211,6 +215,9 @@ impl Fault {
             Self::Refused { error } => error.hint().unwrap_or("it is opened again by itself when it can be"),
             Self::Changed { .. } => "ask for one size and format in the URI, such as `?size=640x480&format=yuyv`",
             Self::Exited { .. } => "run the command by itself: it must write pictures to stdout until it is ended",
+            Self::Ended => {
+                "it is started again; a command that has an end, such as the conversion of a film, needs `?finite=yes`"
+            }
             Self::Closed => "check that the address is that of a live stream and not of one picture",
             Self::Garbage { .. } => "a command writes Motion-JPEG, or raw frames with `?format=yuyv&size=640x480`",
         }

@@ -11,7 +11,7 @@ use crate::{Description, Result, Shot};
 use parallax_core::camera::Camera;
 use parallax_core::frame::Frame;
 use parallax_core::recording::Eye;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Frames from a device, a command, a server, a recording, a folder or a picture.
@@ -75,6 +75,14 @@ impl Source {
         let options = request.options.clone();
         let live = Live::open(uri, opener(request)?, &options)?;
         Ok(Self { kind: Kind::Live(Box::new(live)), tap: None })
+    }
+
+    /// The file or folder that `uri` names, where it names one.
+    pub fn recorded_path(uri: &str) -> Option<PathBuf> {
+        match uri::parse(uri).ok()?.target {
+            Target::File(path, _) => Some(path),
+            _ => None,
+        }
     }
 
     /// Waits for the next frame, `patience` at most, and writes it into `shot`. Of a live source it is the newest one,

@@ -5,6 +5,7 @@
 //! v4l2:usb-046d_HD_Webcam-video-index0            a name of /dev/v4l/by-id or by-path
 //! cmd:rpicam-vid -t 0 --codec mjpeg -o -           Motion-JPEG on stdout
 //! cmd:gst-launch-1.0 … ! fdsink?format=nv12&size=1280x720
+//! cmd:ffmpeg -i film.mp4 -f mjpeg -?finite=yes
 //! http://camera:8080/stream#split=side-by-side     behind `#`: what follows `?` is the server's
 //! stereo:v4l2:/dev/video0?fps=30|v4l2:/dev/video2?fps=30#tolerance=8ms
 //! drive.mcap?pace=recorded
@@ -63,6 +64,8 @@ pub(crate) struct Options {
     pub(crate) stall: Option<Duration>,
     /// How old a picture may be.
     pub(crate) max_age: Option<Duration>,
+    /// Whether a command may end, having said all it had to say; otherwise its end is a loss.
+    pub(crate) finite: bool,
     /// How often a recording is played.
     pub(crate) repeat: Option<u32>,
     /// How far apart in time the pictures of a pair may be.
@@ -90,7 +93,7 @@ const LIVE: [Kind; 4] = [
         "V4L2 device",
         &["format", "size", "fps", "split", "stall", "max_age", "exposure", "focus", "white_balance", "control.NAME"],
     ),
-    ("cmd:", "command", &["format", "size", "split", "stall", "max_age"]),
+    ("cmd:", "command", &["format", "size", "split", "stall", "max_age", "finite"]),
     ("http:", "network stream", &["split", "stall", "max_age"]),
     ("stereo:", "stereo pair", &["tolerance", "stall", "max_age"]),
 ];
@@ -201,6 +204,13 @@ impl Options {
             "split" => self.side_by_side = (value == "side-by-side").then_some(true)?,
             "stall" => self.stall = Some(duration_from(value)?),
             "max_age" => self.max_age = Some(duration_from(value)?),
+            "finite" => {
+                self.finite = match value {
+                    "yes" => true,
+                    "no" => false,
+                    _ => return None,
+                }
+            }
             "repeat" => self.repeat = Some(value.parse().ok().filter(|repeat| *repeat > 0)?),
             "tolerance" => self.tolerance = Some(duration_from(value)?),
             "exposure" => self.exposure = Some(setting_from(value)?),
@@ -221,6 +231,7 @@ fn hint_of_value(key: &str) -> &'static str {
         "fps" => "a rate is a positive number of frames per second, such as 30",
         "split" => "the only split is side-by-side",
         "pace" => "a pace is recorded or fastest",
+        "finite" => "a command that may end is finite=yes; without it its end is the loss of a camera",
         "repeat" => "a recording is played a whole number of times, such as repeat=10",
         "exposure" | "focus" | "white_balance" => "a setting is auto or a whole number in the device's own units",
         _ => "a duration is a positive number with ms or s, such as 500ms or 2s",
@@ -316,6 +327,9 @@ mod tests {
         let raw = parse("cmd:cat a?b=c?format=gray&size=8x4").unwrap();
         assert_eq!(raw.target, Target::Command("cat a?b=c".into()));
         assert_eq!((raw.options.format, raw.options.size), (Some(PixelFormat::Gray8), Some((8, 4))));
+        let film = parse("cmd:ffmpeg -i a?b.mp4 -f mjpeg -?finite=yes").unwrap();
+        assert_eq!(film.target, Target::Command("ffmpeg -i a?b.mp4 -f mjpeg -".into()));
+        assert!(film.options.finite && !raw.options.finite);
         let http = parse("http://cam:8080/?action=stream#stall=5s").unwrap();
         assert_eq!(http.target, Target::Http("http://cam:8080/?action=stream".into()));
         assert_eq!(http.options.stall, Some(Duration::from_secs(5)));
@@ -345,6 +359,7 @@ mod tests {
             ("cmd:cat x?format=yuyv", "both format and size"),
             ("cmd:cat x?size=2x2", "both format and size"),
             ("cmd:cat x?stall=5", "stall"),
+            ("cmd:cat x?finite=maybe", "finite"),
             ("http://", "name of a network stream"),
             ("stereo:/dev/video0", "two sources"),
             ("stereo:/dev/video0|drive.mcap", "two live sources"),

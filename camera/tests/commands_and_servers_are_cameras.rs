@@ -37,10 +37,10 @@ fn news(source: &mut Source, shot: &mut Shot) -> Result<Arrival, Error> {
 }
 
 #[test]
-fn a_command_that_writes_motion_jpeg_is_a_camera_until_it_ends() {
+fn a_finite_command_that_writes_motion_jpeg_is_a_camera_until_it_ends() {
     let folder = tempfile::tempdir().unwrap();
     let stream = stream_in(folder.path());
-    let mut source = Source::open(&format!("cmd:cat {stream}; sleep 0.3; cat {stream}")).unwrap();
+    let mut source = Source::open(&format!("cmd:cat {stream}; sleep 0.3; cat {stream}?finite=yes")).unwrap();
     assert_eq!((source.size(), source.frames()), ((64, 48), None));
     let (mut shot, mut last) = (Shot::default(), None);
     loop {
@@ -91,6 +91,31 @@ fn a_command_that_dies_is_told_and_started_again() {
 }
 
 #[test]
+fn a_camera_whose_command_ends_well_is_lost_and_started_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let stream = stream_in(folder.path());
+    let mut source = Source::open(&format!("cmd:cat {stream}; sleep 0.1")).unwrap();
+    let mut shot = Shot::default();
+    for _ in 0..2 {
+        let error = loop {
+            match news(&mut source, &mut shot) {
+                Ok(arrival) => assert!(matches!(arrival, Arrival::Fresh { .. }), "{arrival:?}"),
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, Error::LostCamera { fault: Fault::Ended, .. }), "{error}");
+        assert!(error.hint().unwrap().contains("finite=yes"), "{error}");
+        assert!(matches!(news(&mut source, &mut shot).unwrap(), Arrival::Fresh { away: Some(_), .. }));
+    }
+    // What does not start pictures again is a loss that lasts, not an end.
+    let mark = folder.path().join("once");
+    let once = format!("cmd:[ -e {0} ] || cat {stream}; touch {0}", mark.display());
+    let mut source = Source::open(&once).unwrap();
+    while news(&mut source, &mut shot).is_ok() {}
+    assert!(matches!(source.next_into(&mut shot, 3 * PATIENCE), Ok(Arrival::Nothing)));
+}
+
+#[test]
 fn a_command_that_falls_silent_is_lost_after_its_limit_and_its_children_go_with_it() {
     let folder = tempfile::tempdir().unwrap();
     let stream = stream_in(folder.path());
@@ -130,7 +155,7 @@ fn raw_frames_keep_their_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("frame.yuyv");
     std::fs::write(&path, [16u8, 128, 235, 128, 16, 128, 235, 128].as_slice()).unwrap();
-    let uri = format!("cmd:cat {}; sleep 0.2?format=yuyv&size=4x1", path.display());
+    let uri = format!("cmd:cat {}; sleep 0.2?format=yuyv&size=4x1&finite=yes", path.display());
     let mut source = Source::open(&uri).unwrap();
     let frame = source.next_frame().unwrap().unwrap();
     let values: Vec<u8> = frame.to_rgb().unwrap().pixels().map(|pixel| pixel.0[0]).collect();

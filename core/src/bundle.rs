@@ -375,6 +375,7 @@ fn read_archive(path: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
 pub fn write(path: &Path, manifest: &BundleManifest, files: &BTreeMap<String, Vec<u8>>) -> Result<()> {
     let text = toml::to_string(manifest).expect("a manifest is plain values");
     if path.extension().is_some_and(|extension| extension == "tar") {
+        crate::files::check_output(path, crate::files::OutputKind::Bundle, &[])?;
         return crate::files::write_atomically(path, |file| {
             let mut archive = tar::Builder::new(file);
             append(&mut archive, MANIFEST, text.as_bytes())?;

@@ -19,6 +19,12 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another program of ours writes there.
+    #[error("another program of Parallax is writing into it: {}", path.display())]
+    InUse {
+        /// The file or folder.
+        path: PathBuf,
+    },
     /// A picture file could not be decoded or encoded.
     #[error("cannot decode picture: {reason}: {}", path.display())]
     Picture {
@@ -149,6 +155,7 @@ impl Error {
                 std::io::ErrorKind::PermissionDenied => Some("you lack permission: choose a folder you may use"),
                 _ => None,
             },
+            Self::InUse { .. } => Some("wait for it, stop it, or choose another folder"),
             Self::Camera { .. } => {
                 Some("make the camera file anew for these pictures: `parallax-calib convert --help`")
             }

@@ -1,5 +1,25 @@
 //! Writing so that a reader never meets a half-written file: everything is made under a temporary name beside its
 //! final one and renamed when it is whole. A full disk or a crash leaves the old file, or none.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `partial` | the file that a file is until it is whole |
+//! | `folder` | the same for a folder |
+//! | `lock` | one program at a time in a folder |
+//! | `replacement` | which file an output may take the place of |
+//!
+//! Nothing is removed, replaced or renamed that is not ours by its name and by what it is.
+
+mod folder;
+mod lock;
+mod partial;
+mod replacement;
+
+pub use folder::{AtomicFolder, Unfinished, is_occupied};
+pub use lock::FolderLock;
+pub(crate) use partial::PartialFile;
+pub use partial::{is_partial_of, partial_path};
+pub use replacement::{OutputKind, check_output};
 
 pub use crate::picture_file::read_rgb;
 use crate::{Error, Result};
@@ -8,30 +28,39 @@ use std::fs::File;
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// The name a file or folder has until it is whole: `NAME.partial` in the same folder.
-pub fn partial_path(path: &Path) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".partial");
-    path.with_file_name(name)
-}
-
-/// Writes a file through `write`, then gives it its final name.
+/// Writes a file through `write`, then gives it its final name. A link to a file stays a link.
 ///
 /// # Errors
-/// Whatever `write` returns, and input/output errors; the partial file is removed then.
+/// Whatever `write` returns, input/output errors, and a device, pipe or folder at `path`; the partial file is removed then.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> std::io::Result<()>) -> Result<()> {
-    let partial = partial_path(path);
+    let target = replaceable(path)?;
+    let PartialFile { file, path: partial } = PartialFile::create(&target)?;
     let attempt = || {
-        let mut writer = BufWriter::new(File::create(&partial)?);
+        let mut writer = BufWriter::new(file);
         write(&mut writer)?;
+        // The file stays open, and so locked, until it has its name.
         let file = writer.into_inner().map_err(std::io::IntoInnerError::into_error)?;
         file.sync_all()?;
-        std::fs::rename(&partial, path)
+        std::fs::rename(&partial, &target)
     };
     attempt().map_err(|source| {
         let _ = std::fs::remove_file(&partial);
         Error::Io { action: "write", path: path.to_path_buf(), source }
     })
+}
+
+/// The file that writing to `path` makes or replaces: what a link leads to, and nothing that is no file.
+pub(crate) fn replaceable(path: &Path) -> Result<PathBuf> {
+    let Ok(facts) = std::fs::metadata(path) else { return Ok(path.to_path_buf()) };
+    if !facts.is_file() {
+        let what = if facts.is_dir() { "a folder" } else { "a device or a pipe" };
+        let found = std::io::Error::new(std::io::ErrorKind::AlreadyExists, format!("expected a file, found {what}"));
+        return Err(Error::io("write", path)(found));
+    }
+    match std::fs::read_link(path) {
+        Ok(_) => std::fs::canonicalize(path).map_err(Error::io("write", path)),
+        Err(_) => Ok(path.to_path_buf()),
+    }
 }
 
 /// Renames a file that is on the disk already, so that its new name outlives a power loss too.
@@ -40,10 +69,44 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut BufWriter<File>) ->
 /// It cannot be renamed.
 pub fn rename_durably(from: &Path, to: &Path) -> Result<()> {
     std::fs::rename(from, to).map_err(Error::io("rename", from))?;
-    let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Some file systems cannot sync a folder; the name is there all the same.
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    sync_parent(to);
     Ok(())
+}
+
+/// As [`rename_durably`], unless there is something under the new name: both stay as they are then, and it says `false`.
+/// For folders that are locked.
+///
+/// # Errors
+/// It cannot be renamed.
+pub fn rename_if_free(from: &Path, to: &Path) -> Result<bool> {
+    if to.symlink_metadata().is_ok() {
+        return Ok(false);
+    }
+    rename_durably(from, to).map(|()| true)
+}
+
+/// Moves something out of the way to a name that is free: `OF.WHY`, `OF.2.WHY` and so on, which is returned.
+///
+/// # Errors
+/// It cannot be renamed.
+pub fn set_aside(path: &Path, of: &Path, why: &str) -> Result<PathBuf> {
+    for number in 1.. {
+        let aside = partial::numbered(of, number, why);
+        if rename_if_free(path, &aside)? {
+            return Ok(aside);
+        }
+    }
+    Ok(path.to_path_buf())
+}
+
+/// Brings the name of a file or folder to the disk.
+pub fn sync_parent(path: &Path) {
+    sync_folder(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")));
+}
+
+/// Brings the names in a folder to the disk. Some file systems cannot sync a folder; the names are there all the same.
+pub fn sync_folder(folder: &Path) {
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 /// Writes `bytes` as a whole or not at all.
@@ -111,62 +174,6 @@ fn hexadecimal(bytes: &[u8]) -> String {
     })
 }
 
-/// A folder that gets its final name only when everything in it is written.
-#[derive(Debug)]
-pub struct AtomicFolder {
-    path: PathBuf,
-    partial: PathBuf,
-    finished: bool,
-}
-
-impl AtomicFolder {
-    /// Starts a folder that will be called `path`. What an earlier, interrupted attempt left behind is removed.
-    ///
-    /// # Errors
-    /// [`Error::Io`] with `AlreadyExists` when `path` exists and is not an empty folder, or any other failure to create it.
-    pub fn create(path: &Path) -> Result<Self> {
-        let occupied = match std::fs::read_dir(path) {
-            Ok(mut entries) => entries.next().is_some(),
-            Err(_) => path.exists(),
-        };
-        if occupied {
-            return Err(Error::io("create", path)(std::io::ErrorKind::AlreadyExists.into()));
-        }
-        let partial = partial_path(path);
-        if partial.exists() {
-            std::fs::remove_dir_all(&partial).map_err(Error::io("clear", &partial))?;
-        }
-        std::fs::create_dir_all(&partial).map_err(Error::io("create", &partial))?;
-        Ok(Self { path: path.to_path_buf(), partial, finished: false })
-    }
-
-    /// Where to write until [`AtomicFolder::finish`].
-    pub fn partial(&self) -> &Path {
-        &self.partial
-    }
-
-    /// Gives the folder its final name.
-    ///
-    /// # Errors
-    /// The folder cannot be renamed.
-    pub fn finish(mut self) -> Result<PathBuf> {
-        if self.path.exists() {
-            std::fs::remove_dir(&self.path).map_err(Error::io("replace", &self.path))?;
-        }
-        std::fs::rename(&self.partial, &self.path).map_err(Error::io("rename", &self.path))?;
-        self.finished = true;
-        Ok(self.path.clone())
-    }
-}
-
-impl Drop for AtomicFolder {
-    fn drop(&mut self) {
-        if !self.finished {
-            let _ = std::fs::remove_dir_all(&self.partial);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -186,21 +193,46 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_dropped_before_its_end_leaves_nothing() {
-        let parent = tempfile::tempdir().unwrap();
-        let path = parent.path().join("set");
-        let folder = AtomicFolder::create(&path).unwrap();
-        std::fs::write(folder.partial().join("a"), "a").unwrap();
-        drop(folder);
-        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 0);
+    fn somebody_elses_partial_file_stays_and_two_writers_do_not_meet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("thesis.docx");
+        std::fs::write(folder.path().join("thesis.docx.partial"), "years").unwrap();
+        write_atomically(&path, |file| {
+            write_bytes(&path, b"another").map_err(std::io::Error::other)?;
+            file.write_all(b"mine")
+        })
+        .unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"mine");
+        assert_eq!(std::fs::read(folder.path().join("thesis.docx.partial")).unwrap(), b"years");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]
-    fn a_folder_with_something_in_it_is_not_overwritten() {
-        let parent = tempfile::tempdir().unwrap();
-        std::fs::write(parent.path().join("mine"), "mine").unwrap();
-        assert!(AtomicFolder::create(parent.path()).is_err());
-        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 1);
+    fn a_link_is_written_through_and_what_is_no_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("target"), folder.path().join("link"));
+        std::fs::write(&target, "old").unwrap();
+        std::os::unix::fs::symlink("target", &link).unwrap();
+        write_bytes(&link, b"new").unwrap();
+        assert!(link.symlink_metadata().unwrap().is_symlink());
+        assert_eq!(std::fs::read(&target).unwrap(), b"new");
+        std::os::unix::fs::symlink("/dev/null", folder.path().join("null")).unwrap();
+        for name in ["null", "."] {
+            let error = write_bytes(&folder.path().join(name), b"new").unwrap_err();
+            assert!(error.to_string().contains("expected a file") && error.hint().is_some(), "{error}");
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn what_is_set_aside_takes_nobodys_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for (number, aside) in [(1, "a.damaged"), (2, "a.2.damaged"), (3, "a.3.damaged")] {
+            std::fs::write(at("a"), number.to_string()).unwrap();
+            assert_eq!(set_aside(&at("a"), &at("a"), "damaged").unwrap(), at(aside));
+        }
+        assert_eq!(std::fs::read(at("a.2.damaged")).unwrap(), b"2");
     }
 
     #[test]

@@ -67,6 +67,9 @@ pub(crate) struct RunArgs {
     /// The folder to write: masks/, overlays/, frames.jsonl, summary.json.
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+    /// Bytes that this folder may take, such as 4GB; when they are used up no more masks are written, and the exit code is 3.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub(crate) budget: Option<u64>,
     /// Which of the bundle's models to run (the first one by default).
     #[arg(long)]
     pub(crate) model: Option<String>,

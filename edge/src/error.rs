@@ -199,6 +199,14 @@ pub enum EdgeError {
         /// The folder.
         path: PathBuf,
     },
+    /// There is no room for more masks.
+    #[error("no more masks are written: {what}: {}", path.display())]
+    OutFull {
+        /// Which limit was met.
+        what: String,
+        /// The folder.
+        path: PathBuf,
+    },
     /// A thread cannot be started, or ended before its time.
     #[error("the recorder's thread {what}")]
     NoRecorder {
@@ -260,6 +268,9 @@ impl EdgeError {
             Self::Occupied { .. } => "choose another --out, or remove what is there",
             Self::NoRoom { .. } => {
                 "free space, choose another --out, or give --budget, which throws away what is worth least"
+            }
+            Self::OutFull { .. } => {
+                "what is there is whole; free space, choose another --out, or give --log, which keeps the newest masks"
             }
             Self::NoRecorder { .. } => "the system is out of threads or memory: end other programs",
             Self::AllFramesLost { .. } => "check that --from names a recording or a folder of pictures",

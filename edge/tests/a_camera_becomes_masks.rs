@@ -148,6 +148,47 @@ fn a_run_for_a_reader_ends_when_the_reader_goes_and_fails_when_it_cannot_take_th
 }
 
 #[test]
+fn a_killed_run_leaves_its_masks_and_the_next_one_does_not_take_them() {
+    let stage = Stage::new();
+    let (out, aside) = (stage.path("out"), stage.path("out.interrupted"));
+    let camera = format!("cmd:{}", stage.camera(10_000));
+    let mut running = stage.command(&camera, &out, &[]).spawn().unwrap();
+    let lines = BufReader::new(running.stdout.take().unwrap()).lines();
+    // A line is printed before it is written: of the last two it is not sure.
+    let count = lines.take(7).map(Result::unwrap).count();
+    // Whoever starts beside it is refused, and takes nothing.
+    let (second, _) = stage.run(&camera, &["--limit", "1"]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("another program"), "{second:?}");
+    running.kill().unwrap();
+    running.wait().unwrap();
+    assert!(!out.exists() && stage.path("out.partial/masks/000006.png").is_file());
+
+    let (next, _) = stage.run(&camera, &["--limit", "3"]);
+    let said = String::from_utf8_lossy(&next.stderr).into_owned();
+    assert_eq!(next.status.code(), Some(0), "{said}");
+    assert!(said.contains("out.interrupted"), "{said}");
+    assert_eq!(std::fs::read_dir(out.join("masks")).unwrap().count(), 3);
+    let written = std::fs::read_to_string(aside.join("frames.jsonl")).unwrap();
+    assert!(written.lines().count() >= count - 2 && written.ends_with('\n'), "{written}");
+    for line in written.lines().map(|line| json(line.as_bytes())) {
+        check_mask(&aside.join(line["mask"].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn a_camera_whose_command_ends_well_does_not_end_the_run() {
+    let stage = Stage::new();
+    let (output, out) = stage.run(&format!("cmd:{}", stage.camera(4)), &["--limit", "12"]);
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    let summary = summary(&out);
+    assert!(summary["counters"]["losses"].as_u64().unwrap() >= 1, "{summary}");
+    std::fs::remove_dir_all(out).unwrap();
+    let (output, _) = stage.run(&format!("cmd:{}?finite=yes", stage.camera(4)), &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
 fn a_camera_that_is_not_there_is_an_error_before_anything_is_written() {
     let stage = Stage::new();
     for (uri, said, code) in [

@@ -53,6 +53,19 @@ fn span(file: &Path) -> (Duration, Duration) {
     (wall(&notes[0].1), wall(&notes[notes.len() - 1].1))
 }
 
+fn frames_in(out: &Path) -> usize {
+    finished(out).iter().map(|file| Recording::open(file).unwrap().len()).sum()
+}
+
+/// What a recorder says it has kept is in its files, and what it looked at is accounted for.
+fn says_what_is_in_the_files(report: &[u8], frames: usize) {
+    let report: Value = serde_json::from_slice(report).unwrap();
+    let number = |key: &str| report[key].as_u64().unwrap();
+    assert_eq!(number("kept"), frames as u64, "{report}");
+    assert_eq!(number("kept") + number("unwritten"), number("seen"), "{report}");
+    assert!(number("unwritten") > 0 && frames > 0, "{report}");
+}
+
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap()
 }
@@ -215,6 +228,7 @@ fn a_file_that_may_not_grow_is_ended_whole_and_inference_goes_on() {
     assert!(!report["stopped"].is_null() && said(&output).contains("hint"), "{}", said(&output));
     assert_eq!(finished(&out).len(), 1);
     span(&finished(&out)[0]);
+    says_what_is_in_the_files(&output.stdout, frames_in(&out));
 
     write_bundle(&bundle, model("Conv", WIDTH, HEIGHT), |_| {});
     let recorded = folder.path().join("beside");
@@ -243,12 +257,14 @@ fn a_disk_that_is_full_ends_the_recording_with_a_whole_file() {
     let full = record(&noise(240, 160), &disk.join("field"), &["--limit", "400", "--keep-free", "0"]).output().unwrap();
     let kept = finished(&disk.join("field"));
     let spans: Vec<_> = kept.iter().map(|file| span(file)).collect();
+    let frames = frames_in(&disk.join("field"));
     std::fs::remove_dir_all(disk.join("field")).unwrap();
     let reserve = record(&noise(240, 160), &disk.join("field"), &["--limit", "400", "--keep-free", "1MB"]).output();
     let free = Command::new("df").args(["--output=avail", "-B1"]).arg(&disk).output().unwrap();
     let _ = Command::new("umount").arg(&disk).status();
     assert_eq!(full.status.code(), Some(3), "{}", said(&full));
     assert!(said(&full).contains("No space left") && spans.len() == 1, "{}", said(&full));
+    says_what_is_in_the_files(&full.stdout, frames);
     let reserve = reserve.unwrap();
     assert_eq!(reserve.status.code(), Some(3), "{}", said(&reserve));
     assert!(said(&reserve).contains("are to stay free"), "{}", said(&reserve));

@@ -270,6 +270,151 @@ fn a_run_that_is_stopped_keeps_what_is_done_and_says_so() {
     assert_eq!(lines.lines().count(), summary.frames);
 }
 
+/// The masks of a folder, each of which must be whole, and its lines, each of which must be one.
+fn whole_masks_and_lines(out: &Path) -> (usize, Vec<serde_json::Value>) {
+    let masks: Vec<_> = std::fs::read_dir(out.join("masks")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    for mask in &masks {
+        assert_eq!(image::open(mask).unwrap().to_luma8().dimensions(), FRAME, "{}", mask.display());
+    }
+    let text = std::fs::read_to_string(out.join("frames.jsonl")).unwrap();
+    assert!(text.is_empty() || text.ends_with('\n'), "the last line is whole");
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    for mask in lines.iter().filter_map(|line| line["mask"].as_str()) {
+        assert!(out.join(mask).is_file(), "{mask} is promised and not there");
+    }
+    (masks.len(), lines)
+}
+
+/// Runs a command with a limit of 1024-byte blocks for the size of each file.
+fn with_file_limit(blocks: u32, arguments: &[&str]) -> Output {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let mut shell = Command::new("bash");
+    shell.args(["-c", &script, "bash", env!("CARGO_BIN_EXE_parallax-edge")]).args(arguments).output().unwrap()
+}
+
+#[test]
+fn a_folder_that_may_not_grow_keeps_what_is_whole_and_makes_exit_code_three() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, frames) = (bundle_in(folder.path()), frames_in(folder.path(), 8));
+    let from = format!("{}?repeat=40", text(&frames));
+    let run = |out: &str, more: &[&str]| {
+        let out = folder.path().join(out);
+        let arguments = ["run", "--from", &from, "--bundle", text(&bundle), "--out", text(&out)];
+        (with_file_limit(8, &[&arguments[..], more].concat()), out)
+    };
+    // `frames.jsonl` meets the limit of 8 kB after some forty lines.
+    let (output, out) = run("alone", &[]);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("File too large") && !folder.path().join("alone.partial").exists(), "{stderr}");
+    let (masks, lines) = whole_masks_and_lines(&out);
+    assert!(lines.len() > 10 && masks >= lines.len() && masks < 320, "{masks} masks, {} lines", lines.len());
+    let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(out.join("summary.json")).unwrap()).unwrap();
+    assert_eq!((&summary["masks"], &summary["interrupted"]), (&masks.into(), &true.into()));
+    assert!(summary["full"].as_str().unwrap().contains("File too large"), "{summary}");
+    assert!(out.join("run.toml").is_file());
+
+    // With a log beside it the robot still sees when the folder is full.
+    let log = folder.path().join("log");
+    let (output, out) = run("beside", &["--log", text(&log), "--no-overlays"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("320 masks, ") && whole_masks_and_lines(&out).0 < 320, "{said}");
+    // Its own files met the limit too; what it says of them is what they hold.
+    let logged: u64 = std::fs::read_dir(&log)
+        .unwrap()
+        .map(|entry| {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            let counts = mcap::Summary::read(&bytes).unwrap().unwrap();
+            let channel = counts.channels.values().find(|channel| channel.topic == "/parallax/mask").unwrap().id;
+            counts.stats.unwrap().channel_message_counts.get(&channel).copied().unwrap_or(0)
+        })
+        .sum();
+    assert!(said.contains(&format!("logged {logged} masks in ")), "{logged} in the files: {said}");
+    assert!(said.contains(&format!("{} missed", 320 - logged)), "{said}");
+}
+
+#[test]
+fn a_budget_ends_the_masks_before_it_is_used_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = bundle_in(folder.path());
+    let frames = folder.path().join("large");
+    std::fs::create_dir(&frames).unwrap();
+    // Overlays of noise: 230 kB each.
+    let noise = |x: u32, y: u32, at: u32| {
+        (x.wrapping_mul(31).wrapping_add(y.wrapping_mul(1_973) ^ at).wrapping_mul(2_654_435_761) >> 24) as u8
+    };
+    for index in 0..12 {
+        let picture =
+            image::RgbImage::from_fn(320, 240, |x, y| image::Rgb([0, 1, 2].map(|c| noise(x, y, 3 * index + c))));
+        picture.save(frames.join(format!("{index:02}.png"))).unwrap();
+    }
+    let out = folder.path().join("out");
+    let arguments = ["run", "--from", text(&frames), "--bundle", text(&bundle), "--out", text(&out)];
+    let output = program(&[&arguments[..], &["--budget", "1MB"]].concat());
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(stderr.contains("budget of 1.0 MB is used up") && stderr.contains("hint: "), "{stderr}");
+    let files = |folder: &Path| -> Vec<_> { std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()).collect() };
+    let bytes: u64 = ["masks", "overlays", "."]
+        .iter()
+        .flat_map(|part| files(&out.join(part)))
+        .map(|entry| if entry.path().is_dir() { 0 } else { entry.metadata().unwrap().len() })
+        .sum();
+    assert!(bytes <= 1_000_000 && bytes > 600_000, "{bytes} bytes");
+    let lines = std::fs::read_to_string(out.join("frames.jsonl")).unwrap();
+    assert_eq!(
+        lines.lines().filter(|line| line.contains("\"mask\":\"masks/")).count(),
+        files(&out.join("masks")).len()
+    );
+    for (more, code) in [(&["--budget", "10kB"][..], 2), (&["--budget", "many"], 2)] {
+        let output = program(&[&arguments[..], more].concat());
+        assert_eq!(output.status.code(), Some(code), "{more:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_keeps_the_masks_that_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, frames, disk) = (bundle_in(folder.path()), frames_in(folder.path(), 8), folder.path().join("disk"));
+    std::fs::create_dir(&disk).unwrap();
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"]).arg(&disk).output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: a small file system could not be mounted (needs root): the full-disk test did not run");
+        return;
+    }
+    let from = format!("{}?repeat=100", text(&frames));
+    let out = disk.join("out");
+    let output = program(&["run", "--from", &from, "--bundle", text(&bundle), "--out", text(&out)]);
+    let kept = folder.path().join("kept");
+    let copied = Command::new("cp").arg("-r").arg(&out).arg(&kept).status();
+    let left: Vec<_> = std::fs::read_dir(&disk).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let _ = Command::new("umount").arg(&disk).status();
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    assert!(copied.unwrap().success() && left == ["out"], "{left:?}");
+    let (masks, lines) = whole_masks_and_lines(&kept);
+    assert!(masks > 50 && masks < 800, "{masks} masks");
+    assert_eq!(lines.iter().filter(|line| line["mask"].is_string()).count(), masks);
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(kept.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["masks"], masks);
+}
+
+#[test]
+fn somebody_elses_partial_folder_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bundle, frames) = (bundle_in(folder.path()), frames_in(folder.path(), 2));
+    let (out, mine) = (folder.path().join("out"), folder.path().join("out.partial"));
+    std::fs::create_dir(&mine).unwrap();
+    std::fs::write(mine.join("thesis.txt"), "years").unwrap();
+    let output = program(&["run", "--from", text(&frames), "--bundle", text(&bundle), "--out", text(&out)]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(whole_masks_and_lines(&out).0, 2);
+    assert_eq!(std::fs::read(mine.join("thesis.txt")).unwrap(), b"years");
+    assert_eq!(std::fs::read_dir(&mine).unwrap().count(), 1);
+}
+
 #[test]
 fn a_recording_without_one_readable_frame_is_an_error_and_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();

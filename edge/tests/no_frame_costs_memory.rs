@@ -82,7 +82,12 @@ fn after_the_first_frames_the_loop_allocates_nothing() {
         region: Some(Region { x: 8, y: 4, width: width + 6, height: height + 2 }),
         smoothing: Some(5),
         rate: Some(400.0),
-        thermal: Some(ThermalConfig { sensor: sensor.clone(), hysteresis_c: 5.0, rules: rules.clone() }),
+        thermal: Some(ThermalConfig {
+            sensor: sensor.clone(),
+            sensor_may_lack: false,
+            hysteresis_c: 5.0,
+            rules: rules.clone(),
+        }),
         ..plain()
     };
     // A trained network, where one is given: the int8 bundle of the demonstration or of a user.

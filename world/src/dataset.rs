@@ -18,7 +18,7 @@ use crate::render::Rendered;
 use crate::world::World;
 use crate::{Error, Result};
 use parallax_core::camera::{Camera, ros_yaml};
-use parallax_core::files::{AtomicFolder, write_bytes};
+use parallax_core::files::{AtomicFolder, is_occupied, rename_durably, set_aside, write_bytes};
 use parallax_core::frame::{Frame, Timestamp};
 use parallax_core::labels::{Classes, LabelledSetWriter};
 use parallax_core::recording::{Encoding, Eye, RecordingHeader, RecordingWriter};
@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Name of the file of settings in an output folder.
 const SETTINGS: &str = "world.toml";
-/// Everything that an output folder may hold, so that only such a folder is ever replaced.
+/// Everything that an output folder may hold, settings last, so that only such a folder is ever replaced.
 const OURS: [&str; 5] = ["drive.mcap", "camera.yaml", "camera_right.yaml", "labelled", SETTINGS];
 /// The labelled drives begin an hour after the recording: other people stand elsewhere.
 const LABELLED_START_SECS: f64 = 3600.0;
@@ -195,7 +195,7 @@ pub fn write(config: &DatasetConfig, out: &Path, existing: Existing, mut watch: 
     }
     let finished = folder.finish()?;
     if replaces {
-        replace_folder(&finished, out)?;
+        replace_folder(&finished, out, &OURS)?;
     }
     Ok(written(config, out, driven_m))
 }
@@ -315,22 +315,43 @@ pub(crate) fn target_folder(out: &Path, existing: Existing, ours: &[&str]) -> Re
     Ok((if replaces { with_suffix(out, ".next") } else { out.to_path_buf() }, replaces))
 }
 
-/// Puts a finished folder in the place of an earlier one.
-pub(crate) fn replace_folder(finished: &Path, out: &Path) -> Result<()> {
-    let swap = std::fs::remove_dir_all(out).and_then(|()| std::fs::rename(finished, out));
-    Ok(swap.map_err(parallax_core::Error::io("replace", out))?)
-}
-
-fn is_occupied(path: &Path) -> bool {
-    match std::fs::read_dir(path) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(_) => path.exists(),
+/// Puts a finished folder in the place of an earlier one, which goes when the new one is there. Somebody may have put
+/// something into it while the new one was made: it stays then, under another name.
+pub(crate) fn replace_folder(finished: &Path, out: &Path, ours: &[&str]) -> Result<()> {
+    let earlier = set_aside(out, out, "earlier")?;
+    rename_durably(finished, out)?;
+    if holds_only(&earlier, ours) {
+        std::fs::remove_dir_all(&earlier).map_err(parallax_core::Error::io("remove", &earlier))?;
     }
+    Ok(())
 }
 
+/// Whether a folder holds nothing but what is written here: `ours`, the last of which is always there, and in folders of
+/// those pictures by our names.
 fn holds_only(path: &Path, ours: &[&str]) -> bool {
+    let is_ours = ours.last().is_some_and(|settings| path.join(settings).is_file());
     let Ok(entries) = std::fs::read_dir(path) else { return false };
-    entries.flatten().all(|entry| ours.iter().any(|name| entry.file_name() == *name))
+    is_ours
+        && entries.flatten().all(|entry| {
+            let (name, path) = (entry.file_name(), entry.path());
+            let known = ours.iter().any(|ours| name == *ours);
+            known && (!path.is_dir() || holds_only_pictures(&path))
+        })
+}
+
+fn holds_only_pictures(path: &Path) -> bool {
+    let Ok(entries) = std::fs::read_dir(path) else { return false };
+    entries.flatten().all(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if entry.path().is_dir() {
+            return ["images", "labels"].contains(&&*name) && holds_only_pictures(&entry.path());
+        }
+        // `place00_0012.png` and `0012.png`.
+        let number = name.strip_suffix(".png").map(|stem| stem.strip_prefix("place").unwrap_or(stem));
+        let is_number = |stem: &str| !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+        number.is_some_and(is_number) || ["classes.toml", "camera.yaml"].contains(&&*name)
+    })
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

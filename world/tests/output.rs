@@ -95,6 +95,31 @@ fn a_used_folder_is_refused_and_a_foreign_one_never_replaced() {
     std::fs::write(out.join("thesis.txt"), "mine").unwrap();
     assert!(matches!(render(&config, &out, Existing::Replace), Err(Error::Occupied { .. })));
     assert!(out.join("thesis.txt").exists());
+    std::fs::remove_file(out.join("thesis.txt")).unwrap();
+    // A labelled picture of the user's own among ours.
+    std::fs::write(out.join("labelled/images/kitchen.png"), "mine").unwrap();
+    assert!(matches!(render(&config, &out, Existing::Replace), Err(Error::Occupied { .. })));
+    // Names that ours have too, without our settings.
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::write(other.join("drive.mcap"), "mine").unwrap();
+    assert!(matches!(render(&config, &other, Existing::Replace), Err(Error::Occupied { .. })));
+    assert_eq!(std::fs::read(other.join("drive.mcap")).unwrap(), b"mine");
+}
+
+#[test]
+fn what_lies_beside_the_output_under_a_partial_name_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let mine = folder.path().join("world.partial");
+    std::fs::create_dir(&mine).unwrap();
+    std::fs::write(mine.join("thesis.txt"), "mine").unwrap();
+    let config = DatasetConfig { frames: 0, labels: 1, places: 1, ..small() };
+    let out = folder.path().join("world");
+    for existing in [Existing::Keep, Existing::Replace] {
+        render(&config, &out, existing).unwrap();
+    }
+    assert_eq!(std::fs::read(mine.join("thesis.txt")).unwrap(), b"mine");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 #[test]

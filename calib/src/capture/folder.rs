@@ -15,7 +15,7 @@ use image::DynamicImage;
 use parallax_core::board::Board;
 use parallax_core::files;
 use serde::{Deserialize, Serialize};
-use std::fs::{File, TryLockError};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Name of the file that says what the pictures are.
@@ -68,7 +68,7 @@ pub struct Folder {
     /// The number of the last view.
     last: u32,
     /// Held while this program works in the folder.
-    _lock: File,
+    _lock: files::FolderLock,
 }
 
 /// What an output folder may hold.
@@ -87,30 +87,25 @@ impl Folder {
     /// [`Error::Capture`] when it holds something and may not, belongs to another board or camera, or is in use.
     pub fn open(root: &Path, facts: &Facts, existing: Existing) -> Result<Self> {
         std::fs::create_dir_all(root).map_err(parallax_core::Error::io("create", root))?;
-        let lock = File::open(root).map_err(parallax_core::Error::io("read", root))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Error::capture(
-                    format!("another capture is at work in {}", root.display()),
-                    "wait until it has ended, or choose another --out",
-                ));
-            }
-            // Some file systems know no locks.
-            Err(TryLockError::Error(error)) => tracing::debug!("{} is not locked: {error}", root.display()),
-        }
+        let lock = files::FolderLock::take(root)?.ok_or_else(|| {
+            Error::capture(
+                format!("another capture is at work in {}", root.display()),
+                "wait until it has ended, or choose another --out",
+            )
+        })?;
         let path = root.join(FACTS);
-        let is_occupied = holds_other_than(root, &[&path, &files::partial_path(&path)])?;
+        let is_occupied = holds_other_than(root, FACTS)?;
         let views = numbers(&root.join(EYES[0]))?.len();
         let is_capture = path.is_file();
-        if is_capture && views > 0 {
+        let known = is_capture.then(|| read_facts(&path)).transpose()?;
+        if let Some(known) = known.filter(|_| views > 0) {
             if existing == Existing::Refuse {
                 return Err(Error::capture(
                     format!("there is a capture with {views} views in {}", root.display()),
                     "add --resume to go on with it, or choose another --out",
                 ));
             }
-            check_same(&read_facts(&path)?, facts, root)?;
+            check_same(&known, facts, root)?;
         } else if is_occupied && !is_capture {
             return Err(Error::capture(
                 format!("the folder is not empty: {}", root.display()),
@@ -133,7 +128,7 @@ impl Folder {
             std::fs::create_dir_all(&place).map_err(parallax_core::Error::io("create", &place))?;
             for entry in std::fs::read_dir(&place).map_err(parallax_core::Error::io("read", &place))? {
                 let path = entry.map_err(parallax_core::Error::io("read", &place))?.path();
-                if path.extension().is_some_and(|extension| extension == "partial") {
+                if is_unfinished_view(path.file_name().unwrap_or_default()) {
                     std::fs::remove_file(&path).map_err(parallax_core::Error::io("remove", &path))?;
                 }
             }
@@ -187,15 +182,26 @@ impl Folder {
     }
 }
 
-/// Whether there is anything in a folder but these.
-fn holds_other_than(folder: &Path, known: &[&Path]) -> Result<bool> {
+/// Whether there is anything in a folder but a file of this name, whole or not.
+fn holds_other_than(folder: &Path, known: &str) -> Result<bool> {
     for entry in std::fs::read_dir(folder).map_err(parallax_core::Error::io("read", folder))? {
-        let path = entry.map_err(parallax_core::Error::io("read", folder))?.path();
-        if !known.contains(&path.as_path()) {
+        let name = entry.map_err(parallax_core::Error::io("read", folder))?.file_name();
+        if name != known && !is_unfinished(&name, known) {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether `name` is what a killed capture has left of `file`; earlier versions called it `FILE.partial`.
+fn is_unfinished(name: &OsStr, file: &str) -> bool {
+    files::is_partial_of(name, OsStr::new(file)) || name == format!("{file}.partial").as_str()
+}
+
+/// Whether a killed capture has left this of a picture.
+fn is_unfinished_view(file: &OsStr) -> bool {
+    let number = file.to_str().and_then(|file| file.split_once('.')?.0.parse::<u32>().ok());
+    number.is_some_and(|number| is_unfinished(file, &name(number)))
 }
 
 fn name(number: u32) -> String {
@@ -266,12 +272,16 @@ mod tests {
         drop(folder);
         // Killed between the pictures of a pair, and in the middle of one.
         std::fs::copy(root.join("right/0002.png"), root.join("right/0003.png")).unwrap();
-        std::fs::write(root.join("left/0003.png.partial"), b"half").unwrap();
+        for half in ["left/0003.png.partial", "left/0003.png.parallax.partial"] {
+            std::fs::write(root.join(half), b"half").unwrap();
+        }
+        std::fs::write(root.join("left/thesis.docx.partial"), b"somebody's").unwrap();
         let refused = Folder::open(&root, &facts(&root, 2), Existing::Refuse).unwrap_err();
         assert!(refused.to_string().contains("2 views") && refused.hint().unwrap().contains("--resume"), "{refused}");
         let mut folder = Folder::open(&root, &facts(&root, 2), Existing::GoOn).unwrap();
         let left: Vec<_> = std::fs::read_dir(root.join("left")).unwrap().collect();
-        assert!(left.len() == 2 && !root.join("right/0003.png").exists());
+        assert!(left.len() == 3 && !root.join("right/0003.png").exists());
+        assert_eq!(std::fs::read(root.join("left/thesis.docx.partial")).unwrap(), b"somebody's");
         assert_eq!(folder.add(&pictures(2)).unwrap(), "0003.png");
     }
 
@@ -307,6 +317,10 @@ mod tests {
             let error = Folder::open(&mine, &facts(&mine, 1), existing).unwrap_err();
             assert!(error.to_string().contains("not empty"), "{error}");
         }
+        // A file of that name that is another program's is no capture.
+        std::fs::write(mine.join("capture.json"), b"{\"exposure\": 3}").unwrap();
+        assert!(Folder::open(&mine, &facts(&mine, 1), Existing::GoOn).is_err());
+        assert_eq!(std::fs::read(mine.join("capture.json")).unwrap(), b"{\"exposure\": 3}");
     }
 
     #[test]

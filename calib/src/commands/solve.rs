@@ -74,6 +74,9 @@ fn solve_pictures(args: &SolveArgs) -> anyhow::Result<Outcome> {
 /// Solves, and writes the camera files and the report, whatever the verdict: it stands in them.
 pub(super) fn conclude(task: Task<'_>) -> anyhow::Result<Solved> {
     let Task { board, config, seen, out, report, require } = task;
+    // Before the work, not after it.
+    files::check_output(out, files::OutputKind::CameraFile, &[])?;
+    report.map_or(Ok(()), |report| files::check_output(report, files::OutputKind::Html, &[]))?;
     let solution = solve(board, &seen.sizes, &seen.views, &config)?;
     let mut written = Vec::new();
     if let Some(path) = report {

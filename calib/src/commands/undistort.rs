@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use parallax_calib::CameraPair;
 use parallax_calib::formats::{self, Unsaid};
 use parallax_calib::undistort::{Undistorted, Undistortion};
+use parallax_core::files::{OutputKind, check_output};
 use parallax_core::program::{self, print, tell};
 use parallax_core::recording::Recording;
 use std::sync::atomic::Ordering;
@@ -24,6 +25,7 @@ pub(crate) fn run(args: &UndistortArgs) -> anyhow::Result<Outcome> {
         !stop.load(Ordering::Relaxed)
     };
     let done = if args.out.extension().is_some_and(|extension| extension == "mcap") {
+        check_output(&args.out, OutputKind::Recording, &[&args.input])?;
         work.to_recording(&args.out, &mut on_frame)
     } else {
         work.to_folder(&args.out, &mut on_frame)

@@ -265,6 +265,7 @@ fn write_headed(path: &Path, cameras: &CameraPair, format: Format, head: &str) -
         Format::Kalibr => vec![(path.to_path_buf(), kalibr::to_text(cameras, path)?)],
         Format::OpenCv => vec![(path.to_path_buf(), opencv::to_text(cameras, path)?)],
     };
+    texts.iter().try_for_each(|(path, _)| files::check_output(path, files::OutputKind::CameraFile, &[]))?;
     for (path, text) in &texts {
         files::write_bytes(path, [head, text].concat().as_bytes())?;
     }

@@ -118,8 +118,7 @@ impl<'a> Undistortion<'a> {
                 Ok(self.report(path, losses))
             }
             Err(error) => {
-                drop(writer);
-                let _ = std::fs::remove_file(parallax_core::files::partial_path(out));
+                writer.discard();
                 Err(error)
             }
         }

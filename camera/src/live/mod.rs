@@ -12,7 +12,7 @@ pub(crate) use device::{Device, Look, Opened, Opener};
 
 use crate::clock::{Clock as _, Monotonic};
 use crate::uri::Options;
-use crate::{Arrival, Description, Error, Layout, Result, Shot};
+use crate::{Arrival, Description, Error, Fault, Layout, Result, Shot};
 use capture::{Capture, Limits};
 use mailbox::{Letter, Mailbox};
 use parallax_core::frame::Timestamp;
@@ -97,8 +97,7 @@ impl Live {
                     self.first = Some(shot);
                     return Ok(());
                 }
-                Letter::Loss(fault) => return Err(Error::NoPicture { fault, uri: self.uri.clone() }),
-                Letter::End => {
+                Letter::Loss(Fault::Ended) | Letter::End => {
                     let hint =
                         "the source ended before its first picture: run the command by itself to see what it gives";
                     return Err(Error::Unfit {
@@ -107,6 +106,7 @@ impl Live {
                         hint,
                     });
                 }
+                Letter::Loss(fault) => return Err(Error::NoPicture { fault, uri: self.uri.clone() }),
                 Letter::Nothing => {}
             }
         }

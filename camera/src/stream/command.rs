@@ -1,8 +1,9 @@
 //! `cmd:` a child process that writes pictures to its stdout.
 //!
 //! The command is the shell's (`/bin/sh -c`), so that pipes and quotes work. The child leads a group of its own: with
-//! the source all of a pipeline ends, and Ctrl-C in the terminal is ours to handle. A command that ends with status 0
-//! has said all it had to say; any other end is a fault, and the command is started again.
+//! the source all of a pipeline ends, and Ctrl-C in the terminal is ours to handle. A camera does not end: the end of its
+//! command is a fault, whatever the status, and the command is started again. Only one that was called finite
+//! (`?finite=yes`: a film, a conversion) may end with status 0, having said all it had to say.
 
 use super::pictures::Pictures;
 use super::{ByteStream, Bytes, StreamDevice};
@@ -49,7 +50,7 @@ impl Opener for CommandOpener {
                 })?
             }
         };
-        let device = StreamDevice::new(Output::start(&self.command)?, pictures);
+        let device = StreamDevice::new(Output::start(&self.command, self.options.finite)?, pictures);
         let description = Description {
             uri: self.uri.clone(),
             name: self.command.clone(),
@@ -69,10 +70,12 @@ struct Output {
     child: Child,
     stdout: ChildStdout,
     said: Arc<Mutex<String>>,
+    /// Whether it may end.
+    finite: bool,
 }
 
 impl Output {
-    fn start(command: &str) -> Result<Self> {
+    fn start(command: &str, finite: bool) -> Result<Self> {
         let failed = |source| Error::Reach { action: "start a shell for", source, name: command.to_owned() };
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", command]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
@@ -86,14 +89,14 @@ impl Output {
         let last_line = Arc::clone(&said);
         // Ends with the command. Nobody has to wait for it.
         std::thread::spawn(move || keep_last_line(stderr, &last_line));
-        Ok(Self { child, stdout, said })
+        Ok(Self { child, stdout, said, finite })
     }
 
     /// Why the output has ended: the command's own end, or that it closed its stdout.
     fn end(&mut self) -> Result<Bytes, Fault> {
         let status = self.wait(GRACE).map_err(|source| Fault::System { doing: "wait for the command", source })?;
         if status.is_some_and(|status| status.success()) {
-            return Ok(Bytes::End);
+            return if self.finite { Ok(Bytes::End) } else { Err(Fault::Ended) };
         }
         // Its last words may still be on their way.
         std::thread::sleep(Duration::from_millis(20));

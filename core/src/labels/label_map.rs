@@ -65,10 +65,18 @@ impl LabelMap {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self, path: &Path, classes: &Classes) -> Result<()> {
+        crate::files::write_bytes(path, &self.to_png(classes).map_err(Error::picture(path))?)
+    }
+
+    /// The bytes of such a PNG.
+    ///
+    /// # Errors
+    /// The map is larger than a PNG can be.
+    pub fn to_png(&self, classes: &Classes) -> image::ImageResult<Vec<u8>> {
         let values = self.indices.iter().map(|&index| classes.picture_value(index)).collect();
         let picture =
             image::GrayImage::from_raw(self.width, self.height, values).expect("a label map has width x height values");
-        crate::files::write_picture(path, &image::DynamicImage::ImageLuma8(picture))
+        crate::files::png_bytes(&image::DynamicImage::ImageLuma8(picture))
     }
 
     /// The map at another size by nearest neighbour.

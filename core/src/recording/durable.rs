@@ -12,22 +12,22 @@
 
 use super::channels::{Channels, SchemaText, write_error};
 use super::messages::{self, Encoding};
+use super::spool::Spool;
 use super::{CAMERA_FRAMES, Eye, image_topic, make_whole};
 use crate::camera::Camera;
 use crate::frame::{Frame, Timestamp};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Topic of what a recorder noted of each frame.
 pub const NOTES_TOPIC: &str = "/recorder/frames";
 /// Topic with one message at the time of each frame that begins a new snippet.
 pub(super) const SNIPPETS_TOPIC: &str = "/recorder/snippets";
 /// Name of the metadata record about the recorder.
-const METADATA: &str = "parallax.recorder";
+pub(super) const METADATA: &str = "parallax.recorder";
 /// A schema that any JSON object follows: what is noted is described in docs/recording.md.
 const ANY_OBJECT: &[u8] = br#"{"type":"object"}"#;
 
@@ -48,6 +48,13 @@ pub struct DurableHeader {
     pub cameras: [Option<Camera>; 2],
     /// Texts about the recorder and the device, kept as a metadata record.
     pub about: BTreeMap<String, String>,
+}
+
+/// The name of a recording in the making, `NAME.partial`: readers open it, and [`make_whole`](super::make_whole) ends it.
+pub fn unfinished_path(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(".partial");
+    path.with_file_name(name)
 }
 
 /// Writes an MCAP recording under `NAME.partial`, chunk by chunk, which gets its final name in
@@ -74,7 +81,7 @@ impl DurableWriter {
     /// A camera's numbers cannot be right, or the file cannot be created.
     pub fn create(path: &Path, header: DurableHeader) -> Result<Self> {
         header.cameras.iter().flatten().try_for_each(Camera::validate)?;
-        let partial = crate::files::partial_path(path);
+        let partial = unfinished_path(path);
         let file = File::create(&partial).map_err(Error::io("create", &partial))?;
         let spool = Spool::default();
         let mut mcap = mcap::WriteOptions::new()
@@ -151,7 +158,7 @@ impl DurableWriter {
         let heads = (1 + self.in_memory / CHUNK_BYTES) * (per_chunk + 32 * topics);
         self.on_disk
             + self.in_memory
-            + self.spool.len()
+            + self.spool.waiting()
             + self.channels.defined_bytes()
             + chunks * per_chunk
             + heads
@@ -221,50 +228,6 @@ impl DurableWriter {
         }
         self.on_disk += bytes.len() as u64;
         Ok(())
-    }
-}
-
-/// Bytes on their way to the file, shared between the MCAP writer that makes them and us who write them.
-#[derive(Clone, Default)]
-struct Spool(Arc<Mutex<Waiting>>);
-
-#[derive(Default)]
-struct Waiting {
-    bytes: Vec<u8>,
-    taken: u64,
-}
-
-impl Spool {
-    fn len(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes.len() as u64
-    }
-
-    fn take(&self) -> Vec<u8> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.taken += waiting.bytes.len() as u64;
-        std::mem::take(&mut waiting.bytes)
-    }
-}
-
-impl Write for Spool {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Seek for Spool {
-    /// Says where it is; what is written stays.
-    fn seek(&mut self, place: SeekFrom) -> io::Result<u64> {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match place {
-            SeekFrom::Current(0) => Ok(waiting.taken + waiting.bytes.len() as u64),
-            _ => Err(io::ErrorKind::Unsupported.into()),
-        }
     }
 }
 

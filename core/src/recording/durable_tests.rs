@@ -1,6 +1,6 @@
 use super::*;
 use crate::camera::Intrinsics;
-use crate::recording::Recording;
+use crate::recording::{Recording, origin};
 use image::RgbImage;
 use std::path::Path;
 
@@ -113,7 +113,7 @@ fn an_end_that_was_written_stays_as_it_is() {
     let path = folder.path().join("a.mcap");
     write(&path, 6).finish().unwrap();
     let before = std::fs::read(&path).unwrap();
-    let partial = crate::files::partial_path(&path);
+    let partial = unfinished_path(&path);
     std::fs::rename(&path, &partial).unwrap();
     make_whole(&partial).unwrap();
     assert_eq!(std::fs::read(&path).unwrap(), before);
@@ -127,4 +127,26 @@ fn a_recording_without_frames_is_none() {
     let writer = DurableWriter::create(&folder.path().join("a.mcap"), header()).unwrap();
     assert_eq!(writer.finish().unwrap(), None);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_recorders_file_is_known_by_its_head_whole_or_torn() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.mcap");
+    write(&path, 3).finish().unwrap();
+    let found = origin(&path).unwrap().unwrap();
+    assert!(found.is_recorder() && found.library.starts_with("parallax "), "{found:?}");
+    let whole = std::fs::read(&path).unwrap();
+    // Cut off anywhere behind the head it is known still; before its end and zeroed it is nothing that we know.
+    for cut in (0..=whole.len()).step_by(13) {
+        std::fs::write(&path, &whole[..cut]).unwrap();
+        let is_known = origin(&path).unwrap().is_some_and(|found| found.is_recorder());
+        assert!(is_known == (cut > 60) || (60..120).contains(&cut), "{cut}: {is_known}");
+    }
+    std::fs::write(&path, vec![0; whole.len()]).unwrap();
+    assert_eq!(origin(&path).unwrap(), None);
+    std::fs::write(&path, [&whole[..8], &[255; 64]].concat()).unwrap();
+    assert_eq!(origin(&path).unwrap(), None);
+    std::fs::write(&path, [&whole[..8], &vec![0; 1 << 16]].concat()).unwrap();
+    assert_eq!(origin(&path).unwrap(), None);
 }

@@ -217,9 +217,11 @@ fn a_full_disk_is_named_and_leaves_no_recording() {
         eprintln!("SKIPPED: there is no /dev/full to stand for a full disk");
         return;
     }
-    std::os::unix::fs::symlink("/dev/full", crate::files::partial_path(&path)).unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let full = crate::files::PartialFile { file: full, path: folder.path().join("full") };
     let write = || -> Result<PathBuf> {
-        let mut writer = RecordingWriter::create(&path, &RecordingHeader { left: left_camera(), right: None })?;
+        let header = RecordingHeader { left: left_camera(), right: None };
+        let mut writer = RecordingWriter::begin(full, path.clone(), &header)?;
         for index in 0..200 {
             writer.write_frame(Eye::Left, &frame(index, Eye::Left), Encoding::Png)?;
         }

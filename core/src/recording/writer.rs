@@ -5,6 +5,7 @@ use super::messages::{self, Encoding};
 use super::{CAMERA_FRAMES, DEPTH_TOPIC, Eye, LIDAR_TOPIC, POSE_TOPIC, WORLD_FRAME, image_topic};
 use crate::camera::Camera;
 use crate::depth::DepthMap;
+use crate::files::PartialFile;
 use crate::frame::{Frame, Timestamp};
 use crate::{Error, Result};
 use foxglove::Encode;
@@ -26,10 +27,11 @@ pub struct RecordingHeader {
     pub right: Option<Camera>,
 }
 
-/// Writes an MCAP recording under `NAME.partial`, which gets its final name in [`RecordingWriter::finish`].
+/// Writes an MCAP recording under a partial name, which gets its final name in [`RecordingWriter::finish`].
 ///
 /// Dropped earlier, it leaves the partial file: what is in it can be opened like a recording.
 pub struct RecordingWriter {
+    /// The file that is made or replaced.
     path: PathBuf,
     partial: PathBuf,
     header: RecordingHeader,
@@ -51,8 +53,13 @@ impl RecordingWriter {
                 return Err(Error::SizeMismatch { what: "left and right camera of a recording", expected, found });
             }
         }
-        let partial = crate::files::partial_path(path);
-        let file = File::create(&partial).map_err(Error::io("create", &partial))?;
+        let path = crate::files::replaceable(path)?;
+        Self::begin(PartialFile::create(&path)?, path, header)
+    }
+
+    /// Writes to a file that is there.
+    pub(super) fn begin(to: PartialFile, path: PathBuf, header: &RecordingHeader) -> Result<Self> {
+        let PartialFile { file, path: partial } = to;
         let mcap = mcap::WriteOptions::new()
             .library(concat!("parallax ", env!("CARGO_PKG_VERSION")))
             .chunk_size(Some(CHUNK_BYTES))
@@ -60,13 +67,7 @@ impl RecordingWriter {
             .compression_threads(0)
             .create(BufWriter::new(file))
             .map_err(write_error(&partial))?;
-        Ok(Self {
-            path: path.to_path_buf(),
-            channels: Channels::new(mcap, &partial),
-            partial,
-            header: header.clone(),
-            calibrated: false,
-        })
+        Ok(Self { path, channels: Channels::new(mcap, &partial), partial, header: header.clone(), calibrated: false })
     }
 
     /// Writes a frame.
@@ -127,9 +128,17 @@ impl RecordingWriter {
         let mut mcap = self.channels.into_mcap();
         mcap.finish().map_err(write_error(&self.partial))?;
         let file = mcap.into_inner().into_inner().map_err(std::io::IntoInnerError::into_error);
-        file.and_then(|file| file.sync_all()).map_err(Error::io("write", &self.partial))?;
+        // Open, and so locked, until it has its name.
+        let file = file.map_err(Error::io("write", &self.partial))?;
+        file.sync_all().map_err(Error::io("write", &self.partial))?;
         std::fs::rename(&self.partial, &self.path).map_err(Error::io("rename", &self.partial))?;
         Ok(self.path)
+    }
+
+    /// Leaves the recording and removes what was written of it.
+    pub fn discard(self) {
+        // While it is open nobody else takes that name.
+        let _ = std::fs::remove_file(&self.partial);
     }
 
     fn camera(&self, eye: Eye) -> Result<&Camera> {

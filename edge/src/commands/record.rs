@@ -58,7 +58,9 @@ pub(crate) fn run(args: &RecordArgs) -> anyhow::Result<Outcome> {
     let report = Report { recorded, missed, lost, damage };
     print(&report, args.json)?;
     if report.recorded.progress.kept == 0 {
-        tracing::error!("no frame was worth keeping; `--all` keeps every one");
+        if report.recorded.stopped.is_none() {
+            tracing::error!("no frame was worth keeping; `--all` keeps every one");
+        }
         return Ok(Outcome::Failed);
     }
     let whole = report.recorded.stopped.is_none() && lost == 0 && report.damage.is_none();
@@ -89,6 +91,9 @@ impl fmt::Display for Report {
         for (refusal, count) in &progress.refused {
             writeln!(out, "  {count:>8}  {}", refusal.name())?;
         }
+        if progress.unwritten > 0 {
+            writeln!(out, "  {:>8}  lost, because the disk had no room for them", progress.unwritten)?;
+        }
         if self.missed > 0 {
             writeln!(out, "  {:>8}  missed, because recording took longer than a frame", self.missed)?;
         }
@@ -106,6 +111,9 @@ impl fmt::Display for Report {
         }
         if !recovered.is_empty() {
             writeln!(out, "made whole what an earlier run left: {}", recovered.join(", "))?;
+        }
+        for damaged in &self.recorded.damaged {
+            writeln!(out, "cannot be used, set aside: {}", damaged.display())?;
         }
         if let Some(damage) = &self.damage {
             writeln!(out, "the source is damaged: {damage}")?;

@@ -7,6 +7,7 @@ use parallax_core::bundle::Bundle;
 use parallax_core::camera::CameraIdentity;
 use parallax_core::files::write_bytes;
 use parallax_core::program::{self, stop_on_signal};
+use parallax_core::recording::is_out_of_space;
 use parallax_edge::drive::{DriveSummary, FrameLine, Models, Outputs, drive};
 use parallax_edge::golden::check_golden;
 use parallax_edge::publish::Publisher;
@@ -75,14 +76,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let unread = printer.map_or(0, Printer::finish);
     let recorded = recorder.map(Recorder::finish).transpose();
     let summary = driven?;
-    if let Some(out) = &summary.out {
-        let text = toml::to_string(&run.effective)?;
-        write_bytes(&out.join("run.toml"), text.as_bytes())?;
-    }
+    let is_complete = write_settings(&run, &summary)? && summary.full.is_none();
     finish(&describe(&run, &summary, logged.as_ref(), unread), args.json);
     let log_failed = logged.is_some_and(|report| report.error.is_some());
     let recording_ended = recorded?.is_some_and(tell_recorded);
-    let lost = summary.lost > 0 || summary.damage.is_some() || log_failed || recording_ended;
+    let lost = summary.lost > 0 || summary.damage.is_some() || log_failed || recording_ended || !is_complete;
     Ok(if lost { Outcome::DoneWithLostInput } else { Outcome::Done })
 }
 
@@ -112,6 +110,18 @@ fn may_go_on(run: &Run, checked: Result<(), EdgeError>) -> Result<(), EdgeError>
     }
 }
 
+/// What was in effect, beside the masks; whether the disk had room for it.
+fn write_settings(run: &Run, summary: &DriveSummary) -> anyhow::Result<bool> {
+    let Some(out) = &summary.out else { return Ok(true) };
+    match write_bytes(&out.join("run.toml"), toml::to_string(&run.effective)?.as_bytes()) {
+        Err(parallax_core::Error::Io { source, .. }) if is_out_of_space(&source) => {
+            tracing::warn!("the disk has no room for run.toml: {source}");
+            Ok(false)
+        }
+        written => Ok(written.map(|()| true)?),
+    }
+}
+
 /// What was recorded beside it; whether that ended early.
 fn tell_recorded((recorded, missed): (RecordSummary, u64)) -> bool {
     let RecordSummary { progress, out, stopped, .. } = recorded;
@@ -128,6 +138,7 @@ fn asked_for(args: &RunArgs) -> Settings {
         bundle: args.bundle.clone(),
         model: args.model.clone(),
         out: args.out.clone(),
+        out_budget_mb: args.budget.map(|bytes| bytes as f64 / 1e6),
         overlays: args.no_overlays.then_some(false),
         limit: args.limit,
         threads: args.threads,
@@ -271,9 +282,10 @@ fn describe(run: &Run, summary: &DriveSummary, logged: Option<&MaskLogReport>, u
         lines.extend(error.as_ref().map(|error| format!("the log is not whole: {error}")));
     }
     if let Some(out) = &summary.out {
-        let (out, overlays) = (out.display(), summary_overlays(run));
-        lines.push(format!("wrote {out}: masks/,{overlays} frames.jsonl, summary.json, run.toml"));
+        let (out, overlays, masks) = (out.display(), summary_overlays(run), summary.masks.unwrap_or_default());
+        lines.push(format!("wrote {out}: {masks} masks in masks/,{overlays} frames.jsonl, summary.json, run.toml"));
     }
+    lines.extend(summary.full.clone());
     lines.join("\n")
 }
 

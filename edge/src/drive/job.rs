@@ -1,18 +1,16 @@
 //! One frame after the other: taken, segmented, handed over, written.
 
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
 
 use parallax_camera::Arrival;
-use parallax_core::files::write_picture;
 use parallax_core::labels::LabelMap;
-use parallax_core::picture::overlay_onto;
 
 use super::lines::Sender;
 use super::names::Names;
+use super::out::OutFolder;
 use super::queue::{Buffers, Queue, Taken, take};
-use super::{FrameLine, Models, Outputs, Overlays};
+use super::{FrameLine, Models, Outputs};
 use crate::Result;
 use crate::segmenter::Segmenter;
 use crate::stages::{StagesMs, ms, ms_since};
@@ -22,8 +20,7 @@ use crate::stages::{StagesMs, ms, ms_since};
 pub(super) struct Job<'a> {
     pub(super) queue: Mutex<Queue>,
     pub(super) names: Names,
-    pub(super) folder: Option<&'a Path>,
-    pub(super) overlays: Overlays,
+    pub(super) out: Option<&'a OutFolder>,
     pub(super) models: &'a Models,
     pub(super) outputs: &'a Outputs,
 }
@@ -101,17 +98,11 @@ impl Job<'_> {
         line.model = (conditions.model > 0).then(|| self.models.0[conditions.model].0.clone());
 
         let start = Instant::now();
-        let name = self.names.mask(frame);
-        line.mask = self.folder.map(|_| format!("masks/{name}.png"));
+        let out = self.out.filter(|out| out.over().is_none()).map(|out| (out, self.names.mask(frame)));
+        line.mask = out.as_ref().map(|(_, name)| format!("masks/{name}.png"));
         self.outputs.publisher.publish(&line, picture, mask);
-        if let (Some(folder), Some(file)) = (self.folder, &line.mask) {
-            let classes = segmenter.classes();
-            mask.write(&folder.join(file), classes)?;
-            if self.overlays == Overlays::Write {
-                overlay_onto(picture, mask, classes);
-                let path = folder.join(format!("overlays/{name}.png"));
-                write_picture(&path, &std::mem::take(picture).into())?;
-            }
+        if let Some((out, name)) = out {
+            line.mask = out.write(&name, mask, segmenter.classes(), picture);
         }
         if let Some(stages) = &mut line.stages_ms {
             stages.write = ms_since(start);

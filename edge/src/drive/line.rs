@@ -101,6 +101,12 @@ pub struct DriveSummary {
     pub counters: Option<Counters>,
     /// The folder, where there is one.
     pub out: Option<PathBuf>,
+    /// Masks in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masks: Option<usize>,
+    /// Why no more masks were written into it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub full: Option<String>,
     /// What of the recording itself is lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub damage: Option<String>,

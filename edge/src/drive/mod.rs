@@ -10,8 +10,8 @@
 //! ```
 //!
 //! Every thread takes whole frames, one after the other from the source: nothing inside the network is split. Of a live
-//! source each takes the newest picture there is; that the source is lost is a line of its own. The folder gets its
-//! name when everything in it is written.
+//! source each takes the newest picture there is; that the source is lost is a line of its own. The folder is called
+//! `OUT.partial` until the run ends ([`out`]).
 //!
 //! Pictures, masks and lines lie in memory that is made before the first frame and goes round.
 
@@ -20,6 +20,7 @@ mod line;
 mod lines;
 mod log;
 mod names;
+mod out;
 mod queue;
 
 use std::path::PathBuf;
@@ -30,7 +31,6 @@ use std::time::Instant;
 
 use parallax_camera::Source;
 use parallax_core::camera::Camera;
-use parallax_core::files::AtomicFolder;
 
 use crate::framing::{Frames, Region};
 use crate::policy::{Thermal, ThermalConfig};
@@ -43,6 +43,8 @@ pub use line::{DriveSummary, FrameLine, Role};
 use lines::Lines;
 use log::Log;
 use names::Names;
+pub use out::LEAST_OUT_BUDGET;
+use out::OutFolder;
 use queue::Queue;
 
 /// Lines on their way from the threads to the log: two seconds at 30 per second, in which a disk may be slow.
@@ -53,6 +55,10 @@ const LINES_ON_THE_WAY: usize = 64;
 pub struct DriveConfig {
     /// The folder to write; none to only hand over.
     pub out: Option<PathBuf>,
+    /// Bytes that it may take.
+    pub out_budget: Option<u64>,
+    /// What comes when it can take no more.
+    pub when_full: WhenFull,
     /// Frames at most.
     pub limit: Option<usize>,
     /// Frames worked on at once, at least one.
@@ -79,6 +85,16 @@ pub enum Overlays {
     Write,
     /// None.
     Skip,
+}
+
+/// What comes when a folder can take no more masks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// The run ends.
+    #[default]
+    End,
+    /// Masks are still made, for the others who get them.
+    GoOn,
 }
 
 /// The models of a run: the usual one first, then those that thermal rules may choose.
@@ -126,14 +142,15 @@ impl Outputs {
 /// # Errors
 /// The output folder is occupied or cannot be written, the engine fails, region or camera file do not fit the pictures, the
 /// temperature cannot be read, or not one frame can be read. A single unreadable frame is no error, and neither is one for
-/// which the network gives no numbers: their lines say so.
+/// which the network gives no numbers: their lines say so; nor a folder that gets full after its first mask: the summary
+/// says so. What was written is kept in any case.
 pub fn drive(
     models: &Models,
     source: Source,
     config: &DriveConfig,
     outputs: &Outputs,
     stop: &AtomicBool,
-    mut on_line: impl FnMut(&FrameLine),
+    on_line: impl FnMut(&FrameLine),
 ) -> Result<DriveSummary> {
     if config.smoothing.is_some() && config.threads > 1 {
         return Err(EdgeError::Settings {
@@ -144,46 +161,19 @@ pub fn drive(
     }
     let frames = Frames::new(config.undistort.as_ref(), config.region, source.size())?;
     let thermal = config.thermal.clone().map(Thermal::new).transpose()?;
-    let folder = config.out.as_ref().map(|out| create_folder(out, config.overlays)).transpose()?;
+    let create = |out: &PathBuf| OutFolder::create(out, config.overlays, config.out_budget);
+    let out = config.out.as_ref().map(create).transpose()?;
     let (recorded, damage) = (source.frames(), source.damage().map(str::to_owned));
     let names = Names::of(&source);
     let camera = source.description();
     let total = config.limit.into_iter().chain(recorded).min();
     let threads = config.threads.clamp(1, total.unwrap_or(usize::MAX).max(1));
     let queue = Mutex::new(Queue::new(source, total, config.rate, thermal));
-    let partial = folder.as_ref().map(AtomicFolder::partial);
-    let job = Job { queue, names, folder: partial, overlays: config.overlays, models, outputs };
+    let job = Job { queue, names, out: out.as_ref(), models, outputs };
     let start = Instant::now();
-    let mut log = Log::create(partial)?;
-    let failed = AtomicBool::new(false);
-    let lines = Lines::new(LINES_ON_THE_WAY, threads);
-    std::thread::scope(|scope| -> Result<()> {
-        let engines = || models.0.iter().map(|(_, engine)| engine);
-        let segmenter = |_thread| Segmenter::new(engines(), frames.clone(), config.smoothing);
-        let segmenters = (0..threads).map(segmenter).collect::<Result<Vec<_>>>()?;
-        // Before the first frame, whose end is a sign of life already.
-        outputs.service.ready();
-        for (thread, mut segmenter) in segmenters.into_iter().enumerate() {
-            let (sender, job, failed) = (lines.sender(), &job, &failed);
-            let engine = &models.0[0].1;
-            scope.spawn(move || {
-                engine.place_caller();
-                let stopped = || stop.load(Ordering::Relaxed) || failed.load(Ordering::Relaxed);
-                job.work(thread, &mut segmenter, &sender, stopped);
-            });
-        }
-        for line in lines.reader() {
-            let added = line.and_then(|line| {
-                on_line(&line);
-                log.add(&line)
-            });
-            if let Err(error) = added {
-                failed.store(true, Ordering::Relaxed);
-                return Err(error);
-            }
-        }
-        Ok(())
-    })?;
+    let mut log = Log::create(out.as_ref())?;
+    let halt = Halt { stop, own: AtomicBool::new(false), when_full: config.when_full };
+    let worked = work(&job, &frames, config.smoothing, threads, &halt, &mut log, on_line);
     outputs.service.stopping();
     let Queue { source, ended, .. } = job.queue.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (stages, age) = log.measured.percentiles();
@@ -201,31 +191,102 @@ pub fn drive(
         camera,
         counters: source.counters(),
         out: config.out.clone(),
+        masks: None,
+        full: None,
         damage,
     };
     // Frames that were read and gave no masks are a run with its lines; nothing read is a mistake.
-    if summary.frames + summary.not_finite == 0
+    if worked.is_ok()
+        && summary.frames + summary.not_finite == 0
         && let Some(first) = log.first_error
     {
         return Err(EdgeError::AllFramesLost { frames: summary.lost, first });
     }
-    log.finish(&summary)?;
-    if let Some(folder) = folder {
-        folder.finish()?;
-    }
-    Ok(summary)
+    finish(worked, summary, log, out, config.when_full)
 }
 
-fn create_folder(out: &PathBuf, overlays: Overlays) -> Result<AtomicFolder> {
-    let occupied = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied || out.is_file() {
-        return Err(EdgeError::Occupied { path: out.clone() });
+/// When no more frames are taken.
+struct Halt<'a> {
+    stop: &'a AtomicBool,
+    /// Set from within.
+    own: AtomicBool,
+    when_full: WhenFull,
+}
+
+/// Works on all frames, in as many threads.
+fn work(
+    job: &Job,
+    frames: &Frames,
+    smoothing: Option<u8>,
+    threads: usize,
+    halt: &Halt,
+    log: &mut Log,
+    mut on_line: impl FnMut(&FrameLine),
+) -> Result<()> {
+    let lines = Lines::new(LINES_ON_THE_WAY, threads);
+    std::thread::scope(|scope| -> Result<()> {
+        let engines = || job.models.0.iter().map(|(_, engine)| engine);
+        let segmenter = |_thread| Segmenter::new(engines(), frames.clone(), smoothing);
+        let segmenters = (0..threads).map(segmenter).collect::<Result<Vec<_>>>()?;
+        // Before the first frame, whose end is a sign of life already.
+        job.outputs.service.ready();
+        for (thread, mut segmenter) in segmenters.into_iter().enumerate() {
+            let sender = lines.sender();
+            let engine = &job.models.0[0].1;
+            scope.spawn(move || {
+                engine.place_caller();
+                let stopped = || halt.stop.load(Ordering::Relaxed) || halt.own.load(Ordering::Relaxed);
+                job.work(thread, &mut segmenter, &sender, stopped);
+            });
+        }
+        for line in lines.reader() {
+            match line {
+                Ok(line) => {
+                    on_line(&line);
+                    log.add(&line, job.out);
+                }
+                Err(error) => {
+                    halt.own.store(true, Ordering::Relaxed);
+                    return Err(error);
+                }
+            }
+            if halt.when_full == WhenFull::End && job.out.is_some_and(|out| out.over().is_some()) {
+                halt.own.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Gives the folder its name, whatever has come; only one without a mask goes when something has failed.
+fn finish(
+    worked: Result<()>,
+    mut summary: DriveSummary,
+    mut log: Log,
+    out: Option<OutFolder>,
+    when_full: WhenFull,
+) -> Result<DriveSummary> {
+    let Some(mut out) = out else { return worked.map(|()| summary) };
+    log.finish(&out);
+    summary.masks = Some(out.masks());
+    summary.full = out.over().map(ToString::to_string);
+    // A summary stands for a run that has ended as it should.
+    if worked.is_ok()
+        && let Err(error) = log::write_summary(&summary, &out)
+    {
+        out.end(error);
+        summary.full = out.over().map(ToString::to_string);
     }
-    let folder = AtomicFolder::create(out)?;
-    let parts: &[&str] = if overlays == Overlays::Write { &["masks", "overlays"] } else { &["masks"] };
-    for part in parts {
-        let part = folder.partial().join(part);
-        std::fs::create_dir(&part).map_err(parallax_core::Error::io("create", &part))?;
+    let (masks, over) = (out.masks(), out.take_over());
+    if masks == 0 && (worked.is_err() || over.is_some()) {
+        summary.out = None;
+    } else {
+        out.finish()?;
     }
-    Ok(folder)
+    worked?;
+    match over {
+        // Nobody else gets anything of such a run; and what is no lack of room is a failure.
+        Some(error) if when_full == WhenFull::End && (masks == 0 || !out::is_full(&error)) => Err(error),
+        _ => Ok(summary),
+    }
 }

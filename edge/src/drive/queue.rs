@@ -90,7 +90,7 @@ impl Queue {
     fn conditions(&self, place_of: impl Fn(&str) -> usize) -> Conditions {
         Conditions {
             model: self.thermal.as_ref().and_then(Thermal::model).map_or(0, place_of),
-            temperature_c: self.thermal.as_ref().map(Thermal::temperature_c),
+            temperature_c: self.thermal.as_ref().and_then(Thermal::temperature_c),
             counters: self.source.counters(),
         }
     }

@@ -17,6 +17,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 pub struct ThermalConfig {
     /// The file with thousandths of a degree Celsius, as the kernel gives it for each thermal zone.
     pub sensor: PathBuf,
+    /// Whether the run goes on without rules on a machine where that file cannot be read.
+    pub sensor_may_lack: bool,
     /// How many degrees below its threshold a rule ends.
     pub hysteresis_c: f64,
     /// The rules, in any order.
@@ -32,10 +34,11 @@ pub const HYSTERESIS_C: f64 = 5.0;
 #[derive(Debug)]
 pub(crate) struct Thermal {
     config: ThermalConfig,
-    sensor: File,
+    /// The open sensor; none while it cannot be read.
+    sensor: Option<File>,
     /// Whether each rule holds.
     holds: Vec<bool>,
-    temperature_c: f64,
+    temperature_c: Option<f64>,
     next_look: Instant,
     readable: bool,
 }
@@ -44,27 +47,35 @@ impl Thermal {
     /// Reads the sensor once.
     ///
     /// # Errors
-    /// The sensor cannot be read.
+    /// The sensor cannot be read, and may not lack.
     pub(crate) fn new(config: ThermalConfig) -> Result<Self> {
-        let fault = |source| EdgeError::Sensor { source, path: config.sensor.clone() };
-        let sensor = File::open(&config.sensor).map_err(fault)?;
-        let temperature_c = read(&sensor).map_err(fault)?;
-        let holds = vec![false; config.rules.len()];
-        let mut thermal =
-            Self { config, sensor, holds, temperature_c, next_look: Instant::now() + INTERVAL, readable: true };
-        thermal.judge(temperature_c);
+        let (holds, next_look) = (vec![false; config.rules.len()], Instant::now() + INTERVAL);
+        let mut thermal = Self { config, sensor: None, holds, temperature_c: None, next_look, readable: true };
+        match thermal.read() {
+            Ok(temperature_c) => thermal.judge(temperature_c),
+            Err(error) if thermal.config.sensor_may_lack => {
+                thermal.readable = false;
+                let sensor = thermal.config.sensor.display();
+                tracing::warn!("the temperature cannot be read, so its rules do nothing: {error}: {sensor}");
+                tracing::info!("hint: name the board's sensor with --thermal-sensor, or `sensor` in [thermal]");
+            }
+            Err(source) => return Err(EdgeError::Sensor { source, path: thermal.config.sensor }),
+        }
         Ok(thermal)
     }
 
-    /// Reads the sensor when it is time. A sensor that cannot be read any more leaves everything as it is.
+    /// Reads the sensor when it is time. While it cannot be read everything stays as it is.
     pub(crate) fn look(&mut self, now: Instant) {
         if now < self.next_look {
             return;
         }
         self.next_look = now + INTERVAL;
-        match read(&self.sensor) {
+        match self.read() {
             Ok(temperature_c) => {
-                self.readable = true;
+                if !self.readable {
+                    self.readable = true;
+                    tracing::info!("the temperature can be read: {}", self.config.sensor.display());
+                }
                 self.judge(temperature_c);
             }
             Err(error) if self.readable => {
@@ -78,9 +89,20 @@ impl Thermal {
         }
     }
 
+    /// Degrees Celsius; the sensor is opened when it is there at last.
+    fn read(&mut self) -> std::io::Result<f64> {
+        let sensor = match self.sensor.take() {
+            Some(sensor) => sensor,
+            None => File::open(&self.config.sensor)?,
+        };
+        let temperature_c = read(&sensor)?;
+        self.sensor = Some(sensor);
+        Ok(temperature_c)
+    }
+
     /// Decides which rules hold.
     fn judge(&mut self, temperature_c: f64) {
-        self.temperature_c = temperature_c;
+        self.temperature_c = Some(temperature_c);
         for (rule, holds) in self.config.rules.iter().zip(&mut self.holds) {
             let begins = temperature_c > rule.above_c;
             let ends = temperature_c < rule.above_c - self.config.hysteresis_c;
@@ -94,8 +116,8 @@ impl Thermal {
         }
     }
 
-    /// The temperature when it was read last, in degrees Celsius.
-    pub(crate) fn temperature_c(&self) -> f64 {
+    /// The temperature when it was read last, in degrees Celsius; none as long as it never could be.
+    pub(crate) fn temperature_c(&self) -> Option<f64> {
         self.temperature_c
     }
 
@@ -140,7 +162,8 @@ mod tests {
         let sensor = folder.path().join("temp");
         heat(folder, degrees);
         let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
-        Thermal::new(ThermalConfig { sensor, hysteresis_c: HYSTERESIS_C, rules }).unwrap()
+        let config = ThermalConfig { sensor, sensor_may_lack: false, hysteresis_c: HYSTERESIS_C, rules };
+        Thermal::new(config).unwrap()
     }
 
     fn heat(folder: &tempfile::TempDir, degrees: f64) {
@@ -168,7 +191,7 @@ mod tests {
             now += INTERVAL + INTERVAL;
             thermal.look(now);
             assert_eq!((thermal.rate(), thermal.model()), (rate, model), "{degrees} °C");
-            assert!((thermal.temperature_c() - degrees).abs() < 1e-3);
+            assert!((thermal.temperature_c().unwrap() - degrees).abs() < 1e-3);
         }
     }
 
@@ -191,8 +214,23 @@ mod tests {
         assert_eq!(thermal.rate(), Some(5.0));
         for sensor in ["temp", "nowhere"] {
             let sensor = folder.path().join(sensor);
-            let error = Thermal::new(ThermalConfig { sensor, hysteresis_c: 5.0, rules: Vec::new() }).unwrap_err();
+            let config =
+                ThermalConfig { sensor, sensor_may_lack: false, hysteresis_c: HYSTERESIS_C, rules: Vec::new() };
+            let error = Thermal::new(config).unwrap_err();
             assert!(matches!(error, EdgeError::Sensor { .. }) && error.hint().is_some(), "{error}");
         }
+    }
+
+    #[test]
+    fn a_machine_without_a_sensor_runs_without_rules_until_it_has_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let rules = vec!["above 80: rate 5".parse().unwrap()];
+        let sensor = folder.path().join("temp");
+        let config = ThermalConfig { sensor, sensor_may_lack: true, hysteresis_c: HYSTERESIS_C, rules };
+        let mut thermal = Thermal::new(config).unwrap();
+        assert_eq!((thermal.rate(), thermal.temperature_c()), (None, None));
+        heat(&folder, 90.0);
+        thermal.look(Instant::now() + INTERVAL + INTERVAL);
+        assert_eq!((thermal.rate(), thermal.temperature_c()), (Some(5.0), Some(90.0)));
     }
 }

@@ -10,12 +10,14 @@
 //! | [`gate`] | which frames are kept, and which belong together |
 //! | [`mod@value`] | what a kept frame is worth |
 //! | [`note`] | what is noted of it, and the two clocks |
-//! | [`store`] | files, budget, the disk's reserve, recovery |
+//! | [`store`] | files, budget, the disk's reserve |
+//! | `contents` | what lies in the folder at the start: recovery, damaged files, other people's |
 //! | [`session`] | the three together |
 //! | [`recorder`] | the same in a thread, beside other work |
 //!
 //! What a recording holds and how it is read: `docs/recording.md`.
 
+mod contents;
 pub mod gate;
 pub mod note;
 pub mod recorder;

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::gate::{Decision, Gate, GateConfig, Kept, Refusal};
 use super::note::{Clocks, FrameNote};
-use super::store::{Entry, Evicted, LEAST_BUDGET, Store, StoreConfig, megabytes};
+use super::store::{self, Entry, Evicted, LEAST_BUDGET, Store, StoreConfig, megabytes};
 use super::value::{Places, value};
 use crate::{EdgeError, Result};
 
@@ -101,10 +101,12 @@ impl SourceFacts {
 pub struct Progress {
     /// Frames looked at.
     pub seen: u64,
-    /// Frames stored, whether or not they were thrown away later.
+    /// Frames in files, whether or not they were thrown away later; while it goes on also those on their way there.
     pub kept: u64,
     /// Snippets they form.
     pub snippets: u64,
+    /// Frames that were to be kept, and that the disk had no room for.
+    pub unwritten: u64,
     /// Frames not kept, by reason; those that are still waited with are in none.
     pub refused: BTreeMap<Refusal, u64>,
     /// Bytes in the folder.
@@ -125,6 +127,8 @@ pub struct RecordSummary {
     pub progress: Progress,
     /// Files of an earlier run that were made whole.
     pub recovered: Vec<String>,
+    /// Files that nothing could be read from, under the names that they have now.
+    pub damaged: Vec<PathBuf>,
     /// Why it stopped before it was told to: there was no room for more.
     pub stopped: Option<String>,
     /// Seconds it took.
@@ -176,6 +180,7 @@ impl Session {
             roll_time: config.roll_time,
             roll_bytes: config.roll_bytes,
             encoding: config.encoding,
+            source: Source::recorded_path(&facts.name),
         };
         let store = Store::open(store, header)?;
         Ok(Self {
@@ -244,7 +249,15 @@ impl Session {
 
     /// How far it has come.
     pub fn progress(&self) -> Progress {
-        Progress { bytes: self.store.bytes(), evicted: self.store.evicted, ..self.progress.clone() }
+        let store::Kept { frames, snippets, unwritten } = self.store.kept();
+        Progress {
+            kept: frames,
+            snippets,
+            unwritten,
+            bytes: self.store.bytes(),
+            evicted: self.store.evicted,
+            ..self.progress.clone()
+        }
     }
 
     /// Ends the last file.
@@ -258,11 +271,15 @@ impl Session {
             ended.or_else(|error| self.stop(error))?;
         }
         let files = self.store.files().iter().map(|file| self.config.out.join(&file.name)).collect();
+        let progress = self.progress();
+        // The end of a file may cost its last frames.
+        let short = (progress.unwritten > 0).then(|| "the disk had no room for the last frames".to_owned());
         Ok(RecordSummary {
             files,
-            progress: self.progress(),
+            progress,
             recovered: self.store.recovered,
-            stopped: self.stopped,
+            damaged: self.store.damaged,
+            stopped: self.stopped.or(short),
             seconds: self.start.elapsed().as_secs_f64(),
             out: self.config.out,
         })
@@ -291,7 +308,6 @@ impl Session {
                 ..FrameNote::default()
             };
             let begins = self.store.is_between_files() || self.last_snippet != Some(snippet);
-            self.progress.snippets += u64::from(begins);
             self.last_snippet = Some(snippet);
             self.store_frame(shot, note, begins)?;
         }
@@ -301,9 +317,7 @@ impl Session {
     fn store_frame(&mut self, mut shot: Shot, mut note: FrameNote, begins: bool) -> Result<()> {
         note.sequence = shot.left.sequence;
         (note.device_ns, note.wall_ns) = self.clocks.move_stamps(&mut shot);
-        self.store.add(&Entry { shot: &shot, note: &note, begins })?;
-        self.progress.kept += 1;
-        Ok(())
+        self.store.add(&Entry { shot: &shot, note: &note, begins })
     }
 
     fn refuse(&mut self, refusals: &[Refusal]) {

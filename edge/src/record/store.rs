@@ -8,17 +8,19 @@
 //!
 //! Before a chunk is written its bytes are known, and those of the file's end with it. Where they do not fit, the file with
 //! the least value per byte goes first, however new or old it is; the one being written is not judged until it is finished.
+//! What no recorder has written, and what is being recorded from, neither counts nor goes ([`super::contents`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use parallax_core::files::{read_text, write_bytes};
+use parallax_core::files::{FolderLock, read_text, set_aside, write_bytes};
 use parallax_core::recording::{
-    DurableHeader, DurableWriter, Encoding, Eye, NOTES_TOPIC, Recording, is_out_of_space, make_whole,
+    DurableHeader, DurableWriter, Encoding, Eye, Recording, is_out_of_space, unfinished_path,
 };
 use serde::{Deserialize, Serialize};
 
+use super::contents::{stored, survey};
 use super::note::FrameNote;
 use crate::{EdgeError, Result};
 use parallax_camera::Shot;
@@ -39,7 +41,7 @@ const INDEX: &str = "recorder.json";
 pub struct StoreConfig {
     /// The folder.
     pub folder: PathBuf,
-    /// Bytes that all files in it may take together.
+    /// Bytes that all files of recorders in it may take together.
     pub budget: Option<u64>,
     /// Bytes that stay free on its disk.
     pub keep_free: u64,
@@ -49,6 +51,8 @@ pub struct StoreConfig {
     pub roll_bytes: u64,
     /// How pictures are stored that are no JPEGs yet.
     pub encoding: Encoding,
+    /// What is recorded from: never removed.
+    pub source: Option<PathBuf>,
 }
 
 /// A whole file.
@@ -81,8 +85,20 @@ pub struct Evicted {
     pub bytes: u64,
 }
 
+/// What has come into files since the store was opened, whether or not it was thrown away later.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Left frames.
+    pub frames: u64,
+    /// Snippets.
+    pub snippets: u64,
+    /// Left frames that were to be kept, and that the disk had no room for.
+    pub unwritten: u64,
+}
+
 /// What `recorder.json` holds.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Index {
     schema: u32,
     files: Vec<StoredFile>,
@@ -96,10 +112,14 @@ pub struct Store {
     open: Option<Open>,
     index_bytes: u64,
     next_number: u64,
+    ended: Kept,
     /// What was thrown away so far.
     pub evicted: Evicted,
     /// Files of an earlier run that were made whole.
     pub recovered: Vec<String>,
+    /// Files that nothing could be read from, under the names that they have now.
+    pub damaged: Vec<PathBuf>,
+    _lock: FolderLock,
 }
 
 /// The file being written.
@@ -108,6 +128,14 @@ struct Open {
     name: String,
     started: Instant,
     flushed: Instant,
+    value: f64,
+    snippets: u64,
+}
+
+/// What was to be in a file.
+struct Meant {
+    frames: u64,
+    snippets: u64,
     value: f64,
 }
 
@@ -126,24 +154,26 @@ impl Store {
     /// Opens the folder, makes whole what an earlier run left torn, and counts what is there.
     ///
     /// # Errors
-    /// The folder cannot be made or read, or what is in it is more than the budget and not all ours to throw away.
+    /// The folder cannot be made or read, another program records into it, or what is in it is more than the budget and not
+    /// all ours to throw away.
     pub fn open(config: StoreConfig, header: DurableHeader) -> Result<Self> {
         let folder = &config.folder;
         std::fs::create_dir_all(folder).map_err(CoreError::io("create", folder))?;
-        let recovered = recover(folder)?;
-        let known = read_index(folder);
-        let names = names(folder, ".mcap")?;
-        let files = names.iter().map(|name| stored(folder, name, &known)).collect::<Result<Vec<_>>>()?;
-        let numbers = names.iter().filter_map(|name| name.strip_suffix(".mcap")?.parse::<u64>().ok());
+        let lock = FolderLock::take(folder)?.ok_or_else(|| CoreError::InUse { path: folder.clone() })?;
+        let source = config.source.as_deref().and_then(|source| source.canonicalize().ok());
+        let contents = survey(folder, &read_index(folder)?)?;
         let mut store = Self {
-            next_number: numbers.max().map_or(0, |last| last + 1),
-            config,
+            config: StoreConfig { source, ..config },
             header,
-            files,
+            files: contents.files,
             open: None,
             index_bytes: 0,
+            next_number: contents.next_number,
+            ended: Kept::default(),
             evicted: Evicted::default(),
-            recovered,
+            recovered: contents.recovered,
+            damaged: contents.damaged,
+            _lock: lock,
         };
         store.make_room(0)?;
         store.write_index()?;
@@ -155,7 +185,13 @@ impl Store {
         &self.files
     }
 
-    /// Bytes of everything in the folder.
+    /// What has come into files so far; of the one being written what it will hold if nothing happens.
+    pub fn kept(&self) -> Kept {
+        let (frames, snippets) = self.open.as_ref().map_or((0, 0), |open| (open.writer.frames(), open.snippets));
+        Kept { frames: self.ended.frames + frames, snippets: self.ended.snippets + snippets, ..self.ended }
+    }
+
+    /// Bytes of the recorder's files in the folder.
     pub fn bytes(&self) -> u64 {
         let open = self.open.as_ref().map_or(0, |open| open.writer.bytes());
         open + self.files.iter().map(|file| file.bytes).sum::<u64>() + self.index_bytes
@@ -173,16 +209,19 @@ impl Store {
     /// flushed before is whole after either.
     pub fn add(&mut self, entry: &Entry) -> Result<()> {
         if self.open.is_none() {
-            let name = format!("{:06}.mcap", self.next_number);
-            let writer = DurableWriter::create(&self.config.folder.join(&name), self.header.clone())?;
-            self.next_number += 1;
-            self.open = Some(Open { writer, name, started: Instant::now(), flushed: Instant::now(), value: 0.0 });
+            let name = self.free_name();
+            let writer = DurableWriter::create(&self.config.folder.join(&name), self.header.clone());
+            self.ended.unwritten += u64::from(writer.is_err());
+            let writer = writer?;
+            let now = Instant::now();
+            self.open = Some(Open { writer, name, started: now, flushed: now, value: 0.0, snippets: 0 });
         }
         let Some(open) = &mut self.open else { return Ok(()) };
         let Entry { shot, note, begins } = entry;
         let timestamp = shot.left.timestamp;
         if *begins {
             open.writer.begin_snippet(timestamp, &BTreeMap::from([("snippet", note.snippet)]))?;
+            open.snippets += 1;
         }
         open.writer.write_frame(Eye::Left, &shot.left, self.config.encoding)?;
         if let Some(right) = &shot.right {
@@ -222,8 +261,10 @@ impl Store {
     pub fn end_file(&mut self) -> Result<()> {
         self.flush()?;
         let Some(open) = self.open.take() else { return Ok(()) };
-        let ended = open.writer.finish();
-        self.count(open.name, open.value, ended.map_err(EdgeError::from)?.as_deref())
+        let Open { writer, name, value, snippets, .. } = open;
+        let meant = Meant { frames: writer.frames(), snippets, value };
+        let ended = writer.finish().map_err(EdgeError::from)?;
+        self.count(name, meant, ended.as_deref())
     }
 
     /// Ends the file being written without what is not flushed: after an error of [`Store::add`] or [`Store::tick`].
@@ -232,15 +273,44 @@ impl Store {
     /// The file cannot be made whole.
     pub fn abandon(&mut self) -> Result<()> {
         let Some(open) = self.open.take() else { return Ok(()) };
-        let made = open.writer.abandon()?;
-        self.count(open.name, open.value, made.as_deref())
+        let Open { writer, name, value, snippets, .. } = open;
+        let meant = Meant { frames: writer.frames(), snippets, value };
+        let made = writer.abandon()?;
+        self.count(name, meant, made.as_deref())
     }
 
-    /// A file has been finished: it is counted from now on. On a full disk it may hold less than was written.
-    fn count(&mut self, name: String, value: f64, path: Option<&Path>) -> Result<()> {
-        let Some(path) = path else { return Ok(()) };
+    /// A name that nobody has taken, also not since the folder was looked at.
+    fn free_name(&mut self) -> String {
+        loop {
+            let name = format!("{:06}.mcap", self.next_number);
+            self.next_number += 1;
+            let path = self.config.folder.join(&name);
+            if path.symlink_metadata().is_err() && unfinished_path(&path).symlink_metadata().is_err() {
+                return name;
+            }
+        }
+    }
+
+    /// A file has been finished: it is counted from now on, as what it holds. On a full disk that may be less than was
+    /// written.
+    fn count(&mut self, name: String, meant: Meant, path: Option<&Path>) -> Result<()> {
+        let Some(path) = path else {
+            self.ended.unwritten += meant.frames;
+            return Ok(());
+        };
         let bytes = std::fs::metadata(path).map_err(CoreError::io("read", path))?.len();
-        let frames = Recording::open(path)?.len() as u64;
+        let recording = Recording::open(path)?;
+        let frames = recording.len() as u64;
+        let is_whole = frames == meant.frames;
+        let (value, snippets) = if is_whole {
+            (meant.value, meant.snippets)
+        } else {
+            let last = recording.len().checked_sub(1).map_or(0, |last| recording.stretch(last) as u64 + 1);
+            (stored(&self.config.folder, &name, &[])?.value, meant.snippets.min(last))
+        };
+        self.ended.frames += frames;
+        self.ended.snippets += snippets;
+        self.ended.unwritten += meant.frames.saturating_sub(frames);
         self.files.push(StoredFile { name, bytes, frames, value });
         // A full disk has no room for a new index; the old one stays, and the file is looked at again at the next start.
         match self.write_index() {
@@ -266,8 +336,8 @@ impl Store {
         loop {
             let Some(what) = self.shortage(more)? else { return Ok(()) };
             // Only a budget says that files may go: without one a full disk ends the recording.
-            let least =
-                (0..self.files.len()).min_by(|a, b| self.files[*a].density().total_cmp(&self.files[*b].density()));
+            let may_go = (0..self.files.len()).filter(|at| !self.is_source(&self.files[*at].name));
+            let least = may_go.min_by(|a, b| self.files[*a].density().total_cmp(&self.files[*b].density()));
             let Some(least) = least.filter(|_| self.config.budget.is_some()) else {
                 return Err(EdgeError::NoRoom { what, path: self.config.folder.clone() });
             };
@@ -278,6 +348,14 @@ impl Store {
             self.evicted.frames += file.frames;
             self.evicted.bytes += file.bytes;
         }
+    }
+
+    /// Whether this is what is being recorded from, or lies in it.
+    fn is_source(&self, name: &str) -> bool {
+        let Some(source) = &self.config.source else { return false };
+        // A torn file that is recorded from was just given its name.
+        let is = |path: PathBuf| path.starts_with(source) || unfinished_path(&path) == *source;
+        self.config.folder.join(name).canonicalize().is_ok_and(is)
     }
 
     /// What is short for `more` bytes and an index of one more file; none where they fit.
@@ -323,54 +401,34 @@ pub fn megabytes(bytes: u64) -> String {
 }
 
 /// Bytes that the disk of a folder has left for us.
-fn free_bytes(folder: &Path) -> Result<u64> {
+pub(crate) fn free_bytes(folder: &Path) -> Result<u64> {
     let disk = nix::sys::statvfs::statvfs(folder)
         .map_err(|error| CoreError::io("ask for the free space of", folder)(error.into()))?;
     Ok(disk.blocks_available().saturating_mul(disk.fragment_size()))
 }
 
-/// Makes whole what an earlier run left, and removes half an index.
-fn recover(folder: &Path) -> Result<Vec<String>> {
-    let mut recovered = Vec::new();
-    for name in names(folder, ".partial")? {
-        let path = folder.join(&name);
-        if !name.ends_with(".mcap.partial") {
-            std::fs::remove_file(&path).map_err(CoreError::io("remove", &path))?;
-        } else if let Some(whole) = make_whole(&path)? {
-            recovered.extend(whole.file_name().map(|name| name.to_string_lossy().into_owned()));
+/// The index of an earlier run. One that cannot be read is as good as none, because the files say the same; it may be
+/// somebody else's file of that name, and is kept under another.
+fn read_index(folder: &Path) -> Result<Vec<StoredFile>> {
+    let path = folder.join(INDEX);
+    let read = read_text(&path);
+    if let Err(CoreError::Io { source, .. }) = &read
+        && source.kind() == std::io::ErrorKind::NotFound
+    {
+        return Ok(Vec::new());
+    }
+    match read.ok().and_then(|text| serde_json::from_str::<Index>(&text).ok()).filter(|index| index.schema == 1) {
+        Some(index) => Ok(index.files),
+        None => {
+            let aside = set_aside(&path, &path, "damaged")?;
+            tracing::warn!(
+                "{} is no index of a recorder: it is called {} from now on",
+                path.display(),
+                aside.display()
+            );
+            Ok(Vec::new())
         }
     }
-    Ok(recovered)
-}
-
-fn names(folder: &Path, ending: &str) -> Result<BTreeSet<String>> {
-    let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(folder).map_err(CoreError::io("list", folder))? {
-        let name = entry.map_err(CoreError::io("list", folder))?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(ending) {
-            names.insert(name);
-        }
-    }
-    Ok(names)
-}
-
-/// The index of an earlier run; a damaged one is as good as none, because the files say the same.
-fn read_index(folder: &Path) -> Vec<StoredFile> {
-    let text = read_text(&folder.join(INDEX)).ok();
-    text.and_then(|text| serde_json::from_str::<Index>(&text).ok()).map(|index| index.files).unwrap_or_default()
-}
-
-/// What is known of a file, from the index where it has the same length, else from its own notes.
-fn stored(folder: &Path, name: &str, known: &[StoredFile]) -> Result<StoredFile> {
-    let path = folder.join(name);
-    let bytes = std::fs::metadata(&path).map_err(CoreError::io("read", &path))?.len();
-    if let Some(file) = known.iter().find(|file| file.name == name && file.bytes == bytes) {
-        return Ok(file.clone());
-    }
-    let recording = Recording::open(&path)?;
-    let values = recording.json_messages(NOTES_TOPIC)?.into_iter();
-    let value = values.filter_map(|(_, note)| note.get("value")?.as_f64()).sum();
-    Ok(StoredFile { name: name.to_owned(), bytes, frames: recording.len() as u64, value })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 use super::*;
+use parallax_core::camera::{Camera, Intrinsics};
 use parallax_core::frame::{Frame, PixelFormat, Timestamp};
+use parallax_core::recording::{RecordingHeader, RecordingWriter};
 
 /// Noise, which no encoder makes smaller: about 310 kB.
 fn shot(number: u64) -> Shot {
@@ -17,16 +19,20 @@ fn shot(number: u64) -> Shot {
     Shot { left, right: None }
 }
 
-fn open(folder: &Path, budget: u64) -> Store {
-    let config = StoreConfig {
+fn config(folder: &Path, budget: u64) -> StoreConfig {
+    StoreConfig {
         folder: folder.to_path_buf(),
         budget: Some(budget),
         keep_free: 0,
         roll_time: Duration::from_secs(3600),
         roll_bytes: u64::MAX,
         encoding: Encoding::Png,
-    };
-    Store::open(config, DurableHeader::default()).unwrap()
+        source: None,
+    }
+}
+
+fn open(folder: &Path, budget: u64) -> Store {
+    Store::open(config(folder, budget), DurableHeader::default()).unwrap()
 }
 
 /// Writes a file of three frames of this value each.
@@ -97,4 +103,137 @@ fn what_fits_no_budget_is_told() {
     assert!(matches!(error, EdgeError::NoRoom { .. }) && error.hint().is_some(), "{error}");
     store.abandon().unwrap();
     assert!(store.bytes() <= 500_000);
+}
+
+/// A recording that no recorder has written.
+fn write_other_recording(path: &Path) -> Vec<u8> {
+    let camera = Camera::pinhole("mine", 640, 480, Intrinsics { fx: 500.0, fy: 500.0, cx: 320.0, cy: 240.0 });
+    let mut writer = RecordingWriter::create(path, &RecordingHeader { left: camera, right: None }).unwrap();
+    for number in 0..3 {
+        writer.write_frame(Eye::Left, &shot(number).left, Encoding::Png).unwrap();
+    }
+    writer.finish().unwrap();
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn what_no_recorder_has_written_is_left_alone_and_does_not_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut others: Vec<(&str, Vec<u8>)> = ["drive.mcap", "000003.mcap", "000004.mcap.partial", "mine.mcap.partial"]
+        .map(|name| (name, write_other_recording(&at(name))))
+        .into();
+    for name in ["thesis.docx.partial", "recorder.json.partial", "zeros.mcap", "000005.mcap.gz", "notes.txt"] {
+        std::fs::write(at(name), [0; 99]).unwrap();
+        others.push((name, vec![0; 99]));
+    }
+    std::fs::create_dir(at("000008.mcap")).unwrap();
+    std::fs::write(at("recorder.json"), "{\"schema\": 1, \"microphone\": true}").unwrap();
+    // Room for three files of 0.93 MB: with the others' 3.7 MB there would be none.
+    let mut store = open(folder.path(), 3_100_000);
+    for number in 0..5 {
+        write_file(&mut store, number, 0.5);
+    }
+    assert_eq!(store.evicted.files, 2);
+    assert!(store.files().iter().all(|file| file.name.as_str() >= "000009.mcap"), "{:?}", names_of(&store));
+    for (name, bytes) in &others {
+        assert!(std::fs::read(at(name)).unwrap() == *bytes, "{name} was touched");
+    }
+    assert_eq!(std::fs::read(at("recorder.json.damaged")).unwrap(), b"{\"schema\": 1, \"microphone\": true}");
+    drop(store);
+    assert_eq!(names_of(&open(folder.path(), 3_100_000)).len(), 3);
+    for (name, bytes) in &others {
+        assert!(std::fs::read(at(name)).unwrap() == *bytes, "{name} was touched at the next start");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_set_aside_and_what_can_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let mut store = open(folder.path(), 90_000_000);
+    for number in 0..3 {
+        write_file(&mut store, number, 0.5);
+    }
+    let whole = std::fs::read(at("000000.mcap")).unwrap();
+    drop(store);
+    // What file systems leave of a file after a power cut: the length without the bytes, nothing, or what was there before.
+    std::fs::write(at("000001.mcap"), vec![0; whole.len()]).unwrap();
+    std::fs::write(at("000003.mcap.partial"), vec![0; 5000]).unwrap();
+    std::fs::write(at("000004.mcap.partial"), "").unwrap();
+    std::fs::write(at("000005.mcap"), "").unwrap();
+    std::fs::write(at("000006.mcap"), "a letter").unwrap();
+    std::fs::write(at("000007.mcap"), [&whole[..4096], &vec![0; 90_000]].concat()).unwrap();
+    // Torn, under a number whose whole file is there as well.
+    std::fs::write(at("000002.mcap.partial"), &whole[..whole.len() - 300]).unwrap();
+    let mut store = open(folder.path(), 90_000_000);
+    assert_eq!(names_of(&store), ["000000.mcap", "000002.mcap", "000008.mcap"]);
+    assert_eq!((store.recovered.as_slice(), store.damaged.len()), (["000008.mcap".to_owned()].as_slice(), 5));
+    assert!(std::fs::read(at("000006.mcap.damaged")).unwrap() == b"a letter");
+    for name in ["000001.mcap", "000003.mcap.partial", "000005.mcap", "000007.mcap"] {
+        assert!(!at(name).exists() && at(&format!("{name}.damaged")).exists(), "{name}");
+    }
+    write_file(&mut store, 9, 0.5);
+    assert_eq!(names_of(&store).last().unwrap(), "000009.mcap");
+}
+
+#[test]
+fn what_is_recorded_from_is_not_thrown_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 9_000_000);
+    for (number, value) in [0.1, 0.9].into_iter().enumerate() {
+        write_file(&mut store, number as u64, value);
+    }
+    drop(store);
+    let source = folder.path().join("./000000.mcap");
+    let from = |source: &Path, budget| {
+        let config = StoreConfig { source: Some(source.to_path_buf()), ..config(folder.path(), budget) };
+        Store::open(config, DurableHeader::default())
+    };
+    let mut store = from(&source, 3_100_000).unwrap();
+    for number in 2..5 {
+        write_file(&mut store, number, 0.5);
+    }
+    assert_eq!(names_of(&store), ["000000.mcap", "000001.mcap", "000004.mcap"], "the source was worth least");
+    drop(store);
+    // Of a folder that is recorded from, nothing may go.
+    let refused = from(folder.path(), 1_000_000).err().unwrap();
+    assert!(matches!(refused, EdgeError::NoRoom { .. }), "{refused}");
+    assert_eq!(names_of(&from(folder.path(), 9_000_000).unwrap()).len(), 3);
+}
+
+#[test]
+fn a_folder_takes_one_recorder_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 9_000_000);
+    store.add(&Entry { shot: &shot(0), note: &FrameNote::default(), begins: true }).unwrap();
+    let second = Store::open(config(folder.path(), 9_000_000), DurableHeader::default()).err().unwrap();
+    assert!(second.to_string().contains("another program") && second.hint().is_some(), "{second}");
+    store.end_file().unwrap();
+    assert_eq!(names_of(&store), ["000000.mcap"]);
+    drop(store);
+    assert_eq!(names_of(&open(folder.path(), 9_000_000)), ["000000.mcap"]);
+}
+
+#[test]
+fn kept_is_what_the_files_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(folder.path(), 90_000_000);
+    write_file(&mut store, 0, 0.5);
+    // Frames of 310 kB: every fourth one brings those before it to the disk.
+    for number in 3..9 {
+        let note = FrameNote { value: 0.25, snippet: number / 5, ..FrameNote::default() };
+        store.add(&Entry { shot: &shot(number), note: &note, begins: number == 3 || number == 8 }).unwrap();
+    }
+    assert_eq!(store.kept(), Kept { frames: 9, snippets: 3, unwritten: 0 });
+    store.abandon().unwrap();
+    let held: Vec<usize> =
+        store.files().iter().map(|file| Recording::open(folder.path().join(&file.name)).unwrap().len()).collect();
+    assert_eq!(held, [3, 4]);
+    assert_eq!(store.kept(), Kept { frames: 7, snippets: 2, unwritten: 2 });
+    assert!((store.files()[1].value - 1.0).abs() < 1e-12, "worth what is in it");
+    // Of a file without one whole chunk nothing is kept.
+    store.add(&Entry { shot: &shot(9), note: &FrameNote::default(), begins: true }).unwrap();
+    store.abandon().unwrap();
+    assert_eq!(store.kept(), Kept { frames: 7, snippets: 2, unwritten: 3 });
 }

@@ -50,6 +50,8 @@ pub struct Settings {
     pub model: Option<String>,
     /// The folder to write masks into.
     pub out: Option<PathBuf>,
+    /// MB that this folder may take.
+    pub out_budget_mb: Option<f64>,
     /// Whether overlays are written beside the masks.
     pub overlays: Option<bool>,
     /// Frames at most.
@@ -180,6 +182,7 @@ impl Settings {
             bundle: self.bundle.or(file.bundle),
             model: self.model.or(file.model),
             out: self.out.or(file.out),
+            out_budget_mb: self.out_budget_mb.or(file.out_budget_mb),
             overlays: self.overlays.or(file.overlays),
             limit: self.limit.or(file.limit),
             threads: self.threads.or(file.threads),

@@ -8,7 +8,7 @@ use parallax_core::camera::{Camera, ros_yaml};
 use parallax_kernels::Isa;
 
 use super::{EngineSettings, Http, Log, Record, SCHEMA, Settings, Thermal, refuse};
-use crate::drive::{DriveConfig, Overlays};
+use crate::drive::{DriveConfig, LEAST_OUT_BUDGET, Overlays, WhenFull};
 use crate::framing::Region;
 use crate::policy::thermal::{HYSTERESIS_C, SENSOR};
 use crate::policy::{Effect, ThermalConfig, rule};
@@ -64,8 +64,22 @@ impl Settings {
         let threads = usize::from(self.threads.unwrap_or(1).max(1));
         let engine = engine(self.engine, threads)?;
         let region = self.roi.as_deref().map(str::parse::<Region>).transpose();
+        let record = record(self.record)?;
+        let log = log(self.log)?;
+        let http = http(self.http)?;
+        if let (Some(record), Some(log)) = (&record, &log)
+            && record.out == log.folder
+        {
+            return Err(refuse(
+                "footage and masks are to be written into one folder",
+                "give --record and --log a folder each: each keeps a budget of its own",
+            ));
+        }
+        let others = record.is_some() || log.is_some() || http.is_some() || self.foxglove.bind.is_some();
         let drive = DriveConfig {
+            out_budget: out_budget(self.out.is_some(), self.out_budget_mb)?,
             out: self.out,
+            when_full: if others { WhenFull::GoOn } else { WhenFull::End },
             limit: self.limit,
             threads,
             overlays: if self.overlays.unwrap_or(true) { Overlays::Write } else { Overlays::Skip },
@@ -90,9 +104,6 @@ impl Settings {
         if self.foxglove.bind.is_none() && !self.foxglove.allow_origin.is_empty() {
             return Err(refuse("origins without Foxglove's live view allow nothing", "add --foxglove"));
         }
-        let record = record(self.record)?;
-        let log = log(self.log)?;
-        let http = http(self.http)?;
         Ok(Run {
             from,
             bundle,
@@ -141,6 +152,21 @@ fn read_camera(path: &Path) -> Result<Camera> {
     Ok(camera)
 }
 
+fn out_budget(is_written: bool, megabytes: Option<f64>) -> Result<Option<u64>> {
+    let Some(megabytes) = megabytes else { return Ok(None) };
+    if !is_written {
+        return Err(refuse("a budget for the masks is given, but no folder for them", "give --out DIR, or `out`"));
+    }
+    let budget = (megabytes * 1e6) as u64;
+    if budget < LEAST_OUT_BUDGET {
+        return Err(refuse(
+            format!("expected a budget of {} MB at least, got {megabytes} MB", LEAST_OUT_BUDGET as f64 / 1e6),
+            "`--budget` takes sizes such as 500MB or 4GB, `out_budget_mb` millions of bytes",
+        ));
+    }
+    Ok(Some(budget))
+}
+
 fn smoothing(frames: u8, threads: usize) -> Result<u8> {
     if !(3..=31).contains(&frames) || frames.is_multiple_of(2) {
         return Err(refuse(
@@ -171,7 +197,10 @@ fn thermal(Thermal { sensor, hysteresis, rules }: Thermal) -> Result<Option<Ther
             Some(_) => Err(refuse("a thermal sensor without rules does nothing", "add rules: 'above 80: rate 5'")),
         };
     }
-    Ok(Some(ThermalConfig { sensor: sensor.unwrap_or_else(|| SENSOR.into()), hysteresis_c, rules }))
+    // A machine without the usual sensor gets no heat that could be told; a sensor that was named is meant.
+    let sensor_may_lack = sensor.is_none();
+    let sensor = sensor.unwrap_or_else(|| SENSOR.into());
+    Ok(Some(ThermalConfig { sensor, sensor_may_lack, hysteresis_c, rules }))
 }
 
 fn engine(EngineSettings { split, pin, isa }: EngineSettings, threads: usize) -> Result<EngineConfig> {

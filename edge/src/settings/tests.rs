@@ -1,5 +1,5 @@
 use super::*;
-use crate::drive::Overlays;
+use crate::drive::{Overlays, WhenFull};
 use crate::policy::thermal::SENSOR;
 
 fn settings(text: &str) -> Result<Settings> {
@@ -22,10 +22,28 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
     assert_eq!((run.drive.rate, run.drive.smoothing, run.from.as_str()), (Some(7.0), Some(5), "/dev/video0"));
     let thermal = run.drive.thermal.unwrap();
     assert_eq!((thermal.sensor, thermal.hysteresis_c), (PathBuf::from(SENSOR), 5.0));
+    assert!(thermal.sensor_may_lack, "nobody has named it");
+    assert_eq!(run.drive.when_full, WhenFull::GoOn, "there is a log");
     assert_eq!(run.log.unwrap().budget_bytes, 1 << 30);
     assert_eq!((run.drive.threads, run.drive.overlays), (1, Overlays::Write));
     let again: Settings = toml::from_str(&toml::to_string(&run.effective).unwrap()).unwrap();
     assert_eq!(again, run.effective);
+}
+
+#[test]
+fn the_packaged_configuration_runs_on_a_board_without_a_thermal_sensor() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/edge.toml");
+    let run = Settings::read(&path).unwrap().check().unwrap();
+    let thermal = run.drive.thermal.unwrap();
+    assert!(thermal.sensor_may_lack && !thermal.rules.is_empty());
+    let named = settings(&format!("{LEAST}[thermal]\nsensor = '/x'\nrules = ['above 80: rate 5']\n")).unwrap();
+    assert!(!named.check().unwrap().drive.thermal.unwrap().sensor_may_lack, "a sensor that is named is meant");
+}
+
+#[test]
+fn masks_alone_end_the_run_when_they_find_no_room() {
+    let run = settings(&format!("{LEAST}out = 'masks'\nout_budget_mb = 2.5\n")).unwrap().check().unwrap();
+    assert_eq!((run.drive.out_budget, run.drive.when_full), (Some(2_500_000), WhenFull::End));
 }
 
 #[test]
@@ -34,6 +52,9 @@ fn a_configuration_that_makes_no_sense_is_refused_by_name() {
         ("rat = 5", "rat"),
         ("[log]\nfolder = 'x'\nfile_mib = 4294967295", "budget of at least two files"),
         ("[log]\nfolder = 'x'\nfile_mib = 2147483648", "budget of at least two files"),
+        ("out_budget_mb = 5", "no folder"),
+        ("out = 'masks'\nout_budget_mb = 0.1", "1 MB at least"),
+        ("[log]\nfolder = 'a'\n[record]\nfolder = 'a'", "one folder"),
         ("rate = 0.0", "frames a second"),
         ("roi = '1,2,3'", "x,y,width,height"),
         ("smooth = 4", "odd number"),

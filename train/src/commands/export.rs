@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use clap::Args;
-use parallax_core::files::write_atomically;
+use parallax_core::files::{OutputKind, check_output, write_atomically};
 use parallax_core::program::print;
 use parallax_models::{DepthNetwork, SegmentationNetwork};
 use parallax_train::origin::Origin;
@@ -30,6 +30,7 @@ pub(crate) struct ExportArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
+    check_output(&args.out, OutputKind::Onnx, &[])?;
     let folder = RunFolder::open(&args.run)?;
     let description = folder.description()?;
     let (width, height) = (description.input.width as usize, description.input.height as usize);

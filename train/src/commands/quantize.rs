@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use parallax_core::files::{write_atomically, write_bytes};
+use parallax_core::files::{OutputKind, check_output, write_atomically, write_bytes};
 use parallax_core::program::{print, stop_on_signal};
 use parallax_train::quantize::{
     BiasCorrection, CalibrationFrames, JudgedPicture, QuantizeConfig, QuantizeReport, Quantized, RangeMethod, Watch,
@@ -120,6 +120,7 @@ pub(crate) enum Correct {
 /// Runs the command.
 pub(crate) fn run(args: &QuantizeArgs) -> anyhow::Result<Outcome> {
     check(args)?;
+    check_outputs(args)?;
     let context = || format!("cannot quantize {}", args.model.display());
     let (model, input) = args.foreign.adopt_to_quantize(&args.model, args.classes.as_deref()).with_context(context)?;
     let frames = read_frames(&args.data, &input, args.frames as usize)?;
@@ -220,10 +221,25 @@ fn unlabelled(frames: CalibrationFrames<'_>, wanted: usize) -> Vec<JudgedPicture
     from.iter().take(wanted).map(|input| JudgedPicture { input: input.clone(), labels: None }).collect()
 }
 
+/// Where the report and its picture go.
+fn report_paths(args: &QuantizeArgs) -> [PathBuf; 2] {
+    let report = args.report.clone().unwrap_or_else(|| args.out.with_extension("report.json"));
+    let picture = report.with_extension("png");
+    [report, picture]
+}
+
+/// Nothing is replaced but an earlier output, and never the model that is read.
+fn check_outputs(args: &QuantizeArgs) -> anyhow::Result<()> {
+    let [report, picture] = report_paths(args);
+    for (path, kind) in [(&args.out, OutputKind::Onnx), (&report, OutputKind::Json), (&picture, OutputKind::Png)] {
+        check_output(path, kind, &[&args.model])?;
+    }
+    Ok(())
+}
+
 /// Writes the report and its picture, and the model last: where there is a model, there is its report.
 fn write(args: &QuantizeArgs, quantized: &Quantized) -> anyhow::Result<()> {
-    let report_path = args.report.clone().unwrap_or_else(|| args.out.with_extension("report.json"));
-    let picture_path = report_path.with_extension("png");
+    let [report_path, picture_path] = report_paths(args);
     write_bytes(&report_path, &serde_json::to_vec_pretty(&quantized.report)?)?;
     plot::draw(&quantized.report, &picture_path)?;
     let bytes = graph::encode(&quantized.model);

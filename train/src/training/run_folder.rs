@@ -13,9 +13,12 @@
 //! A run killed at any moment has its last whole checkpoint: the module `saving` says how.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use parallax_core::camera::CameraIdentity;
+use parallax_core::files::{FolderLock, is_partial_of};
 use parallax_core::model_input::ModelInput;
 use parallax_models::Network;
 use serde::{Deserialize, Serialize};
@@ -28,12 +31,24 @@ pub const SCHEMA: u32 = 1;
 
 /// The folder of the best checkpoint.
 pub(super) const BEST: &str = "best";
+/// The folder of pictures to look at.
+pub(super) const SAMPLES: &str = "samples";
 
 /// A run folder that exists.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
+    /// The lock of a folder that was just made, until training takes it over.
+    pub(super) at_start: Arc<Mutex<Option<FolderLock>>>,
 }
+
+impl PartialEq for RunFolder {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+impl Eq for RunFolder {}
 
 /// What a run teaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,13 +188,20 @@ impl RunDescription {
 }
 
 impl RunFolder {
-    /// Makes a new run folder. A file that a killed start left unfinished in it does not count.
+    /// Makes a new run folder and locks it until training ends. A file that a killed start left unfinished in it does not
+    /// count.
     ///
     /// # Errors
-    /// When `path` already holds something, or cannot be made.
+    /// When `path` already holds something, another process is making a run of it, or it cannot be made.
     pub fn create(path: &Path) -> Result<Self, Error> {
-        let unfinished = parallax_core::files::partial_path(&path.join("run.toml"));
-        let counts = |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|entry| entry.path() != unfinished);
+        std::fs::create_dir_all(path).map_err(Error::io("create", path))?;
+        let lock = FolderLock::take(path)?;
+        let folder = Self::at(path, lock);
+        // Before anything is looked at: who starts in the same moment and comes second leaves everything alone.
+        if !folder.is_locked_here() {
+            return Err(folder.in_training());
+        }
+        let counts = |entry: std::io::Result<std::fs::DirEntry>| entry.is_ok_and(|it| !is_unfinished(&it.file_name()));
         let occupied = std::fs::read_dir(path).is_ok_and(|mut entries| entries.any(counts));
         if occupied {
             return Err(Error::Run {
@@ -188,17 +210,25 @@ impl RunFolder {
                 hint: "give --resume to go on with that run, or another --out",
             });
         }
-        std::fs::create_dir_all(path).map_err(Error::io("create", path))?;
-        Ok(Self { path: path.to_path_buf() })
+        Ok(folder)
     }
 
-    /// Passes a run's result on; a run that failed before its first checkpoint leaves no folder behind.
+    fn at(path: &Path, lock: Option<FolderLock>) -> Self {
+        Self { path: path.to_path_buf(), at_start: Arc::new(Mutex::new(lock)) }
+    }
+
+    /// Passes a run's result on; a run that failed before its first checkpoint leaves no folder behind, unless there is
+    /// something in it that no run writes.
     ///
     /// # Errors
     /// The result's own.
     pub fn or_discard<T>(&self, result: Result<T, Error>) -> Result<T, Error> {
-        if result.is_err() && !self.has_checkpoint() {
-            let _ = std::fs::remove_dir_all(&self.path);
+        // Locked again: another start may have come meanwhile, and the folder is its own then.
+        if result.is_err()
+            && !self.has_checkpoint()
+            && let Ok(_lock) = self.lock()
+        {
+            self.discard();
         }
         result
     }
@@ -208,7 +238,7 @@ impl RunFolder {
     /// # Errors
     /// When it is no run folder, or cannot be repaired.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let folder = Self { path: path.to_path_buf() };
+        let folder = Self::at(path, None);
         if !folder.description_path().is_file() {
             return Err(Error::Run {
                 what: "this is no run folder: it has no run.toml".into(),
@@ -271,7 +301,7 @@ impl RunFolder {
     /// `samples/`.
     #[must_use]
     pub fn samples_path(&self) -> PathBuf {
-        self.path.join("samples")
+        self.path.join(SAMPLES)
     }
 
     /// Writes `run.toml`.
@@ -316,6 +346,12 @@ impl RunFolder {
     }
 }
 
+/// Whether a killed start has left this unfinished.
+pub(super) fn is_unfinished(name: &OsStr) -> bool {
+    let files = ["run.toml", "classes.toml", "location_prior.png", "log.jsonl"];
+    name == "run.toml.partial" || files.iter().any(|file| is_partial_of(name, OsStr::new(file)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,9 +359,52 @@ mod tests {
     #[test]
     fn a_folder_with_something_in_it_does_not_become_a_run() {
         let parent = tempfile::tempdir().unwrap();
-        std::fs::write(parent.path().join("run.toml.partial"), "half").unwrap();
+        for unfinished in ["run.toml.partial", "run.toml.parallax.partial"] {
+            std::fs::write(parent.path().join(unfinished), "half").unwrap();
+        }
         assert!(RunFolder::create(parent.path()).is_ok(), "a start that was killed is repeated");
         std::fs::write(parent.path().join("mine"), "").unwrap();
         assert!(RunFolder::create(parent.path()).is_err());
+    }
+
+    #[test]
+    fn of_two_starts_in_one_moment_one_wins_and_the_other_touches_nothing() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("run");
+        let first = RunFolder::create(&path).unwrap();
+        let second = RunFolder::create(&path).unwrap_err();
+        assert!(second.to_string().contains("another process is training"), "{second}");
+        std::fs::write(first.description_path(), "").unwrap();
+        // The second may have opened the folder before it was locked; what it came to must not take the first one's files.
+        let late = RunFolder::open(&path).unwrap();
+        assert!(late.or_discard(Err::<(), _>(second)).is_err());
+        assert!(first.description_path().is_file());
+        let lock = first.lock().unwrap();
+        assert!(late.lock().is_err(), "the lock goes over to training without a gap");
+        drop(lock);
+        assert!(late.lock().is_ok());
+    }
+
+    #[test]
+    fn a_failed_start_removes_what_it_wrote_and_nothing_else() {
+        let parent = tempfile::tempdir().unwrap();
+        let fail = |mine: Option<&str>| {
+            let path = parent.path().join("run");
+            let folder = RunFolder::create(&path).unwrap();
+            for name in ["run.toml", "log.jsonl", "losses.png", "events.out.tfevents.1.parallax", "classes.toml"] {
+                std::fs::write(path.join(name), "").unwrap();
+            }
+            std::fs::create_dir(folder.samples_path()).unwrap();
+            std::fs::write(folder.samples_path().join("000001.png"), "").unwrap();
+            if let Some(mine) = mine {
+                std::fs::write(path.join(mine), "mine").unwrap();
+            }
+            let failed = Err::<(), _>(folder.in_training());
+            assert!(folder.or_discard(failed).is_err());
+            let left = std::fs::read_dir(&path).into_iter().flatten();
+            left.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+        };
+        assert!(fail(None).is_empty() && !parent.path().join("run").exists());
+        assert_eq!(fail(Some("notes.txt")), ["notes.txt"]);
     }
 }

@@ -11,43 +11,70 @@
 //! While a run is trained its folder is locked: a second training is refused, and who only reads repairs nothing.
 
 use std::ffi::OsStr;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::Path;
+use std::sync::PoisonError;
 
+use parallax_core::files::FolderLock;
+
+use super::run_folder::{SAMPLES, is_unfinished};
 use super::{RunFolder, tensorboard};
 use crate::Error;
 
 /// Files that grow in place or are drawn anew: no part of a checkpoint.
 const NOT_OF_A_CHECKPOINT: [&str; 2] = ["log.jsonl", "losses.png"];
 
-/// A run folder that no other process may write; until it is dropped, or its process ends in whatever way.
-#[derive(Debug)]
-pub(super) struct RunLock {
-    _folder: File,
-}
-
 impl RunFolder {
-    /// Locks the folder for training.
-    pub(super) fn lock(&self) -> Result<RunLock, Error> {
-        self.try_lock()?.ok_or_else(|| Error::Run {
+    /// Locks the folder for training; a folder that was just made is locked already, and hands its lock over.
+    pub(super) fn lock(&self) -> Result<FolderLock, Error> {
+        let at_start = self.at_start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        at_start.map_or_else(|| FolderLock::take(self.path()), |lock| Ok(Some(lock)))?.ok_or_else(|| self.in_training())
+    }
+
+    /// Whether the lock of the start is still here.
+    pub(super) fn is_locked_here(&self) -> bool {
+        self.at_start.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Removes what a run writes before its first checkpoint, and the folder if there is nothing else in it. What cannot be
+    /// removed stays.
+    pub(super) fn discard(&self) {
+        if self.path().join(SAVING).exists() {
+            return;
+        }
+        for entry in std::fs::read_dir(self.path()).into_iter().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_string_lossy();
+            if OF_A_RUN.contains(&name.as_ref())
+                || name.starts_with(tensorboard::PREFIX)
+                || is_unfinished(&entry.file_name())
+            {
+                let _ = std::fs::remove_file(path);
+            } else if [SAVING_PARTIAL, BEST_PARTIAL].contains(&name.as_ref()) {
+                let _ = discard(&path);
+            } else if name == SAMPLES {
+                let pictures = std::fs::read_dir(&path).into_iter().flatten().flatten().map(|entry| entry.path());
+                for picture in pictures.filter(|path| path.extension().is_some_and(|extension| extension == "png")) {
+                    let _ = std::fs::remove_file(picture);
+                }
+                let _ = std::fs::remove_dir(path);
+            }
+        }
+        let _ = std::fs::remove_dir(self.path());
+    }
+
+    /// The error of whoever comes second.
+    pub(super) fn in_training(&self) -> Error {
+        Error::Run {
             what: "another process is training this run".into(),
             path: self.path().to_path_buf(),
             hint: "wait for it, stop it, or choose another --out",
-        })
-    }
-
-    /// None where another process has the lock. A file system without locks gives one that locks nothing.
-    fn try_lock(&self) -> Result<Option<RunLock>, Error> {
-        let folder = File::open(self.path()).map_err(Error::io("open", self.path()))?;
-        match folder.try_lock() {
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(RunLock { _folder: folder })),
         }
     }
 
     /// Finishes what a killed process has left undone, unless a living one is at it.
     pub(super) fn repair(&self) -> Result<(), Error> {
-        match self.try_lock()? {
+        match FolderLock::take(self.path())? {
             Some(_lock) => {
                 finish_best(self.path())?;
                 finish_save(self.path())
@@ -96,6 +123,9 @@ impl RunFolder {
         finish_best(self.path())
     }
 }
+
+/// What a run has before its first checkpoint, besides events and samples.
+const OF_A_RUN: [&str; 5] = ["run.toml", "log.jsonl", "losses.png", "classes.toml", "location_prior.png"];
 
 const SAVING_PARTIAL: &str = "saving.partial";
 const SAVING: &str = "saving";
@@ -171,6 +201,7 @@ mod tests {
         let folder = RunFolder::create(&parent.join("run")).unwrap();
         std::fs::write(folder.description_path(), "").unwrap();
         save(&folder, "first");
+        drop(folder.lock().unwrap());
         folder
     }
 

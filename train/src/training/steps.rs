@@ -7,12 +7,12 @@ use burn::module::Module as _;
 use burn::optim::{AdamConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 use indicatif::{ProgressBar, ProgressStyle};
+use parallax_core::files::FolderLock;
 use parallax_core::program::stop_on_signal;
 
 use super::early_stop::{Best, EarlyStop, Verdict};
 use super::loader::Loader;
 use super::log::{Log, LogLine};
-use super::saving::RunLock;
 use super::tensorboard::EventFile;
 use super::{LoopConfig, LossTerm, RunFolder, Task, checkpoint, guard};
 use crate::Error;
@@ -105,7 +105,7 @@ struct Run<'a, T: Task> {
     drawn_step: Option<u64>,
     earlier_seconds: f64,
     began: Instant,
-    _lock: RunLock,
+    _lock: FolderLock,
 }
 
 /// What a step's batches say: the mean gradient, and the terms' mean values.

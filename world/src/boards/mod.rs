@@ -191,7 +191,7 @@ pub fn write(config: &BoardsConfig, out: &Path, existing: Existing, watch: Watch
     write_bytes(&folder.partial().join(SETTINGS), settings.as_bytes())?;
     let finished = folder.finish()?;
     if replaces {
-        replace_folder(&finished, out)?;
+        replace_folder(&finished, out, &OURS)?;
     }
     Ok(WrittenBoards {
         out: out.to_path_buf(),
