@@ -31,6 +31,9 @@ pub(crate) enum Target {
     Stereo(Box<(Request, Request)>),
 }
 
+/// Frames per second that some camera gives.
+const RATES: std::ops::RangeInclusive<f64> = 1e-3..=1e4;
+
 /// How fast a recording is played.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Pace {
@@ -200,7 +203,7 @@ impl Options {
                 self.format = Some(format_from(value).or_else(|| v4l2::format_of_code(self.code?))?);
             }
             "size" => self.size = Some(size_from(value)?),
-            "fps" => self.fps = Some(value.parse().ok().filter(|fps: &f64| fps.is_finite() && *fps > 0.0)?),
+            "fps" => self.fps = Some(value.parse().ok().filter(|fps: &f64| RATES.contains(fps))?),
             "split" => self.side_by_side = (value == "side-by-side").then_some(true)?,
             "stall" => self.stall = Some(duration_from(value)?),
             "max_age" => self.max_age = Some(duration_from(value)?),
@@ -228,7 +231,7 @@ fn hint_of_value(key: &str) -> &'static str {
             "formats are a code of `parallax-edge devices`, or yuyv, uyvy, nv12, rgb8, bgr8, gray8, mjpeg, and rggb8, bggr8, grbg8, gbrg8 or the same with 10"
         }
         "size" => "a size is WIDTHxHEIGHT in pixels, such as 640x480",
-        "fps" => "a rate is a positive number of frames per second, such as 30",
+        "fps" => "a rate is a number of frames per second from 0.001 to 10000, such as 30",
         "split" => "the only split is side-by-side",
         "pace" => "a pace is recorded or fastest",
         "finite" => "a command that may end is finite=yes; without it its end is the loss of a camera",

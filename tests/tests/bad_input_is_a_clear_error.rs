@@ -359,3 +359,60 @@ fn what_a_terminal_would_obey_is_shown_and_not_sent() {
         assert!(obeyed.is_empty() && said.contains("\\u001b[2J"), "{name} {arguments:?}: {obeyed:?} in {said:?}");
     }
 }
+
+/// A stereo drive of eight frames of 64x32, each eye's frame from `picture(eye, frame)`.
+fn stereo_drive(folder: &Path, name: &str, picture: impl Fn(u32, u32) -> image::RgbImage) -> PathBuf {
+    let path = folder.join(name);
+    for (eye, frames) in ["left", "right"].iter().enumerate() {
+        std::fs::create_dir_all(path.join(frames)).unwrap();
+        for index in 0..8 {
+            picture(eye as u32, index).save(path.join(frames).join(format!("{index:03}.png"))).unwrap();
+        }
+    }
+    let intrinsics = Intrinsics { fx: 50.0, fy: 50.0, cx: 31.5, cy: 15.5 };
+    let camera = Camera::pinhole("left", 64, 32, intrinsics);
+    ros_yaml::write(&path.join("camera.yaml"), &camera).unwrap();
+    ros_yaml::write(&path.join("camera_right.yaml"), &camera.with_baseline(0.2)).unwrap();
+    path
+}
+
+/// A textured wall, moved by `shift` pixels.
+fn wall(shift: f32) -> image::RgbImage {
+    image::RgbImage::from_fn(64, 32, |x, y| {
+        let (x, y) = (x as f32 + shift, y as f32);
+        image::Rgb(
+            [0.0, 0.8, 1.9]
+                .map(|phase: f32| (128.0 + 90.0 * (0.4 * x + phase).sin() * (0.33 * y + 0.07 * x - phase).cos()) as u8),
+        )
+    })
+}
+
+#[test]
+fn a_run_that_could_learn_nothing_ends_with_3_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let black = stereo_drive(folder.path(), "black", |_, _| image::RgbImage::new(64, 32));
+    let standing = stereo_drive(folder.path(), "standing", |eye, _| wall(2.0 * eye as f32));
+    let one_eye = stereo_drive(folder.path(), "one_eye", |_, frame| wall(1.3 * frame as f32));
+    let good = stereo_drive(folder.path(), "good", |eye, frame| wall(2.0 * eye as f32 + 1.3 * frame as f32));
+    let cases: [(&str, &Path, i32, &str); 10] = [
+        ("video", &black, 3, "black"),
+        ("stereo", &black, 3, "black"),
+        ("inpainting", &black, 3, "black"),
+        ("video", &standing, 3, "the camera stood"),
+        ("flow", &standing, 3, "the camera stood"),
+        ("stereo", &one_eye, 3, "both eyes are one"),
+        ("stereo,video", &one_eye, 3, "stereo can teach nothing"),
+        ("stereo", &standing, 0, ""),
+        ("video", &good, 0, ""),
+        ("stereo,video", &good, 0, ""),
+    ];
+    for (number, (from, data, code, said)) in cases.into_iter().enumerate() {
+        let (data, out) = (argument(data), argument(&folder.path().join(number.to_string())));
+        let given = ["pretrain", "--from", from, "--data", &data, "--size", "64x32", "--batch", "2", "--steps", "2"];
+        let output = run("parallax-train", &[&given[..], &["--device", "cpu", "--out", &out]].concat()).unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{from} on {data}: {told}");
+        assert!(told.contains(said) && told.contains("missed its purpose") == (code == 3), "{from} on {data}: {told}");
+        assert!(Path::new(&out).join("model.safetensors").is_file(), "{from} on {data}");
+    }
+}

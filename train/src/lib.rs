@@ -11,6 +11,7 @@
 //! | [`pretraining`] | depth pre-training: networks, batches and loss put together |
 //! | [`rivals`] | the other pre-trainings that depth is compared with: optical flow, inpainting, contrastive |
 //! | [`inheritance`] | what a new run takes over from `--init`, whatever that was |
+//! | [`lesson`] | whether the pictures of a run can teach anything |
 //! | [`evaluation`] | depth scores |
 //! | [`finetune`] | masks from a few labelled pictures |
 //! | [`device`] | which device to train on, proven |
@@ -29,6 +30,7 @@ pub mod finetune;
 pub mod foreign;
 pub mod geometry;
 pub mod inheritance;
+pub mod lesson;
 pub mod loss;
 pub mod origin;
 pub mod pack;

@@ -10,6 +10,7 @@ use parallax_train::data::{
     Supervision, TermsConfig, Weights,
 };
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
+use parallax_train::lesson::Lesson;
 use parallax_train::loss::photometric::OutOfView;
 use parallax_train::pretraining::{LearnedCamera, PretrainConfig, Pretrained, pretrain, resume};
 use parallax_train::training::{RunFolder, RunKind};
@@ -128,26 +129,24 @@ pub(crate) struct PretrainArgs {
 /// Runs the command.
 pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
     if args.resume {
-        match RunFolder::open(&args.out)?.description()?.kind {
-            RunKind::Flow | RunKind::Inpainting | RunKind::Contrastive => pretrain_rival::go_on(args)?,
+        return match RunFolder::open(&args.out)?.description()?.kind {
+            RunKind::Flow | RunKind::Inpainting | RunKind::Contrastive => pretrain_rival::go_on(args),
             RunKind::Depth | RunKind::Segmentation => {
-                show_depth(args, &resume(&args.out, &args.training.changes(), &device(args)?)?);
+                Ok(ended(args, &resume(&args.out, &args.training.changes(), &device(args)?)?))
             }
-        }
-        return Ok(Outcome::Done);
+        };
     }
     match Teachers::of(&args.from)? {
-        Teachers::Rival(rival) => pretrain_rival::start(args, rival)?,
+        Teachers::Rival(rival) => pretrain_rival::start(args, rival),
         Teachers::Depth(from) => {
             let mut config = config(args, from)?;
             config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
             if args.frame_gap == FrameGap::Auto {
                 config.frame_gap = proposed_frame_gap(&config)?;
             }
-            show_depth(args, &pretrain(config, &args.out, &device(args)?)?);
+            Ok(ended(args, &pretrain(config, &args.out, &device(args)?)?))
         }
     }
-    Ok(Outcome::Done)
 }
 
 pub(super) fn device(args: &PretrainArgs) -> anyhow::Result<ChosenDevice> {
@@ -205,9 +204,21 @@ fn config(args: &PretrainArgs, from: Vec<Supervision>) -> anyhow::Result<Pretrai
     })
 }
 
-fn show_depth(args: &PretrainArgs, Pretrained { trained, cameras }: &Pretrained) {
+fn ended(args: &PretrainArgs, Pretrained { trained, cameras, lessons }: &Pretrained) -> Outcome {
     show(trained, "pretrain", &args.out);
     show_cameras(cameras);
+    judged(lessons)
+}
+
+/// Whether a run could reach its purpose; says why not.
+pub(super) fn judged(lessons: &[Lesson]) -> Outcome {
+    let shortcomings: Vec<String> = lessons.iter().filter_map(Lesson::shortcoming).collect();
+    if shortcomings.is_empty() {
+        return Outcome::Done;
+    }
+    tracing::error!("this run missed its purpose: {}", shortcomings.join("; "));
+    tracing::error!("`parallax-train doctor` looks at the footage");
+    Outcome::DoneWithFindings
 }
 
 fn show_cameras(cameras: &[LearnedCamera]) {

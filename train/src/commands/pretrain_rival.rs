@@ -2,12 +2,12 @@
 
 use clap::ValueEnum;
 use parallax_train::data::{IntrinsicsSource, Supervision};
-use parallax_train::rivals::{Method, Rival, RivalConfig, pretrain, resume};
+use parallax_train::rivals::{Method, Rival, RivalConfig, RivalPretrained, pretrain, resume};
 
-use super::BadArguments;
 use super::frame_gap::FrameGap;
 use super::loop_args::{LoopDefaults, show};
-use super::pretrain::{DEFAULT_SIZE, PretrainArgs, device};
+use super::pretrain::{DEFAULT_SIZE, PretrainArgs, device, judged};
+use super::{BadArguments, Outcome};
 
 /// One value of `--from`.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +60,7 @@ pub(crate) fn parse_teacher(text: &str) -> Result<Teacher, String> {
 }
 
 /// Starts a rival's run.
-pub(crate) fn start(args: &PretrainArgs, rival: Rival) -> anyhow::Result<()> {
+pub(crate) fn start(args: &PretrainArgs, rival: Rival) -> anyhow::Result<Outcome> {
     if args.camera.is_some() || args.right_camera.is_some() {
         let hint = "leave --camera out: this pre-training needs none";
         return Err(BadArguments::error("camera files have no use here: nothing is projected", hint));
@@ -90,8 +90,7 @@ pub(crate) fn start(args: &PretrainArgs, rival: Rival) -> anyhow::Result<()> {
         })?,
     };
     config.check().map_err(|error| BadArguments::error(error.to_string(), error.hint().unwrap_or_default()))?;
-    show(&pretrain(config, &args.out, &device(args)?)?, "pretrain", &args.out);
-    Ok(())
+    Ok(ended(args, &pretrain(config, &args.out, &device(args)?)?))
 }
 
 /// A flag that was given and has no meaning without depth.
@@ -112,7 +111,11 @@ fn depth_only(args: &PretrainArgs) -> Option<&'static str> {
 }
 
 /// Goes on with a rival's run.
-pub(crate) fn go_on(args: &PretrainArgs) -> anyhow::Result<()> {
-    show(&resume(&args.out, &args.training.changes(), &device(args)?)?, "pretrain", &args.out);
-    Ok(())
+pub(crate) fn go_on(args: &PretrainArgs) -> anyhow::Result<Outcome> {
+    Ok(ended(args, &resume(&args.out, &args.training.changes(), &device(args)?)?))
+}
+
+fn ended(args: &PretrainArgs, RivalPretrained { trained, lesson }: &RivalPretrained) -> Outcome {
+    show(trained, "pretrain", &args.out);
+    judged(std::slice::from_ref(lesson))
 }

@@ -167,6 +167,12 @@ pub(crate) fn run(args: &QuantizeArgs) -> anyhow::Result<Outcome> {
         tracing::warn!("stopped before every layer was measured: those not measured are in int8");
         return Ok(Outcome::DoneWithFindings);
     }
+    if let Some(shortcoming) = quantized.report.shortcoming() {
+        tracing::error!(
+            "{shortcoming}: do not use this model; --by-layer names the layers at fault, --budget keeps them in float"
+        );
+        return Ok(Outcome::DoneWithFindings);
+    }
     Ok(if lost > 0 { Outcome::DoneWithLostInput } else { Outcome::Done })
 }
 

@@ -68,28 +68,48 @@ pub enum Verdict {
     Inspected(Inspection),
 }
 
+/// What the child has found, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Checked {
+    /// There is no GPU.
+    NoGpu,
+    /// Every operator that was looked at is right.
+    Right,
+    /// These operators are wrong.
+    Wrong(Vec<String>),
+}
+
 /// The child's side: checks the best adapter and reports on `out`, skipping the operators up to and including `after`.
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn report_on_best_adapter(after: Option<&str>, out: &mut impl Write) -> std::io::Result<()> {
+pub fn report_on_best_adapter(after: Option<&str>, out: &mut impl Write) -> std::io::Result<Checked> {
     let best = Adapter::best();
     write_line(out, &Line::Adapter(best.as_ref().map(|(adapter, _)| adapter.clone())))?;
-    let Some((_, device)) = best else { return Ok(()) };
+    let Some((_, device)) = best else { return Ok(Checked::NoGpu) };
+    let mut wrong = Vec::new();
     let all = operators();
     let begin =
         after.map_or(0, |after| all.iter().position(|operator| operator.name == after).map_or(all.len(), |at| at + 1));
     for operator in &all[begin..] {
         write_line(out, &Line::Starting(operator.name.to_owned()))?;
-        write_line(out, &Line::Found(compare_operator(operator, &device)))?;
+        note(compare_operator(operator, &device), &mut wrong, out)?;
     }
     if after != Some(TINY_TRAINING) {
         write_line(out, &Line::Starting(TINY_TRAINING.to_owned()))?;
         for finding in compare_tiny_training(&device) {
-            write_line(out, &Line::Found(finding))?;
+            note(finding, &mut wrong, out)?;
         }
     }
-    write_line(out, &Line::Done)
+    write_line(out, &Line::Done)?;
+    Ok(if wrong.is_empty() { Checked::Right } else { Checked::Wrong(wrong) })
+}
+
+fn note(finding: Finding, wrong: &mut Vec<String>, out: &mut impl Write) -> std::io::Result<()> {
+    if !finding.is_right() {
+        wrong.push(finding.operator.clone());
+    }
+    write_line(out, &Line::Found(finding))
 }
 
 fn write_line(out: &mut impl Write, line: &Line) -> std::io::Result<()> {

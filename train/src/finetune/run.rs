@@ -141,7 +141,7 @@ fn task(config: &FinetuneConfig, device: &ChosenDevice) -> Result<(SegmentationT
     let set = LabelledSet::open(&config.labels, config.classes.as_deref())?;
     let split = set.draw(config.count, config.seed)?;
     let samples = prepare(&set, &split.chosen, config.input)?;
-    warn_of_unseen_classes(&samples, set.classes());
+    check_classes(&samples, set.classes(), &config.labels)?;
     let description = describe(config, &set, &split.chosen, device)?;
     let task = SegmentationTask {
         batches: Batches::new(samples, config.batch, config.seed),
@@ -163,13 +163,26 @@ fn check(config: &FinetuneConfig) -> Result<(), Error> {
     config.training.check()
 }
 
-/// A class that is in no drawn picture cannot be learned; its IoU will be zero.
-fn warn_of_unseen_classes(samples: &[PreparedSample], classes: &Classes) {
+/// A class that is in no drawn picture cannot be learned, its IoU will be zero; and where fewer than two are, there is nothing to
+/// tell apart.
+fn check_classes(samples: &[PreparedSample], classes: &Classes, set: &Path) -> Result<(), Error> {
     let shown: BTreeSet<u8> = samples.iter().flat_map(|sample| sample.truth.indices.iter().copied()).collect();
-    let unseen = classes.names().enumerate().filter(|(index, _)| !shown.contains(&(*index as u8)));
-    let unseen: Vec<&str> = unseen.map(|(_, name)| name).collect();
-    if !unseen.is_empty() {
-        tracing::warn!("no drawn picture shows {}: these classes cannot be learned", unseen.join(", "));
+    let is_shown = |(index, _): &(usize, &str)| shown.contains(&(*index as u8));
+    let (seen, unseen): (Vec<_>, Vec<_>) = classes.names().enumerate().partition(is_shown);
+    let fault = |what: String| {
+        let hint = "draw more pictures with --count or others with --seed, or look at labels/ and classes.toml";
+        Err(Error::Data { what, path: set.to_path_buf(), hint })
+    };
+    match seen.as_slice() {
+        [] => fault(format!("none of the {} drawn pictures has a labelled pixel", samples.len())),
+        [(_, only)] => fault(format!("the {} drawn pictures show one class only, {only}", samples.len())),
+        _ => {
+            if !unseen.is_empty() {
+                let names: Vec<&str> = unseen.into_iter().map(|(_, name)| name).collect();
+                tracing::warn!("no drawn picture shows {}: these classes cannot be learned", names.join(", "));
+            }
+            Ok(())
+        }
     }
 }
 

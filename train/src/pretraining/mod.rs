@@ -8,6 +8,7 @@
 //! | [`task`] | a step: the networks on a batch, sample pictures, saving |
 //! | [`prediction`] | the depth of one picture |
 //! | `motions`, `objective` | where source cameras stand; the loss on the device or on the host |
+//! | `teaching` | what the footage has for the network |
 //! | [`focal`] | how well the footage determines a learned focal length |
 //! | [`validation`] | footage that is kept out of training |
 //! | [`run`] | a run from its settings to its folder |
@@ -21,6 +22,7 @@ mod objective;
 pub mod prediction;
 pub mod run;
 pub mod task;
+mod teaching;
 pub mod validation;
 
 pub use cameras::LearnedCameras;

@@ -7,13 +7,16 @@ use parallax_core::camera::ros_yaml;
 use parallax_core::model_input::ModelInput;
 use parallax_models::{DepthNetwork, SIZE_MULTIPLE};
 
-use super::{DepthModel, DepthTask, LearnedCamera, LearnedCameras, LossPlace, PretrainConfig, Validation, focal};
+use super::{
+    DepthModel, DepthTask, LearnedCamera, LearnedCameras, LossPlace, PretrainConfig, Validation, focal, teaching,
+};
 use crate::Error;
 use crate::data::{
     DepthBatches, DepthBatchesConfig, Footage, FootageConfig, FootageNeeds, FrameSize, IntrinsicsSource,
 };
 use crate::device::{ChosenDevice, DeviceKind};
 use crate::inheritance::Beginning;
+use crate::lesson::Lesson;
 use crate::training::{DataSource, LoopChanges, RunDescription, RunFolder, RunKind, Start, Trained, train};
 
 /// Disparity maps that a depth network gives.
@@ -28,6 +31,7 @@ pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Re
     let metres_per_unit = unit_of_beginning(config.init.as_deref())?;
     let config = with_size(PretrainConfig { metres_per_unit, ..config })?;
     let task = task(&config, device)?;
+    let lessons = lessons(&task, &config)?;
     let on = device.device.clone().autodiff();
     let model = starting_model(&config, &task, &on)?;
     let folder = RunFolder::create(out)?;
@@ -35,7 +39,14 @@ pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Re
     let trained = folder
         .write_description(&describe(&config, &task, device)?.inheriting(config.init.as_deref())?)
         .and_then(|()| train(&task, model, &config.steps, &folder, &on, Start::Fresh));
-    finish(folder.or_discard(trained)?, config, &task, &folder, device)
+    finish(folder.or_discard(trained)?, lessons, config, &task, &folder, device)
+}
+
+/// What the footage of a run can teach; told before hours are spent on it.
+fn lessons(task: &DepthTask, config: &PretrainConfig) -> Result<Vec<Lesson>, Error> {
+    let lessons = teaching::of_run(&task.batches, config.steps.steps * config.steps.accumulate)?;
+    lessons.iter().filter_map(Lesson::shortcoming).for_each(|shortcoming| tracing::warn!("{shortcoming}"));
+    Ok(lessons)
 }
 
 /// Goes on with a run; `changes` are made to its loop.
@@ -56,6 +67,7 @@ pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Resul
     }
     config.steps = changes.applied_to(&config.steps);
     config.check()?;
+    let lessons = lessons(&task, &config)?;
     let on = device.device.clone().autodiff();
     // A run that was killed before its first checkpoint starts again; otherwise the model is dropped for the checkpoint's.
     let (model, start) = if folder.has_checkpoint() {
@@ -65,7 +77,7 @@ pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Resul
     };
     folder.update_description(describe(&config, &task, device)?)?;
     let trained = train(&task, model, &config.steps, &folder, &on, start)?;
-    finish(trained, config, &task, &folder, device)
+    finish(trained, lessons, config, &task, &folder, device)
 }
 
 /// What a run came to.
@@ -74,11 +86,14 @@ pub struct Pretrained {
     pub trained: Trained<DepthModel>,
     /// Cameras that were learned and how far they can be trusted.
     pub cameras: Vec<LearnedCamera>,
+    /// What the footage could teach, for each form of supervision.
+    pub lessons: Vec<Lesson>,
 }
 
 /// Writes down what learned cameras came to: in `run.toml` and, where the footage determines one, as a camera file.
 fn finish(
     trained: Trained<DepthModel>,
+    lessons: Vec<Lesson>,
     config: PretrainConfig,
     task: &DepthTask,
     folder: &RunFolder,
@@ -98,7 +113,7 @@ fn finish(
         let name = if number == 0 { "camera.yaml".into() } else { format!("camera_{number}.yaml") };
         ros_yaml::write(&folder.path().join(name), &learned.camera())?;
     }
-    Ok(Pretrained { trained, cameras })
+    Ok(Pretrained { trained, cameras, lessons })
 }
 
 /// The settings of a depth run.

@@ -71,6 +71,13 @@ pub struct CorrectedBiases {
 /// with a loss of half a point of mIoU on 12 pictures, 1.6 dB on twelve with a gain in equal pixels.
 pub const LEAST_GAIN_DB: f64 = 0.5;
 
+/// Part of the pixels that must keep their class. What int8 costs a network that it suits is a percent of them or two; where one
+/// in ten changes, masks are another network's.
+const LEAST_AGREEMENT: f64 = 0.9;
+
+/// The same for outputs that are no classes, dB: below, the noise has a third of the signal's amplitude.
+const LEAST_OUTPUT_SNR_DB: f64 = 10.0;
+
 impl CorrectedBiases {
     pub(super) fn new(before_db: f64, after_db: f64) -> Self {
         let (output_snr_db_before, output_snr_db_after) = (rounded(before_db), rounded(after_db));
@@ -187,6 +194,21 @@ impl QuantizeReport {
     /// Whether the measuring of layers was stopped before its end.
     pub fn is_interrupted(&self) -> bool {
         self.whole.as_ref().is_some_and(|whole| self.by_layer.len() < whole.layers_wanted)
+    }
+
+    /// Why the int8 model is not the float model in smaller; none where it is.
+    pub fn shortcoming(&self) -> Option<String> {
+        let snr = self.output_snr_db;
+        match self.agreement_with_float {
+            Some(agreement) if agreement < LEAST_AGREEMENT => {
+                let percent = 100.0 * agreement;
+                Some(format!(
+                    "int8 gives the class that float gives in {percent:.1} % of the pixels only ({snr:.1} dB)"
+                ))
+            }
+            None if snr < LEAST_OUTPUT_SNR_DB => Some(format!("the output has {snr:.1} dB of signal to noise only")),
+            _ => None,
+        }
     }
 
     /// The unit of costs and of the budget.

@@ -25,7 +25,7 @@ pub mod pictures;
 pub mod run;
 
 pub use config::{Method, Rival, RivalConfig};
-pub use run::{pretrain, resume};
+pub use run::{RivalPretrained, pretrain, resume};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use parallax_core::model_input::ModelInput;

@@ -20,6 +20,7 @@ use parallax_core::recording::{Eye, Recording, images_in};
 
 use crate::Error;
 use crate::data::footage::identify;
+use crate::lesson::{Lesson, Look, TARGETS};
 use crate::training::DataSource;
 
 /// What is asked of the data.
@@ -119,6 +120,18 @@ impl Pictures {
             let _ = self.kept[number].set(picture.clone());
         }
         Ok(picture)
+    }
+
+    /// What the pictures, each by itself, can teach.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub(super) fn lesson(&self) -> Result<Lesson, Error> {
+        let mut lesson = Lesson::of("a picture by itself");
+        for number in super::spread(TARGETS, self.count()) {
+            lesson.add(Look::of_picture(&self.picture(number)?).alone());
+        }
+        Ok(lesson)
     }
 
     /// A picture's name, for messages.

@@ -13,10 +13,14 @@ use super::{Method, RivalConfig};
 use crate::Error;
 use crate::device::ChosenDevice;
 use crate::inheritance::Beginning;
+use crate::lesson::Lesson;
 use crate::training::{DataSource, LoopChanges, RunDescription, RunFolder, RunKind, Start, Task, Trained, train};
 
-/// What a rival adds to a task: its first weights.
+/// What a rival adds to a task: its first weights, and what its pictures have for it.
 pub(super) trait RivalTask: Task {
+    /// Looks at some of the pictures.
+    fn lesson(&self) -> Result<Lesson, Error>;
+
     /// Fresh weights, on an autodiff device.
     fn fresh(&self, device: &Device) -> Self::Model;
 
@@ -24,11 +28,19 @@ pub(super) trait RivalTask: Task {
     fn begin(&self, beginning: Beginning, device: &Device) -> Result<Self::Model, Error>;
 }
 
+/// What a run came to.
+pub struct RivalPretrained {
+    /// How training ended.
+    pub trained: Trained<()>,
+    /// What the pictures could teach.
+    pub lesson: Lesson,
+}
+
 /// Starts a run in a new folder.
 ///
 /// # Errors
 /// When a setting makes no sense, the data cannot be trained on, the folder is not empty, or training fails.
-pub fn pretrain(config: RivalConfig, out: &Path, device: &ChosenDevice) -> Result<Trained<()>, Error> {
+pub fn pretrain(config: RivalConfig, out: &Path, device: &ChosenDevice) -> Result<RivalPretrained, Error> {
     config.check()?;
     let (pictures, sources) = pictures(&config)?;
     let mut config = config;
@@ -51,7 +63,7 @@ pub fn pretrain(config: RivalConfig, out: &Path, device: &ChosenDevice) -> Resul
 ///
 /// # Errors
 /// When the folder holds no such run, its data have changed, or training fails.
-pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<Trained<()>, Error> {
+pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<RivalPretrained, Error> {
     let folder = RunFolder::open(out)?;
     let description = folder.description()?;
     let mut config = config_of(&folder, &description)?;
@@ -84,16 +96,17 @@ fn start<T: RivalTask>(
     sources: Vec<DataSource>,
     out: &Path,
     device: &ChosenDevice,
-) -> Result<Trained<()>, Error> {
+) -> Result<RivalPretrained, Error> {
     let on = device.device.clone().autodiff();
     let beginning = Beginning::of(config.init.as_deref(), kind(config), config.network, &on)?;
     let model = task.begin(beginning, &on)?;
     let description = describe(config, sources, device)?.inheriting(config.init.as_deref())?;
+    let lesson = told(task)?;
     let folder = RunFolder::create(out)?;
     let trained = folder
         .write_description(&description)
         .and_then(|()| train(task, model, &config.steps, &folder, &on, Start::Fresh));
-    folder.or_discard(trained).map(without_model)
+    Ok(RivalPretrained { trained: without_model(folder.or_discard(trained)?), lesson })
 }
 
 fn go_on<T: RivalTask>(
@@ -102,11 +115,20 @@ fn go_on<T: RivalTask>(
     sources: Vec<DataSource>,
     folder: &RunFolder,
     device: &ChosenDevice,
-) -> Result<Trained<()>, Error> {
+) -> Result<RivalPretrained, Error> {
     let on = device.device.clone().autodiff();
+    let lesson = told(task)?;
     folder.update_description(describe(config, sources, device)?)?;
     // The model is dropped for the checkpoint's; made only to know its shape.
-    train(task, task.fresh(&on), &config.steps, folder, &on, Start::Resume).map(without_model)
+    let trained = train(task, task.fresh(&on), &config.steps, folder, &on, Start::Resume)?;
+    Ok(RivalPretrained { trained: without_model(trained), lesson })
+}
+
+/// What the pictures can teach; told before hours are spent on them.
+fn told(task: &impl RivalTask) -> Result<Lesson, Error> {
+    let lesson = task.lesson()?;
+    lesson.shortcoming().iter().for_each(|shortcoming| tracing::warn!("{shortcoming}"));
+    Ok(lesson)
 }
 
 fn without_model<M>(trained: Trained<M>) -> Trained<()> {

@@ -67,10 +67,12 @@ pub fn read_state(folder: &RunFolder) -> Result<State, Error> {
         .map_err(|error| broken(format!("cannot read state.json: {error}"), "start the run anew in another --out"))
 }
 
-/// The step of the checkpoint that is kept as the best.
-pub(super) fn best_step(folder: &RunFolder) -> Option<u64> {
-    let best = RunFolder::open(&folder.best_path()).ok()?;
-    Some(read_state(&best).ok()?.step)
+/// The step of the checkpoint that is kept as the best; none where none is kept.
+pub(super) fn best_step(folder: &RunFolder) -> Result<Option<u64>, Error> {
+    if !folder.best_path().is_dir() {
+        return Ok(None);
+    }
+    Ok(Some(read_state(&RunFolder::open(&folder.best_path())?)?.step))
 }
 
 /// Reads a checkpoint's weights and moments.
@@ -84,8 +86,17 @@ pub(super) fn restore<T: Task>(
     let model = task.load(folder.path(), device)?;
     let path = folder.optimizer_path();
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let moments = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|error| unfit(&path, &error))?;
-    Ok((model, optimizer.load_record(moments), state))
+    Ok((model, with_moments(optimizer, bytes, &path)?, state))
+}
+
+/// burn panics on some damaged records. Those that this version saves are verified before ([`RunFolder::open`]); a run of an
+/// older version has no hashes.
+fn with_moments(optimizer: ModuleOptimizer, bytes: Vec<u8>, path: &Path) -> Result<ModuleOptimizer, Error> {
+    let load = || Ok(optimizer.load_record(OptimizerRecord::from_bytes(Bytes::from_bytes_vec(bytes))?));
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(load)) {
+        Ok(loaded) => loaded.map_err(|error: burn::store::RecordError| unfit(path, &error)),
+        Err(_) => Err(unfit(path, &"the record is damaged")),
+    }
 }
 
 fn unfit(path: &Path, error: &impl std::fmt::Display) -> Error {

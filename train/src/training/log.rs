@@ -91,10 +91,18 @@ impl Log {
 /// Reads a `log.jsonl`; an unfinished last line (a killed run) is left out.
 ///
 /// # Errors
-/// When the file cannot be read.
+/// When the file cannot be read, or a line that was finished is no line of a log.
 pub fn read(path: &Path) -> Result<Vec<LogLine>, Error> {
     let text = parallax_core::files::read_text(path)?;
-    Ok(text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
+    let finished = text.rfind('\n').map_or("", |end| &text[..end]);
+    let line = |(number, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|error| Error::Run {
+            what: format!("line {} of the log is damaged: {error}", number + 1),
+            path: path.to_path_buf(),
+            hint: "remove the line: it is the record of one step, and no weight depends on it",
+        })
+    };
+    finished.lines().enumerate().map(line).collect()
 }
 
 fn to_json(line: &LogLine) -> Vec<u8> {

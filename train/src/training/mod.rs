@@ -15,6 +15,7 @@
 
 mod changes;
 pub mod checkpoint;
+mod checksums;
 mod config;
 mod early_stop;
 mod guard;

@@ -5,6 +5,7 @@
 //! | `run.toml` | the whole effective configuration: network, model input, seed, versions, data hashes |
 //! | `model.safetensors` | the weights of the last saved step |
 //! | `optimizer.bpk`, `state.json` | what `--resume` needs besides: Adam's moments, the step, the parameters' identities |
+//! | `SHA256SUMS` | the hashes of the checkpoint's files |
 //! | `log.jsonl` | one line per logged step |
 //! | `losses.png`, `samples/*.png` | pictures to look at |
 //! | `events.out.tfevents.*` | the same for TensorBoard, one file a sitting |
@@ -23,6 +24,7 @@ use parallax_core::model_input::ModelInput;
 use parallax_models::Network;
 use serde::{Deserialize, Serialize};
 
+use super::checksums;
 use crate::Error;
 use crate::device::ChosenDevice;
 
@@ -236,7 +238,7 @@ impl RunFolder {
     /// Opens a run folder and finishes a save that a kill interrupted, unless the run is being trained.
     ///
     /// # Errors
-    /// When it is no run folder, or cannot be repaired.
+    /// When it is no run folder, cannot be repaired, or a file of its checkpoint is not the one that was saved.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = Self::at(path, None);
         if !folder.description_path().is_file() {
@@ -247,6 +249,7 @@ impl RunFolder {
             });
         }
         folder.repair()?;
+        folder.verify()?;
         Ok(folder)
     }
 
@@ -311,7 +314,7 @@ impl RunFolder {
     pub fn write_description(&self, description: &RunDescription) -> Result<(), Error> {
         let text = toml::to_string_pretty(description)
             .map_err(|error| self.unreadable(format!("cannot write run.toml: {error}")))?;
-        Ok(parallax_core::files::write_bytes(&self.description_path(), text.as_bytes())?)
+        Ok(parallax_core::files::write_bytes(&self.description_path(), checksums::sealed(&text).as_bytes())?)
     }
 
     /// Replaces `run.toml`; what an earlier run handed on is kept, which may be gone by now.
@@ -326,9 +329,16 @@ impl RunFolder {
     /// Reads `run.toml`.
     ///
     /// # Errors
-    /// When it is missing, malformed or of another version.
+    /// When it is missing, malformed, changed since it was written, or of another version.
     pub fn description(&self) -> Result<RunDescription, Error> {
         let text = parallax_core::files::read_text(&self.description_path())?;
+        if !checksums::is_whole(&text) {
+            return Err(Error::Run {
+                what: "run.toml is not as it was written: damaged, or edited".into(),
+                path: self.description_path(),
+                hint: "take it from a copy; if it was edited on purpose, remove its last line, which has its hash",
+            });
+        }
         let description: RunDescription =
             toml::from_str(&text).map_err(|error| self.unreadable(format!("cannot read run.toml: {error}")))?;
         if description.schema != SCHEMA {

@@ -18,7 +18,7 @@ use std::sync::PoisonError;
 use parallax_core::files::FolderLock;
 
 use super::run_folder::{SAMPLES, is_unfinished};
-use super::{RunFolder, tensorboard};
+use super::{RunFolder, checksums, tensorboard};
 use crate::Error;
 
 /// Files that grow in place or are drawn anew: no part of a checkpoint.
@@ -72,6 +72,11 @@ impl RunFolder {
         }
     }
 
+    /// Whether another process is training the run.
+    pub(super) fn is_in_training(&self) -> Result<bool, Error> {
+        Ok(FolderLock::take(self.path())?.is_none())
+    }
+
     /// Finishes what a killed process has left undone, unless a living one is at it.
     pub(super) fn repair(&self) -> Result<(), Error> {
         match FolderLock::take(self.path())? {
@@ -89,7 +94,8 @@ impl RunFolder {
         finish_save(self.path())?;
         let partial = self.path().join(SAVING_PARTIAL);
         std::fs::create_dir(&partial).map_err(Error::io("create", &partial))?;
-        if let Err(error) = write(&partial).and_then(|()| sync_folder(&partial, true)) {
+        let written = write(&partial).and_then(|()| checksums::write(self.path(), &partial));
+        if let Err(error) = written.and_then(|()| sync_folder(&partial, true)) {
             let _ = std::fs::remove_dir_all(&partial);
             return Err(error);
         }
@@ -231,6 +237,7 @@ mod tests {
         let committed = folder.path().join("saving");
         std::fs::create_dir(&committed).unwrap();
         write_all(&committed, "second");
+        checksums::write(folder.path(), &committed).unwrap();
         std::fs::rename(committed.join("model.safetensors"), folder.weights_path()).unwrap();
         let folder = RunFolder::open(folder.path()).unwrap();
         assert_eq!(contents(&folder), ["second"; 3]);
@@ -261,7 +268,11 @@ mod tests {
         assert!(!best.log_path().exists());
         folder.keep_as_best().unwrap();
         assert_eq!(contents(&best), ["second"; 3]);
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 6, "run.toml, three files, the log, best/");
+        assert_eq!(
+            std::fs::read_dir(folder.path()).unwrap().count(),
+            7,
+            "run.toml, three files, their hashes, the log, best/"
+        );
     }
 
     #[test]

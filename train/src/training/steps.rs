@@ -1,7 +1,7 @@
 //! The loop itself.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::module::Module as _;
 use burn::optim::{AdamConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
@@ -138,7 +138,7 @@ impl<'a, T: Task> Run<'a, T> {
             // A kill may have come between the checkpoint and its copy.
             Some(best) if best.step == step => folder.keep_as_best()?,
             // Patience that came with the resumption: the log's best step was not kept, so the watch begins here.
-            Some(best) if checkpoint::best_step(folder) != Some(best.step) => {
+            Some(best) if checkpoint::best_step(folder)? != Some(best.step) => {
                 early_stop = EarlyStop::after(config, &[]);
             }
             _ => {}
@@ -232,7 +232,8 @@ impl<'a, T: Task> Run<'a, T> {
 
     fn save_is_due_by_the_clock(&self) -> bool {
         let minutes = self.config.save_minutes;
-        minutes > 0.0 && self.saved_at.elapsed() >= Duration::from_secs_f64(60.0 * minutes)
+        // As numbers: no duration holds what somebody may take for "never".
+        minutes > 0.0 && self.saved_at.elapsed().as_secs_f64() >= 60.0 * minutes
     }
 
     fn save(&mut self) -> Result<(), Error> {

@@ -136,7 +136,7 @@ fn three_steps_and_three_more_are_six_steps() {
         pretrain(config(rival, &data, 6, None), &whole, &cpu()).unwrap();
         pretrain(config(rival, &data, 3, None), &parts, &cpu()).unwrap();
         assert!(weights(&whole) != weights(&parts));
-        assert_eq!(resume(&parts, &LoopChanges::steps(6), &cpu()).unwrap().step, 6);
+        assert_eq!(resume(&parts, &LoopChanges::steps(6), &cpu()).unwrap().trained.step, 6);
         assert!(weights(&whole) == weights(&parts), "{rival:?}: the weights differ");
         let files = weights(&whole).len();
         assert_eq!(files, if rival == Rival::Contrastive { 2 } else { 1 }, "momentum network and queue are saved too");

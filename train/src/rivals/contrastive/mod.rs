@@ -42,6 +42,7 @@ use super::{RivalConfig, number, picture_dims, tensor};
 use crate::Error;
 use crate::data::order::{Purpose, random, samples_of_step};
 use crate::inheritance::Beginning;
+use crate::lesson::Lesson;
 use crate::training::{LossTerm, Sample, StepLoss, Task};
 
 /// The longest queue that is chosen by itself: MoCo's own ablation loses little from 65 536 down to 4096.
@@ -196,6 +197,10 @@ impl Task for ContrastiveTask {
 }
 
 impl RivalTask for ContrastiveTask {
+    fn lesson(&self) -> Result<Lesson, Error> {
+        self.pictures.lesson()
+    }
+
     fn fresh(&self, device: &Device) -> ContrastiveModel {
         ContrastiveModel::new(self.network.contrastive(self.seed, device), self.queue, device)
     }

@@ -23,6 +23,7 @@ use crate::data::augmentation::{ColorChange, Mirroring, append_input, append_pla
 use crate::data::order::{Purpose, random, samples_of_step};
 use crate::device::{ChosenDevice, DeviceKind};
 use crate::inheritance::Beginning;
+use crate::lesson::{Lesson, Look, TARGETS};
 use crate::loss::flow::flow_loss;
 use crate::loss::host;
 use crate::pretraining::LossPlace;
@@ -203,6 +204,16 @@ impl Task for FlowTask {
 }
 
 impl RivalTask for FlowTask {
+    fn lesson(&self) -> Result<Lesson, Error> {
+        let mut lesson = Lesson::of("flow");
+        for pair in spread(TARGETS, self.pairs.len()) {
+            let [earlier, later] = self.pairs[pair];
+            let look = |number| Ok::<_, Error>(Look::of_picture(&self.pictures.picture(number)?));
+            lesson.add(look(earlier)?.beside(&look(later)?, None));
+        }
+        Ok(lesson)
+    }
+
     fn fresh(&self, device: &Device) -> FlowNetwork {
         self.network.flow(self.seed, device)
     }

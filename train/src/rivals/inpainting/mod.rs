@@ -29,6 +29,7 @@ use crate::data::augmentation::{ColorChange, Mirroring, append_input, append_pla
 use crate::data::order::{Purpose, random, samples_of_step};
 use crate::geometry::upsample;
 use crate::inheritance::Beginning;
+use crate::lesson::Lesson;
 use crate::training::{LossTerm, Sample, StepLoss, Task};
 
 /// Pictures of which samples are drawn.
@@ -204,6 +205,10 @@ impl Task for InpaintingTask {
 }
 
 impl RivalTask for InpaintingTask {
+    fn lesson(&self) -> Result<Lesson, Error> {
+        self.pictures.lesson()
+    }
+
     fn fresh(&self, device: &Device) -> InpaintingNetwork {
         self.network.inpainting(self.seed, device)
     }
