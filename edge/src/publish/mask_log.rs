@@ -29,7 +29,6 @@ use parallax_core::labels::{Classes, LabelMap};
 use super::handover::{Full, Handover, Taken};
 use super::log_clock::LogClock;
 use super::{News, Outlet};
-use crate::drive::FrameLine;
 use crate::{EdgeError, Result};
 use part::Part;
 use shelf::{WHOLE, files_of, free_number, is_ours, keep_torn_files, name_of};

@@ -2,6 +2,7 @@
 
 use super::part::masks_in;
 use super::*;
+use crate::drive::FrameLine;
 use crate::publish::{Published, Publisher};
 use image::RgbImage;
 use std::fs::File;
