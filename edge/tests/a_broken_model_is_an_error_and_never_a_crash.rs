@@ -79,8 +79,8 @@ fn every_fault_is_named() {
     said("has 9 axes", &|graph| constant(graph, "first_w").dims = vec![1; 9]);
     said("and 5 numbers", &|graph| constant(graph, "first_w").raw_data.truncate(5));
     said("its scale is 0", &|graph| floats(graph, "sum_relu_scale", 0.0));
-    said("its scale is NaN", &|graph| floats(graph, "first_ws", f32::NAN));
-    said("its scale is inf", &|graph| floats(graph, "image_scale", f32::INFINITY));
+    said("the constant first_ws holds NaN", &|graph| floats(graph, "first_ws", f32::NAN));
+    said("the constant image_scale holds inf", &|graph| floats(graph, "image_scale", f32::INFINITY));
     said("its scale is -1", &|graph| floats(graph, "deep_ws", -1.0));
     said("is neither an input nor a constant", &|graph| graph.initializer.retain(|tensor| tensor.name != "first_b"));
     said("a cycle", &|graph| operator(graph, "first").input[0] = "last_dq".to_owned());

@@ -305,7 +305,7 @@ fn a_model_in_place_of_a_bundle_is_told_and_how_to_pack_it() {
         (&picture, "a PNG picture", "--from FILE"),
         (&pickle, "PyTorch checkpoint", "docs/foreign_models.md"),
     ] {
-        for command in [&["inspect"][..], &["run", "--from", "x", "--bundle"], &["bench", "--bundle"]] {
+        for command in [&["inspect"][..], &["run", "--from", "x", "--json", "--bundle"], &["bench", "--bundle"]] {
             let output = std::process::Command::new(env!("CARGO_BIN_EXE_parallax-edge"))
                 .args(command)
                 .arg(path)

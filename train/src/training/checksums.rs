@@ -132,7 +132,10 @@ mod tests {
             Ok(())
         });
         written.unwrap();
-        folder
+        let path = folder.path().to_path_buf();
+        // Whoever made it holds its lock.
+        drop(folder);
+        RunFolder::open(&path).unwrap()
     }
 
     #[test]
