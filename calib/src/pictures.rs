@@ -143,12 +143,12 @@ fn frames(path: &Path, eye: Eye) -> Result<Vec<Picture>> {
         return Err(nothing(&format!("it has no {} pictures", eye.name()), path));
     }
     let with_picture = (0..recording.len()).filter(|&index| recording.has_frame(index, eye));
-    let frame = |index: usize| match recording.image_path(index, eye) {
-        Some(path) => file(path.to_path_buf()),
-        None => {
-            let source = Source::Frame { recording: recording.clone(), index, eye };
-            Picture { name: format!("frame {index}"), source }
+    let frame = |index: usize| {
+        if let Some(path) = recording.image_path(index, eye) {
+            return file(path.to_path_buf());
         }
+        let source = Source::Frame { recording: recording.clone(), index, eye };
+        Picture { name: format!("frame {index}"), source }
     };
     Ok(with_picture.map(frame).collect())
 }

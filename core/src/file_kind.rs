@@ -139,9 +139,10 @@ fn of_beginning(bytes: &[u8]) -> Option<FileKind> {
     if begins((0, b"PK\x03\x04")) {
         // PyTorch writes ARCHIVE/data.pkl as the first member.
         let pickled = bytes.windows(8).any(|window| window == b"data.pkl");
-        return Some(match pickled {
-            true => FileKind::new("a PyTorch checkpoint", WEIGHTS),
-            false => FileKind::new("a ZIP archive", UNPACK),
+        return Some(if pickled {
+            FileKind::new("a PyTorch checkpoint", WEIGHTS)
+        } else {
+            FileKind::new("a ZIP archive", UNPACK)
         });
     }
     if begins((0, b"\x80\x02")) || begins((0, b"\x80\x03")) || begins((0, b"\x80\x04")) {

@@ -232,7 +232,7 @@ fn what_is_no_file_is_named_and_not_waited_for() {
 /// A network whose answer is no number where a picture is dark: `logits = log([-red, red])`.
 fn logarithm() -> Vec<u8> {
     changed(|graph| {
-        graph.node[0].output[0] = "linear".to_owned();
+        "linear".clone_into(&mut graph.node[0].output[0]);
         graph.node.push(node("Log", &["linear"], "logits", Vec::new()));
     })
 }

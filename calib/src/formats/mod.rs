@@ -107,6 +107,7 @@ pub fn read(path: &Path, unsaid: &Unsaid) -> Result<CameraPair> {
 }
 
 /// What one file holds.
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, for a moment")]
 enum One {
     /// Cameras that are yet to be checked and put together.
     Found(Found, CalibrationForm),

@@ -64,6 +64,9 @@ impl Pair {
     }
 }
 
+/// The two rows of a corner that both cameras saw, where they can be told.
+type RowsOf<'a> = &'a dyn Fn(&[Point2<f64>; 2]) -> Option<[f64; 2]>;
+
 /// Fits both cameras and their relation together, starting from each by itself.
 pub(crate) fn join(
     board: &Board,
@@ -99,7 +102,7 @@ pub(crate) fn join(
     });
     let level = rectification::rectification(&cameras, &right_from_left);
     let matches = matches(observations, &settled.views);
-    let apart = |rows: &dyn Fn(&[Point2<f64>; 2]) -> Option<[f64; 2]>| {
+    let apart = |rows: RowsOf<'_>| {
         let views = matches.iter().map(|view| view.iter().map(rows).collect());
         rectification::rows_apart(views).unwrap_or(Epipolar::UNKNOWN)
     };

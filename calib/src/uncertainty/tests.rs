@@ -118,8 +118,8 @@ fn a_limit_of_tilt_does_not_overrule_the_covariance() {
         let view = |index: usize| {
             let (x, y) = ((index % 5) as f64, (index / 5) as f64);
             // Tilted by half the angle to either side: the most between two views is the whole.
-            let tilt = 0.5 * most_degrees.to_radians() * if index % 2 == 0 { 1.0 } else { -1.0 };
-            let about = if index % 3 == 0 { 0.0 } else { std::f64::consts::FRAC_PI_2 };
+            let tilt = 0.5 * most_degrees.to_radians() * if index.is_multiple_of(2) { 1.0 } else { -1.0 };
+            let about = if index.is_multiple_of(3) { 0.0 } else { std::f64::consts::FRAC_PI_2 };
             held(&scene, (110.0 + 105.0 * x, 90.0 + 75.0 * y), 0.62, tilt, about)
         };
         let views: Vec<BoardView> = (0..25).map(view).collect();

@@ -193,7 +193,7 @@ pub fn words_of(name: &str) -> Vec<String> {
 pub fn is_harmless(name: &str, value: &CalibrationNode) -> bool {
     let words = words_of(name);
     let has = |list: &[&str]| words.iter().any(|word| list.contains(&word.as_str()));
-    if HARMLESS.contains(&words.concat().as_str()) || has(&OF_ERRORS) {
+    if HARMLESS.contains(&words.concat().as_str()) || has(OF_ERRORS) {
         return true;
     }
     if words.iter().any(|word| OF_GEOMETRY.iter().any(|beginning| word.starts_with(beginning)))
@@ -208,7 +208,7 @@ pub fn is_harmless(name: &str, value: &CalibrationNode) -> bool {
         CalibrationNode::Map(entries) => entries.is_empty(),
         CalibrationNode::Number(_) => false,
     };
-    holds_no_number || has(&OF_SOMETHING_ELSE)
+    holds_no_number || has(OF_SOMETHING_ELSE)
 }
 
 /// `board_width`, `square_size` and the like: a size, but of paper.

@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn what_would_get_lost_is_refused() {
         let deep = format!("m: {}1{}", "[".repeat(10_000), "]".repeat(10_000));
-        let deep_block: String = (0..5000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+        let deep_block: String = (0..5000).map(|depth| " ".repeat(depth) + "a:\n").collect();
         for text in [
             "m: [1]\nm: [2]",
             "m: [.nan]",

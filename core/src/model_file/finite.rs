@@ -20,8 +20,8 @@ pub(super) fn check(graph: &Graph, constants: &Constants<'_>) -> Result<(), Faul
             readers.entry(input).or_default().push(&node.operator);
         }
         for attribute in &node.attributes {
-            let tensors = attribute.tensor.iter().chain(&attribute.tensors);
-            let nan = tensors.filter_map(|tensor| non_finite(tensor, true)).next().is_some();
+            let mut tensors = attribute.tensor.iter().chain(&attribute.tensors);
+            let nan = tensors.any(|tensor| non_finite(tensor, true).is_some());
             if nan || attribute.float.is_nan() || attribute.floats.iter().any(|float| float.is_nan()) {
                 return Err(format!("{} {}: its {} is NaN", node.operator, name(node), attribute.name));
             }

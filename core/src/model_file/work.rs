@@ -79,9 +79,9 @@ impl<ShapeOf: Fn(&str) -> Option<Vec<usize>>> Shapes<'_, ShapeOf> {
         let output = self.of(node.outputs.first());
         let numbers = |shape: &Option<Vec<usize>>| shape.as_deref().map_or(0, product);
         match node.operator.as_str() {
-            "Conv" | "ConvInteger" => Work::Multiplications(by_kernel(&output, &input(1))),
-            "QLinearConv" => Work::Multiplications(by_kernel(&output, &input(3))),
-            "ConvTranspose" => Work::Multiplications(by_kernel(&input(0), &input(1))),
+            "Conv" | "ConvInteger" => Work::Multiplications(by_kernel(output.as_deref(), input(1).as_deref())),
+            "QLinearConv" => Work::Multiplications(by_kernel(output.as_deref(), input(3).as_deref())),
+            "ConvTranspose" => Work::Multiplications(by_kernel(input(0).as_deref(), input(1).as_deref())),
             "MatMul" | "MatMulInteger" => {
                 let inner = input(0).and_then(|shape| shape.last().copied()).unwrap_or(1);
                 Work::Multiplications(numbers(&output).saturating_mul(inner as u64))
@@ -133,9 +133,9 @@ fn product(shape: &[usize]) -> u64 {
 }
 
 /// Each number of `picture` once with each weight of an output channel.
-fn by_kernel(picture: &Option<Vec<usize>>, weights: &Option<Vec<usize>>) -> u64 {
-    let taps = weights.as_deref().and_then(|weights| weights.get(1..)).map_or(1, product);
-    picture.as_deref().map_or(0, product).saturating_mul(taps)
+fn by_kernel(picture: Option<&[usize]>, weights: Option<&[usize]>) -> u64 {
+    let taps = weights.and_then(|weights| weights.get(1..)).map_or(1, product);
+    picture.map_or(0, product).saturating_mul(taps)
 }
 
 /// Follows the operators in their order, each tensor being there from its writer to its last reader.

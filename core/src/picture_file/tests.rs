@@ -28,13 +28,13 @@ fn crc(bytes: &[u8]) -> u32 {
     })
 }
 
-fn chunk(name: &[u8; 4], content: &[u8]) -> Vec<u8> {
+fn chunk(name: [u8; 4], content: &[u8]) -> Vec<u8> {
     let named = [name.as_slice(), content].concat();
     [&(content.len() as u32).to_be_bytes(), named.as_slice(), &crc(&named).to_be_bytes()].concat()
 }
 
 /// Behind the first chunk of a PNG, or before its last one.
-fn with_chunk(data: &[u8], name: &[u8; 4], content: &[u8], early: bool) -> Vec<u8> {
+fn with_chunk(data: &[u8], name: [u8; 4], content: &[u8], early: bool) -> Vec<u8> {
     let at = if early { 33 } else { data.len() - 12 };
     [&data[..at], &chunk(name, content), &data[at..]].concat()
 }
@@ -53,7 +53,7 @@ pub(crate) fn png_stored_for(shown: &DynamicImage, value: u8) -> Vec<u8> {
         Orientation::Rotate270 => Orientation::Rotate90,
         itself => itself,
     });
-    with_chunk(&png_of(stored), b"eXIf", &exif(value), true)
+    with_chunk(&png_of(stored), *b"eXIf", &exif(value), true)
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn every_orientation_is_honoured_in_every_form_that_has_one() {
         expected.apply_orientation(orientation);
         let png = png_of(picture());
         for early in [true, false] {
-            let data = with_chunk(&png, b"eXIf", &exif(value), early);
+            let data = with_chunk(&png, *b"eXIf", &exif(value), early);
             assert_eq!(decode_picture(&data).unwrap(), expected, "PNG, {value}");
             let header = header(&data).unwrap();
             assert_eq!((header.size(), header.stored), ((expected.width(), expected.height()), (24, 16)));
@@ -181,7 +181,7 @@ fn a_size_out_of_bounds_is_refused_before_anything_is_allocated() {
     for (width, height) in [(0_u32, 4_u32), (4, 0), (30_000, 31_000), (1 << 30, 1 << 30), (u32::MAX, 1)] {
         // Gray, one bit: half a megabyte of such a file would be gigabytes of pixels.
         let head = [&width.to_be_bytes(), &height.to_be_bytes(), [1, 0, 0, 0].as_slice(), &[0]].concat();
-        let data = [begin.clone(), chunk(b"IHDR", &head), chunk(b"IDAT", &[0; 9]), chunk(b"IEND", &[])].concat();
+        let data = [begin.clone(), chunk(*b"IHDR", &head), chunk(*b"IDAT", &[0; 9]), chunk(*b"IEND", &[])].concat();
         assert_eq!(decode_picture(&data).unwrap_err(), PictureFault::Size { width, height });
         assert_eq!(header(&data).unwrap_err(), PictureFault::Size { width, height });
         assert!(raw_png(&data).is_err());

@@ -118,7 +118,7 @@ impl Indexer {
                 // Behind it, the summary repeats schemas and channels.
                 op::DATA_END => data_ended = true,
                 op::CHUNK if length < LEAST_CHUNK => {
-                    self.note(format!("record at {offset}: a chunk of {length} bytes"))
+                    self.note(format!("record at {offset}: a chunk of {length} bytes"));
                 }
                 op::CHUNK => {
                     if self.reader.chunks.len() == CHUNKS_LIMIT {

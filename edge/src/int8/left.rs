@@ -75,11 +75,11 @@ impl Recognition<'_> {
 
     /// Why an input that is no constant is not a quantised picture.
     fn not_read(&self, node: &NodeProto) -> Option<Refusal> {
-        let inputs = (0..node.input.len()).filter(|index| {
+        let mut inputs = (0..node.input.len()).filter(|index| {
             let constant = |name| self.graph.is_constant(name);
             self.constant_behind(node, *index).is_none() && !graph::input(node, *index).is_some_and(constant)
         });
-        inputs.filter_map(|index| self.read(node, index).err()).next()
+        inputs.find_map(|index| self.read(node, index).err())
     }
 
     /// Where a result goes that no QuantizeLinear takes.
@@ -157,8 +157,8 @@ impl Recognition<'_> {
         if self.graph.is_output(integers) {
             return Some("is an output of the model, as integers".to_owned());
         }
-        let readers = self.graph.readers(integers).iter().map(|reader| &self.graph.nodes[*reader]);
-        if let Some(other) = readers.filter(|reader| reader.op_type != "DequantizeLinear").next() {
+        let mut readers = self.graph.readers(integers).iter().map(|reader| &self.graph.nodes[*reader]);
+        if let Some(other) = readers.find(|reader| reader.op_type != "DequantizeLinear") {
             return Some(format!("is read as integers by {} {}", other.op_type, graph::name(other)));
         }
         let float = graph::input(quantize, 0)?;

@@ -417,18 +417,13 @@ fn read_index(folder: &Path) -> Result<Vec<StoredFile>> {
     {
         return Ok(Vec::new());
     }
-    match read.ok().and_then(|text| serde_json::from_str::<Index>(&text).ok()).filter(|index| index.schema == 1) {
-        Some(index) => Ok(index.files),
-        None => {
-            let aside = set_aside(&path, &path, "damaged")?;
-            tracing::warn!(
-                "{} is no index of a recorder: it is called {} from now on",
-                path.display(),
-                aside.display()
-            );
-            Ok(Vec::new())
-        }
+    let index = read.ok().and_then(|text| serde_json::from_str::<Index>(&text).ok());
+    if let Some(index) = index.filter(|index| index.schema == 1) {
+        return Ok(index.files);
     }
+    let aside = set_aside(&path, &path, "damaged")?;
+    tracing::warn!("{} is no index of a recorder: it is called {} from now on", path.display(), aside.display());
+    Ok(Vec::new())
 }
 
 #[cfg(test)]

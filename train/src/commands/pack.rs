@@ -95,12 +95,11 @@ fn from_elsewhere(args: &PackArgs, classes: &Path) -> anyhow::Result<Packed> {
     let classes = Classes::read(classes)?;
     let asked = args.foreign.asked()?;
     let parts = Parts::read(&files(args), Source::Elsewhere(&classes, &asked, args.foreign.output.as_deref()))?;
-    let golden = match &args.golden {
-        Some(path) => read_rgb(path)?,
-        None => {
-            tracing::warn!("the golden frame is a drawn one: a picture of the place, --golden IMAGE, tells more");
-            drawn_picture(parts.input.width, parts.input.height)
-        }
+    let golden = if let Some(path) = &args.golden {
+        read_rgb(path)?
+    } else {
+        tracing::warn!("the golden frame is a drawn one: a picture of the place, --golden IMAGE, tells more");
+        drawn_picture(parts.input.width, parts.input.height)
     };
     let training = Training {
         network: network_of(&parts.parts[0].model).unwrap_or_else(|| format!("from elsewhere: {}", made_by(&parts))),

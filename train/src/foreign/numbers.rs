@@ -320,15 +320,14 @@ fn concat(parts: &[&Numbers]) -> Option<Numbers> {
         return None;
     }
     let longs: Option<Vec<&[i64]>> = parts.iter().map(|part| part.longs()).collect();
-    let values = match longs {
-        Some(longs) => Values::Longs(longs.concat()),
-        None => {
-            let floats = parts.iter().map(|part| match &part.values {
-                Values::Floats(values) => Some(values.as_slice()),
-                Values::Longs(_) => None,
-            });
-            Values::Floats(floats.collect::<Option<Vec<_>>>()?.concat())
-        }
+    let values = if let Some(longs) = longs {
+        Values::Longs(longs.concat())
+    } else {
+        let floats = parts.iter().map(|part| match &part.values {
+            Values::Floats(values) => Some(values.as_slice()),
+            Values::Longs(_) => None,
+        });
+        Values::Floats(floats.collect::<Option<Vec<_>>>()?.concat())
     };
     Some(Numbers { shape: vec![count], values, data_type: parts.first()?.data_type })
 }

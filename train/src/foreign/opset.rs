@@ -217,7 +217,7 @@ impl Raised {
             None => node.input.get(1).cloned(),
         };
         let scales = scales.ok_or("has no scales")?;
-        node.op_type = "Resize".to_owned();
+        "Resize".clone_into(&mut node.op_type);
         node.input.truncate(1);
         node.input.extend([String::new(), scales]);
         node.attribute = vec![

@@ -171,7 +171,7 @@ fn become_convolution(graph: &mut GraphProto, place: usize, picture: &str, scali
     graph.initializer.push(graph::float_tensor(&weights, &[channels, 1, 1, 1], &numbers(&scaling.factors)));
     graph.initializer.push(graph::float_tensor(&bias, &[channels], &numbers(&scaling.offsets)));
     let node = &mut graph.node[place];
-    node.op_type = "Conv".to_owned();
+    "Conv".clone_into(&mut node.op_type);
     node.input = vec![picture.to_owned(), weights, bias];
     node.output.truncate(1);
     node.attribute =

@@ -135,7 +135,7 @@ pub(crate) fn facts(model: &ModelProto) -> Result<Facts> {
         }
         let output = model.output_outlets()?.first().copied();
         let output_type =
-            output.map(|outlet| model.outlet_fact(outlet)).transpose()?.and_then(|fact| fact.datum_type());
+            output.map(|outlet| model.outlet_fact(outlet)).transpose()?.and_then(tract_onnx::prelude::Fact::datum_type);
         Ok(Facts { shapes, output_type })
     })
 }

@@ -60,10 +60,7 @@ fn a_pair_of_opencv_is_read_from_two_files_and_never_the_wrong_way_round() {
         "elsewhere",
     );
     refused(
-        &[(
-            "joined.yml",
-            &files(0.09).2.replace("[-0.09, 0.0, 0.0]", "[0.0, -0.09, 0.0]").split("R1:").next().unwrap().to_owned(),
-        )],
+        &[("joined.yml", files(0.09).2.replace("[-0.09, 0.0, 0.0]", "[0.0, -0.09, 0.0]").split("R1:").next().unwrap())],
         &alone(None),
         "to the right",
     );

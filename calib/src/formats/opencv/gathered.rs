@@ -271,7 +271,7 @@ impl Gathered {
         for value in self.values.iter().filter(|value| value.named.whose == whose || value.named.whose == Whose::Any) {
             match value.named.meaning {
                 Meaning::IsFisheye => {
-                    fisheye = Some(value.node == CalibrationNode::Flag(true) || value.node.number() == Some(1.0))
+                    fisheye = Some(value.node == CalibrationNode::Flag(true) || value.node.number() == Some(1.0));
                 }
                 Meaning::Model => {
                     let text = value.node.text().unwrap_or_default();
@@ -284,7 +284,7 @@ impl Gathered {
                     }
                 }
                 Meaning::CameraMatrix | Meaning::Coefficients if value.named.is_fisheye => {
-                    fisheye = fisheye.or(Some(true))
+                    fisheye = fisheye.or(Some(true));
                 }
                 _ => {}
             }

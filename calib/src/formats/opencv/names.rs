@@ -226,29 +226,29 @@ pub(super) fn meaning_of(path: &[&str], value: &CalibrationNode) -> Option<Named
     }
     // A lens model is a lens model under any name.
     let is_model = value.text().is_some_and(|text| lens_family(&text).is_some());
-    if matches!(value, CalibrationNode::Text(_)) && (is(&MODEL) || is_model) {
+    if matches!(value, CalibrationNode::Text(_)) && (is(MODEL) || is_model) {
         return named(Meaning::Model);
     }
     let begins_with_distortion =
         words.first().is_some_and(|word| matches!(word.as_str(), "dist" | "distortion" | "lens"))
             && words.iter().skip(1).all(|word| OF_COEFFICIENTS.contains(&word.as_str()));
-    let meaning = if is(&CAMERA_MATRIX) {
+    let meaning = if is(CAMERA_MATRIX) {
         Meaning::CameraMatrix
-    } else if is(&COEFFICIENTS) || (begins_with_distortion && name != "lens" && !is(&MODEL)) {
+    } else if is(COEFFICIENTS) || (begins_with_distortion && name != "lens" && !is(MODEL)) {
         Meaning::Coefficients
-    } else if is(&RECTIFICATION) || (is(&ROTATION) && whose != Whose::Any) {
+    } else if is(RECTIFICATION) || (is(ROTATION) && whose != Whose::Any) {
         Meaning::Rectification
-    } else if is(&PROJECTION) {
+    } else if is(PROJECTION) {
         Meaning::Projection
-    } else if is(&ROTATION) {
+    } else if is(ROTATION) {
         Meaning::Rotation
-    } else if is(&TRANSLATION) && whose == Whose::Any {
+    } else if is(TRANSLATION) && whose == Whose::Any {
         Meaning::Translation
-    } else if is(&WIDTH) {
+    } else if is(WIDTH) {
         Meaning::Width
-    } else if is(&HEIGHT) {
+    } else if is(HEIGHT) {
         Meaning::Height
-    } else if is(&SIZE) {
+    } else if is(SIZE) {
         Meaning::Size
     } else {
         return None;
@@ -315,7 +315,7 @@ fn set_aside(words: &mut Vec<String>) -> Option<Whose> {
     });
     if let ([word], true) = (words.as_mut_slice(), found.is_empty()) {
         // `mtxL` has words, `mtxl` and `KL` have not.
-        let lists: [&[&str]; 3] = [&CAMERA_MATRIX, &COEFFICIENTS, &PROJECTION];
+        let lists: [&[&str]; 3] = [CAMERA_MATRIX, COEFFICIENTS, PROJECTION];
         let is_known = |name: &str| lists.iter().any(|list| list.contains(&name)) || name == "r";
         let side = match word.chars().last() {
             Some('l') => Some(Whose::Left),

@@ -103,7 +103,7 @@ impl Head {
 
     fn parse_one(bytes: &[u8]) -> Begun {
         match bytes {
-            [] | [0xff] | [b'-'] => return Begun::Unclear,
+            [] | [0xff | b'-'] => return Begun::Unclear,
             // The first picture, or the boundary before it.
             [0xff, 0xd8, ..] | [b'-', b'-', ..] => return Begun::Head(Self { status: None, lines: Vec::new() }, 0),
             _ => {}

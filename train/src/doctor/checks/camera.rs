@@ -109,15 +109,12 @@ impl Looks {
 }
 
 fn faults_of_pair(left: &Camera, right: &Camera) -> Option<String> {
-    match baseline_of_pair(left, right) {
-        Err(what) => Some(what),
-        Ok(_) => {
-            let (a, b) = (left.rectified().intrinsics, right.rectified().intrinsics);
-            let apart = (a.fx - b.fx).abs().max((a.cy - b.cy).abs()).max((a.fy - b.fy).abs());
-            (apart > 0.5)
-                .then(|| format!("the rectified eyes differ by {apart:.1} px in focal length or row of the centre"))
-        }
+    if let Err(what) = baseline_of_pair(left, right) {
+        return Some(what);
     }
+    let (a, b) = (left.rectified().intrinsics, right.rectified().intrinsics);
+    let apart = (a.fx - b.fx).abs().max((a.cy - b.cy).abs()).max((a.fy - b.fy).abs());
+    (apart > 0.5).then(|| format!("the rectified eyes differ by {apart:.1} px in focal length or row of the centre"))
 }
 
 /// What the footage says about the lens, and what that is held against.

@@ -30,7 +30,7 @@ pub fn length(frames: usize, gap: usize, own: usize, all: usize) -> Check {
     };
     let mut finding = format!("{frames} frames, {own} of them with partners {gap} before and after");
     if all != own {
-        finding += &format!("; {all} in all recordings");
+        finding = format!("{finding}; {all} in all recordings");
     }
     finding += match verdict {
         Verdict::Fail => ": too few to learn anything",
@@ -56,7 +56,7 @@ pub fn cuts(cuts: &Cuts) -> Check {
     if !cuts.after.is_empty() {
         let named: Vec<String> = cuts.after.iter().take(MOST_NAMED).map(ToString::to_string).collect();
         let more = if cuts.after.len() > MOST_NAMED { ", …" } else { "" };
-        finding += &format!(" ({}): after frame {}{more}", percent(share), named.join(", "));
+        finding = format!("{finding} ({}): after frame {}{more}", percent(share), named.join(", "));
     }
     let exhibit = |start: &usize| Exhibit {
         caption: format!("frames {start} and {}: another place", start + 1),
