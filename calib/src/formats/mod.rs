@@ -248,7 +248,7 @@ pub fn write(path: &Path, cameras: &CameraPair, format: Format) -> Result<Vec<Pa
 /// (see [`ros_yaml::trust_comment`]).
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_solved(path: &Path, cameras: &CameraPair, comment: &str) -> Result<Vec<PathBuf>> {
     write_headed(path, cameras, Format::Ros, comment)
 }

@@ -55,7 +55,7 @@ fn write(text: &str) {
     }
 }
 
-/// Stdout for who needs a writer: like [`print`] without its line end, and never an error.
+/// Stdout for who needs a writer: like [`print()`] without its line end, and never an error.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Results;
 
@@ -70,7 +70,7 @@ impl io::Write for Results {
     }
 }
 
-/// Whether somebody takes what [`print`] says.
+/// Whether somebody takes what [`print()`] says.
 pub fn is_heard() -> bool {
     matches!(*reader(), Reader::Listens)
 }

@@ -11,7 +11,7 @@
 //!
 //! Every thread takes whole frames, one after the other from the source: nothing inside the network is split. Of a live
 //! source each takes the newest picture there is; that the source is lost is a line of its own. The folder is called
-//! `OUT.partial` until the run ends ([`out`]).
+//! `OUT.partial` until the run ends (`out`).
 //!
 //! Pictures, masks and lines lie in memory that is made before the first frame and goes round.
 

@@ -7,7 +7,7 @@
 //! A thread of its own writes; every second what there is goes to the disk, as whole chunks. When the disk refuses, the file
 //! is ended with what is whole in it, the loop goes on, and a new file is tried later. What is in the folder and was not
 //! written here stays and does not count. Times are those of the camera, moved to the date
-//! by a constant when the log begins ([`LogClock`]), for a live source; the recording's own otherwise.
+//! by a constant when the log begins (`LogClock`), for a live source; the recording's own otherwise.
 
 mod part;
 mod shelf;

@@ -8,7 +8,7 @@
 //!
 //! Before a chunk is written its bytes are known, and those of the file's end with it. Where they do not fit, the file with
 //! the least value per byte goes first, however new or old it is; the one being written is not judged until it is finished.
-//! What no recorder has written, and what is being recorded from, neither counts nor goes ([`super::contents`]).
+//! What no recorder has written, and what is being recorded from, neither counts nor goes (`contents`).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
