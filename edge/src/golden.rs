@@ -7,7 +7,7 @@ use std::fmt;
 
 use parallax_core::bundle::Bundle;
 use parallax_core::labels::LabelMap;
-use parallax_core::model_output::{MOST_TIES, is_tie, share_of_ties};
+use parallax_core::model_output::{MOST_TIES, Ties};
 use parallax_core::score::agreement;
 use serde::Serialize;
 use tract_onnx::prelude::*;
@@ -33,7 +33,9 @@ pub struct GoldenCheck {
     pub agreement_but_for_ties: f64,
     /// Share of pixels whose largest logit two classes share: their class is the first of them, whatever is seen.
     pub ties: f64,
-    /// Whether the mask is as stored, and no more than [`MOST_TIES`] of it are ties.
+    /// The part of `ties` that rounding does not explain ([`Ties::unexplained`]).
+    pub unexplained_ties: f64,
+    /// Whether the mask is as stored, and no more than [`MOST_TIES`] of it are ties that rounding does not explain.
     pub reproduced: bool,
 }
 
@@ -48,13 +50,13 @@ impl GoldenCheck {
 
 impl fmt::Display for GoldenCheck {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { agreement, agreement_but_for_ties, ties, reproduced } = *self;
+        let Self { agreement, agreement_but_for_ties, ties, unexplained_ties, reproduced } = *self;
         let word = if reproduced { "reproduced" } else { "NOT reproduced" };
         write!(formatter, "{word}: {:.3} % of the mask as stored", 100.0 * agreement)?;
         if agreement_but_for_ties > agreement {
             write!(formatter, ", {:.3} % but for ties of logits", 100.0 * agreement_but_for_ties)?;
         }
-        if ties > MOST_TIES {
+        if unexplained_ties > MOST_TIES {
             write!(formatter, "; the network tells no classes apart in {:.1} % of it (equal logits)", 100.0 * ties)?;
         }
         Ok(())
@@ -84,7 +86,7 @@ pub fn check_golden(bundle: &Bundle, engine: &Engine) -> Result<GoldenCheck> {
     let (agreement_but_for_ties, ties) = match engine.logits() {
         Logits::Float => {
             let logits = logits.as_slice::<f32>().map_err(run_error)?;
-            (agreement, share_of_ties(logits, engine.classes().len()))
+            (agreement, Ties::of_planes(logits, engine.classes().len()))
         }
         Logits::Integers(shape, _) => {
             let pixels = || logits.as_slice::<u8>().map(|logits| logits.chunks_exact(shape.channels));
@@ -94,11 +96,12 @@ pub fn check_golden(bundle: &Bundle, engine: &Engine) -> Result<GoldenCheck> {
                 class.is_some_and(|class| largest - logits[class] <= NEAR_STEPS)
             };
             let alike = stored.indices.iter().zip(pixels().map_err(run_error)?).filter(|pixel| near(*pixel)).count();
-            let ties = pixels().map_err(run_error)?.filter(|logits| is_tie(*logits)).count();
-            let share = |count: usize| count as f64 / shape.pixels() as f64;
-            (share(alike), share(ties))
+            let ties =
+                Ties::of_pixels(pixels().map_err(run_error)?.map(|logits| logits.iter().copied().map(f32::from)));
+            (alike as f64 / shape.pixels() as f64, ties)
         }
     };
-    let reproduced = agreement_but_for_ties >= GOLDEN_AGREEMENT && ties <= MOST_TIES;
-    Ok(GoldenCheck { agreement, agreement_but_for_ties, ties, reproduced })
+    let reproduced = agreement_but_for_ties >= GOLDEN_AGREEMENT && ties.unexplained <= MOST_TIES;
+    let (ties, unexplained_ties) = (ties.share, ties.unexplained);
+    Ok(GoldenCheck { agreement, agreement_but_for_ties, ties, unexplained_ties, reproduced })
 }

@@ -14,7 +14,7 @@ use parallax_core::camera::CameraIdentity;
 use parallax_core::files::sha256_of_bytes;
 use parallax_core::labels::{Classes, LabelMap};
 use parallax_core::model_input::ModelInput;
-use parallax_core::model_output::{MOST_TIES, mask_from_logits, share_of_ties};
+use parallax_core::model_output::{MOST_TIES, Ties, mask_from_logits};
 use tract_onnx::pb::ModelProto;
 
 use crate::foreign::contract::{Contract, given_input};
@@ -92,14 +92,14 @@ pub enum PackError {
     },
     /// The model tells no classes apart on the golden frame.
     #[error(
-        "the {role} model gives equal logits for {percent:.1} % of the golden frame's pixels, expected at most {most:.0} %"
+        "the {role} model gives equal logits for {percent:.1} % of the golden frame's pixels, expected at most {most:.0} % beside those that rounding explains"
     )]
     Ties {
         /// Which model.
         role: String,
-        /// Share of pixels whose largest logit two classes share.
+        /// Share of pixels whose largest logit two classes share, in percent.
         percent: f64,
-        /// How many there may be.
+        /// How many there may be beside those of rounding, in percent.
         most: f64,
     },
     /// A picture could not be encoded.
@@ -333,9 +333,10 @@ fn mask_of(part: &Part, request: &PackRequest<'_>) -> Result<LabelMap, PackError
     }
     let mut mask = LabelMap { width: input.width, height: input.height, indices: vec![0; width * height] };
     mask_from_logits(outputs[0].values()?, classes, &mut mask)?;
-    let ties = share_of_ties(outputs[0].values()?, classes);
-    if ties > MOST_TIES {
-        return Err(PackError::Ties { role: part.role.clone(), percent: 100.0 * ties, most: 100.0 * MOST_TIES });
+    let ties = Ties::of_planes(outputs[0].values()?, classes);
+    if ties.unexplained > MOST_TIES {
+        let (percent, most) = (100.0 * ties.share, 100.0 * MOST_TIES);
+        return Err(PackError::Ties { role: part.role.clone(), percent, most });
     }
     Ok(mask)
 }

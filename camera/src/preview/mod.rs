@@ -10,24 +10,24 @@
 //!
 //! Behind a feature, because `axum` makes a build of the whole workspace compile burn anew (docs/decisions/0018).
 
-#[cfg(feature = "preview")]
+#[cfg(feature = "live")]
 mod access;
-#[cfg(feature = "preview")]
+#[cfg(feature = "live")]
 mod door;
-#[cfg(feature = "preview")]
+#[cfg(feature = "live")]
 mod listener;
-#[cfg(feature = "preview")]
+#[cfg(feature = "live")]
 mod newest;
-#[cfg(feature = "preview")]
+#[cfg(feature = "live")]
 mod patient;
 mod visitors;
 
-#[cfg(feature = "preview")]
+#[cfg(feature = "live")]
 pub use access::is_this_machine;
-#[cfg(feature = "preview")]
+#[cfg(feature = "live")]
 pub use door::{Door, json, text};
-#[cfg(feature = "preview")]
+#[cfg(feature = "live")]
 pub use listener::{Listener, Visit};
-#[cfg(feature = "preview")]
+#[cfg(feature = "live")]
 pub use newest::{Jpeg, Newest};
 pub use visitors::{Visitors, visitors};

@@ -15,6 +15,8 @@ pub struct LabelledSet {
     path: PathBuf,
     classes: Classes,
     pairs: Vec<Pair>,
+    /// Pictures that have no labels.
+    unlabelled: Vec<PathBuf>,
 }
 
 /// A picture and its labels.
@@ -64,7 +66,7 @@ impl LabelledSet {
             });
         }
         tell_what_is_left(path, counts, &found);
-        Ok(Self { path: path.to_path_buf(), classes, pairs: found.pairs })
+        Ok(Self { path: path.to_path_buf(), classes, pairs: found.pairs, unlabelled: found.unlabelled })
     }
 
     /// The set's folder.
@@ -156,8 +158,11 @@ impl LabelledSet {
     /// The set has fewer pictures than asked for, or `count` is zero.
     pub fn draw(&self, count: usize, seed: u64) -> Result<Split> {
         if count == 0 || count > self.len() {
+            let without = self.unlabelled.first().map_or_else(String::new, |first| {
+                format!("; {} more have no labels, such as {}", self.unlabelled.len(), of(first))
+            });
             return Err(Error::Labels {
-                what: format!("expected to draw 1 to {} labelled pictures, asked for {count}", self.len()),
+                what: format!("expected to draw 1 to {} labelled pictures, asked for {count}{without}", self.len()),
                 path: self.path.clone(),
                 hint: "label more pictures or ask for fewer with --count",
             });

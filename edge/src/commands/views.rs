@@ -64,7 +64,7 @@ impl Views {
         Err(parallax_edge::EdgeError::Settings {
             what: "this program was built without live views: no page, no metrics, no Foxglove".to_owned(),
             path: None,
-            hint: "build it with `cargo build --release -p parallax-edge --features live`, or use --out and --log",
+            hint: "build it with its default features (`cargo build --release -p parallax-edge`), or use --out and --log",
         }
         .into())
     }

@@ -5,6 +5,7 @@
 
 use clap::Args;
 use parallax_core::program::Results;
+use parallax_train::device::choice::{GET_GPU, NOT_BUILT_IN};
 use parallax_train::device::inspection::{Checked, report_on_best_adapter};
 
 use super::Outcome;
@@ -19,6 +20,10 @@ pub(crate) struct CheckDeviceArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &CheckDeviceArgs) -> anyhow::Result<Outcome> {
+    if !cfg!(feature = "gpu") {
+        tracing::warn!("{NOT_BUILT_IN}: {GET_GPU}");
+        return Ok(Outcome::DoneWithFindings);
+    }
     match report_on_best_adapter(args.after.as_deref(), &mut Results)? {
         Checked::Right => Ok(Outcome::Done),
         Checked::Wrong(operators) => {

@@ -44,6 +44,12 @@ pub enum DeviceKind {
     Gpu,
 }
 
+/// Why a program without the feature `gpu` uses none.
+pub const NOT_BUILT_IN: &str = "this program was built without the GPU backend";
+
+/// How to get a program that has it.
+pub const GET_GPU: &str = "build it with the default features (`cargo install --path train`), or use --device cpu";
+
 /// The device that training runs on.
 #[derive(Debug, Clone)]
 pub struct ChosenDevice {
@@ -65,6 +71,10 @@ pub fn choose(choice: DeviceChoice, inspector: &Inspector) -> Result<ChosenDevic
     let chosen = match choice {
         DeviceChoice::Cpu => cpu("asked for".to_owned()),
         DeviceChoice::Ndarray => ndarray()?,
+        DeviceChoice::Auto if !cfg!(feature = "gpu") => cpu(NOT_BUILT_IN.to_owned()),
+        DeviceChoice::Gpu if !cfg!(feature = "gpu") => {
+            return Err(Error::Device { what: NOT_BUILT_IN.to_owned(), hint: GET_GPU });
+        }
         DeviceChoice::Auto => best_of(inspector.clone().hardware_only().inspect()?),
         DeviceChoice::Gpu => proven_gpu(inspector.inspect()?)?,
     };
@@ -76,10 +86,22 @@ fn cpu(reason: String) -> ChosenDevice {
     ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".to_owned(), reason }
 }
 
+/// The adapter that an inspection has opened as a device.
+#[cfg(feature = "gpu")]
+fn opened(inspection: &Inspection) -> Device {
+    inspection.adapter.kind.device()
+}
+
+/// Nothing can be inspected by a program that opens no GPU: only tests come here.
+#[cfg(not(feature = "gpu"))]
+fn opened(_: &Inspection) -> Device {
+    Device::flex()
+}
+
 fn gpu(inspection: &Inspection) -> ChosenDevice {
     let reason = format!("it agrees with the CPU in all {} checks", inspection.findings.len());
     ChosenDevice {
-        device: inspection.adapter.kind.device(),
+        device: opened(inspection),
         kind: DeviceKind::Gpu,
         name: format!("gpu ({})", inspection.adapter.name),
         reason,
@@ -138,7 +160,7 @@ fn ndarray() -> Result<ChosenDevice, Error> {
 fn ndarray() -> Result<ChosenDevice, Error> {
     Err(Error::Device {
         what: "this program was built without the ndarray backend".to_owned(),
-        hint: "build it with `cargo build --release --workspace --features parallax-train/ndarray`, or use --device cpu",
+        hint: "build it with `cargo install --path train --features ndarray`, or use --device cpu",
     })
 }
 
@@ -176,10 +198,21 @@ mod tests {
         assert!(proven_gpu(inspected(AdapterKind::Integrated, 0.0)).is_ok());
     }
 
+    #[cfg(not(feature = "gpu"))]
+    #[test]
+    fn a_program_without_the_gpu_backend_says_so_and_how_to_get_it() {
+        let unused = Inspector::of_program("unused");
+        let error = choose(DeviceChoice::Gpu, &unused).unwrap_err();
+        assert!(error.to_string().contains("without the GPU backend"), "{error}");
+        assert!(error.hint().unwrap().contains("cargo install --path train"));
+        let auto = choose(DeviceChoice::Auto, &unused).unwrap();
+        assert_eq!((auto.kind, auto.reason.as_str()), (DeviceKind::Cpu, NOT_BUILT_IN));
+    }
+
     #[cfg(not(feature = "ndarray"))]
     #[test]
     fn a_backend_that_is_not_built_in_is_an_error_that_says_how_to_build_it() {
         let error = choose(DeviceChoice::Ndarray, &Inspector::of_program("unused")).unwrap_err();
-        assert!(error.hint().unwrap().contains("--features parallax-train/ndarray"));
+        assert!(error.hint().unwrap().contains("--features ndarray"));
     }
 }

@@ -9,6 +9,7 @@ mod footage;
 mod places;
 
 mod depth_training_matches_pytorch;
+#[cfg(feature = "gpu")]
 mod device_self_check;
 mod every_term_trains;
 mod finetune_real_pictures;

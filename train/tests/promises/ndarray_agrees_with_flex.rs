@@ -2,7 +2,7 @@
 //! a tiny training run.
 //!
 //! ```text
-//! cargo test --release --workspace --features parallax-train/ndarray --test promises ndarray_agrees_with_flex
+//! cargo test --release -p parallax-train --no-default-features --features ndarray --test promises ndarray_agrees_with_flex
 //! ```
 
 use parallax_train::device::comparison::{compare_operator, compare_tiny_training};

@@ -12,7 +12,7 @@ pub(super) fn asked_for(args: &CaptureArgs) -> Result<Option<Visitors>, Error> {
     if visitors.is_some() && !cfg!(feature = "live") {
         return Err(Error::Capture {
             what: "this program was built without the page".to_owned(),
-            hint: "build it with `cargo build --release -p parallax-calib --features live`, or leave out --http"
+            hint: "build it with its default features (`cargo build --release -p parallax-calib`), or leave out --http"
                 .to_owned(),
         });
     }
