@@ -1,8 +1,9 @@
 //! A whole training step with the loss on tensors has the losses and gradients of the step with the loss in loops, whatever
 //! supervises: what a GPU learns from is what a CPU learns from.
 //!
-//! Both run on the CPU here, on the same fresh networks and the same batch. Tolerance 2e-3 of the largest entry of each
-//! parameter's gradient: sums of f32 in another order, through the whole network.
+//! Both run on the CPU here, on the same fresh networks and the same batch. Tolerance 5e-3 of the largest entry of each
+//! parameter's gradient: sums of f32 in another order, through the whole network. Processors order them differently: 2.1e-3 was
+//! seen with AVX2, 1.9e-3 with AVX-512.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +24,7 @@ use parallax_train::training::{StepLoss, Task as _};
 
 const SIZE: (usize, usize) = (64, 32);
 const FRAMES: usize = 5;
-const TOLERANCE: f32 = 2e-3;
+const TOLERANCE: f32 = 5e-3;
 
 /// A drive with everything: both eyes, poses and sparse depth.
 fn drive(parent: &Path) -> PathBuf {
