@@ -28,6 +28,9 @@ const BEND_WARN: f64 = 0.025;
 const BEND_FAIL: f64 = 0.05;
 /// Deviation of that displacement up to which the footage determines it.
 const BEND_DETERMINED: f64 = 0.008;
+/// Windows that must say something before it is a finding: what a single one errs is not in its deviation. On a rendered drive
+/// one that was 17 % off gave itself 3 %.
+const CONFIRMED: usize = 2;
 /// How many deviations a focal length must be off for a finding.
 const CERTAIN: f64 = 3.0;
 /// The same for distortion, which takes up what tracks near the borders do wrong: on clean rendered footage of 256 px it
@@ -140,6 +143,10 @@ pub fn lens(question: &LensQuestion<'_>) -> [Check; 2] {
         let why = "the motion does not tell: that takes curves, followed over many frames";
         return [unknown("focal length", why), unknown("distortion", why)];
     };
+    if question.windows < CONFIRMED {
+        let why = "the motion does not tell: a single stretch says something, and nothing confirms it";
+        return [unknown("focal length", why), unknown("distortion", why)];
+    }
     let k = question.intrinsics;
     let width = question.widths[0] as f64;
     let half = 0.5 * width / (k.fx * estimate.value[0].exp());
@@ -162,7 +169,13 @@ pub fn lens(question: &LensQuestion<'_>) -> [Check; 2] {
         let off = if is_bent { displaced.abs() } else { 0.0 };
         let finding =
             format!("{:+.1} ± {:.1} px at the left and right border", displaced * width, displaced_deviation * width);
-        Check::new("distortion", Verdict::of(off, BEND_WARN, BEND_FAIL), finding)
+        // A focal length that is assumed, far from the true one, passes on some of its error: rectified pictures of KITTI came
+        // out at 18 ± 3 px.
+        let verdict = match question.source {
+            CameraSource::Assumed(_) => Verdict::Unknown,
+            CameraSource::Given => Verdict::of(off, BEND_WARN, BEND_FAIL),
+        };
+        Check::new("distortion", verdict, finding)
             .or_else_do(
                 "the lens bends lines: give a camera file with its distortion, or frames that are rectified with it",
             )
@@ -186,10 +199,6 @@ fn focal_length(question: &LensQuestion<'_>, focal: f64, deviation: f64) -> Chec
         ("windows", windows as f64),
     ];
     if let CameraSource::Assumed(_) = question.source {
-        if windows < 2 {
-            let why = "the motion does not tell: a single stretch says something, and nothing confirms it";
-            return Check::new(NAME, Verdict::Unknown, why);
-        }
         let finding = format!("there is no camera file to hold it against; the motion asks for {in_pixels}");
         return Check::new(NAME, Verdict::Unknown, finding).with_numbers(numbers);
     }
