@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Reference: van den Oord, Li, Vinyals, *Representation Learning with Contrastive Predictive Coding*, 2018; in this form He
-//! et al., CVPR 2020, eq. 1.
+//! et al., *Momentum Contrast for Unsupervised Visual Representation Learning*, CVPR 2020, eq. 1.
 
 use burn::tensor::{Tensor, activation::log_softmax};
 
