@@ -46,5 +46,5 @@ pub const POSE_WIDTH: usize = 64;
 /// Factor of the pose network's output. A step of Adam moves each weight by the learning rate, so the output of a last layer of
 /// 64 channels moves a quarter as far as that of the paper's 256, and runs on a CPU have thousands of steps instead of hundreds of
 /// thousands: with the paper's 0.01 the motion had not reached its size when they ended, and depth had taken on a shape that
-/// suits too little motion (docs/pretraining.md).
+/// suits too little motion (docs/measurements/lidar_motion_intrinsics.md).
 pub const POSE_SCALE: f64 = 0.1;

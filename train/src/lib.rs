@@ -1,10 +1,10 @@
-//! | [`doctor`] | will this footage train? |
 //! Depth pre-training, few-shot segmentation, scores, export and quantization.
 //!
 //! In reading order:
 //!
 //! | module | what it does |
 //! |---|---|
+//! | [`doctor`] | will this footage train? |
 //! | [`data`] | from recordings to batches |
 //! | [`geometry`] | from a depth map to another frame's pixels, differentiably |
 //! | [`loss`] | what depth pre-training minimises |

@@ -8,7 +8,7 @@
 //! first along columns, then along rows, with 8 bits between the two. Weights are 16-bit integers with as many binary
 //! places as fit for all weights of the axis. The crate `fast_image_resize` computes the same, and a test holds both
 //! against each other byte for byte; but it makes its weights anew for every picture, with an allocation for each row
-//! and column, and a board must not allocate per frame (docs/decisions/0022).
+//! and column, and a board must not allocate per frame (docs/decisions/0030).
 
 use image::RgbImage;
 

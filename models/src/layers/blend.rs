@@ -5,8 +5,11 @@
 //! ```
 //!
 //! Share 1 takes over the source's numbers and keeps the target's identities, device and whether it trains: a transfer
-//! whose optimizer state is found again. A small share is one step of a moving average over training (He et al., CVPR
-//! 2020, eq. 2). Running statistics of batch norms are parameters here and move along.
+//! whose optimizer state is found again. A small share is one step of a moving average over training. Running
+//! statistics of batch norms are parameters here and move along.
+//!
+//! Reference: He et al., *Momentum Contrast for Unsupervised Visual Representation Learning*, CVPR 2020, eq. 2 (the
+//! moving average).
 
 use std::collections::VecDeque;
 

@@ -1,11 +1,12 @@
 //! What the networks see of a sample: its frames with their appearance changed, as published or more strongly.
 //!
-//! The loss compares the frames as they are; only the input changes. The published jitter is that of [`super::augmentation`].
-//! Where footage is short, a network of any size learns by heart what stands in it (a dark rough surface is a hedge four metres
-//! away) and carries that to places where it does not hold. [`Augmentation::Strong`] takes that road away: brightness, contrast,
-//! saturation and gamma in wide ranges, blur, sensor noise and rectangles of one gray leave shape and place in the picture to
-//! learn from. The ranges are those that were measured (docs/pretraining.md): tone curves that are not monotonic and painted
-//! shadows were tried too and did harm.
+//! The loss compares the frames as they are; only the input changes. The published jitter is that of
+//! [`super::augmentation`]. Where footage is short, a network of any size learns by heart what stands in it (a dark
+//! rough surface is a hedge four metres away) and carries that to places where it does not hold.
+//! [`Augmentation::Strong`] takes that road away: brightness, contrast, saturation and gamma in wide ranges, blur,
+//! sensor noise and rectangles of one gray leave shape and place in the picture to learn from. The ranges are those
+//! that were measured (docs/measurements/kitti_windows.md): tone curves that are not monotonic and painted shadows were
+//! tried too and did harm.
 
 use std::borrow::Cow;
 

@@ -13,7 +13,7 @@
 //! neighbour is 0.1 units, as a baseline is. A run keeps its metres per unit in `run.toml`, and one that begins with its network
 //! takes them over.
 //!
-//! Reference: Godard et al., *Digging into Self-Supervised Monocular Depth Estimation*, ICCV 2019, section 3.
+//! Reference: Godard et al., *Digging Into Self-Supervised Monocular Depth Estimation*, ICCV 2019, section 3.
 
 use burn::tensor::Tensor;
 

@@ -16,7 +16,8 @@
 //! their pixels: the error at full resolution sees a pixel or two, and nothing else tells flow where to go, while depth is
 //! held together by one camera motion.
 //!
-//! References: Godard et al., ICCV 2019 (photometric error); Yin, Shi, *GeoNet*, CVPR 2018 (photometric flow on a pyramid).
+//! References: Godard et al., *Digging Into Self-Supervised Monocular Depth Estimation*, ICCV 2019, section 3.1
+//! (photometric error); Yin, Shi, *GeoNet*, CVPR 2018 (photometric flow on a pyramid).
 
 use burn::tensor::Tensor;
 use parallax_models::flow::partners;

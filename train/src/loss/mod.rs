@@ -11,8 +11,8 @@
 //! | range | what a range sensor measured | depth |
 //! | speed | how far the wheels went | the length of learned motions, and so metres |
 //!
-//! Terms are summed (Lao et al., eq. 1); within a photometric term the minimum over its source frames is taken (Godard et
-//! al., eq. 4).
+//! Terms are summed (Lao et al., eq. 1); within a photometric term the minimum over its source frames is taken (Godard
+//! et al., ICCV 2019, eq. 4).
 //!
 //! | file | what |
 //! |---|---|

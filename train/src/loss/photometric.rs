@@ -9,7 +9,8 @@
 //! the *auto-mask*: where a frame that was not warped at all fits better (a standing camera, an object that moves with it),
 //! the pixel teaches nothing.
 //!
-//! Reference: Godard et al., ICCV 2019, eq. 3 to 6.
+//! Reference: Godard et al., *Digging Into Self-Supervised Monocular Depth Estimation*, ICCV 2019, section 3.1
+//! (photometric error), eq. 4 (minimum over sources) and eq. 5 (auto-mask).
 
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};

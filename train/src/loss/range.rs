@@ -7,7 +7,8 @@
 //! Every scale is brought to full size first, as for the photometric term, so that a sparse measurement is compared where it
 //! was made and coarse maps learn from all of them. Dense or sparse makes no difference but for the number of pixels.
 //!
-//! Reference: Lao et al., eq. 1 (the range term).
+//! Reference: Lao et al., *On the Viability of Monocular Depth Pre-training for Semantic Segmentation*, eq. 1
+//! (range term).
 
 use burn::tensor::Tensor;
 

@@ -6,7 +6,8 @@
 //!
 //! Dividing by the mean keeps the network from shrinking all disparities to please this loss.
 //!
-//! Reference: Godard et al., ICCV 2019, eq. 7.
+//! Reference: Godard et al., *Digging Into Self-Supervised Monocular Depth Estimation*, ICCV 2019, section 3.1
+//! (smoothness).
 
 use burn::tensor::Tensor;
 

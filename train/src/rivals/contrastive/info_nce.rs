@@ -4,8 +4,8 @@
 //! L = mean over queries of  − log( exp(q·k⁺ / τ) / ( exp(q·k⁺ / τ) + Σ_{k in queue} exp(q·k / τ) ) )
 //! ```
 //!
-//! Reference: van den Oord, Li, Vinyals, *Representation Learning with Contrastive Predictive Coding*, 2018; in this form He
-//! et al., CVPR 2020, eq. 1.
+//! Reference: van den Oord, Li, Vinyals, *Representation Learning with Contrastive Predictive Coding*, 2018; in this
+//! form He et al., *Momentum Contrast for Unsupervised Visual Representation Learning*, CVPR 2020, eq. 1.
 
 use burn::tensor::{Tensor, activation::log_softmax};
 
