@@ -13,7 +13,8 @@ use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
 use parallax_train::lesson::Lesson;
 use parallax_train::loss::photometric::OutOfView;
 use parallax_train::pretraining::{LearnedCamera, PretrainConfig, Pretrained, pretrain, resume};
-use parallax_train::training::{RunFolder, RunKind};
+use parallax_train::rivals::Rival;
+use parallax_train::training::RunFolder;
 
 use super::frame_gap::{FrameGap, parse_frame_gap, proposed_frame_gap};
 use super::loop_args::{LoopArgs, LoopDefaults, show};
@@ -129,11 +130,10 @@ pub(crate) struct PretrainArgs {
 /// Runs the command.
 pub(crate) fn run(args: &PretrainArgs) -> anyhow::Result<Outcome> {
     if args.resume {
-        return match RunFolder::open(&args.out)?.description()?.kind {
-            RunKind::Flow | RunKind::Inpainting | RunKind::Contrastive => pretrain_rival::go_on(args),
-            RunKind::Depth | RunKind::Segmentation => {
-                Ok(ended(args, &resume(&args.out, &args.training.changes(), &device(args)?)?))
-            }
+        let kind = RunFolder::open(&args.out)?.description()?.kind;
+        return match Rival::of_kind(kind) {
+            Some(_) => pretrain_rival::go_on(args),
+            None => Ok(ended(args, &resume(&args.out, &args.training.changes(), &device(args)?)?)),
         };
     }
     match Teachers::of(&args.from)? {

@@ -115,7 +115,7 @@ pub(crate) fn go_on(args: &PretrainArgs) -> anyhow::Result<Outcome> {
     Ok(ended(args, &resume(&args.out, &args.training.changes(), &device(args)?)?))
 }
 
-fn ended(args: &PretrainArgs, RivalPretrained { trained, lesson }: &RivalPretrained) -> Outcome {
+fn ended(args: &PretrainArgs, RivalPretrained { trained, lessons }: &RivalPretrained) -> Outcome {
     show(trained, "pretrain", &args.out);
-    judged(std::slice::from_ref(lesson))
+    judged(lessons)
 }

@@ -12,9 +12,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
 use parallax_core::camera::{CameraIdentity, ros_yaml};
 use parallax_core::files::{sha256_of_bytes, sha256_of_file};
-use parallax_core::labels::{Classes, LabelMap, LabelledSet};
+use parallax_core::labels::{Classes, LabelMap, LabelledSet, Split};
 use parallax_core::model_input::ModelInput;
 use parallax_models::{Network, SegmentationNetwork};
 use serde::{Deserialize, Serialize};
@@ -25,7 +26,10 @@ use super::task::{Preview, SegmentationTask};
 use super::transfer::{Transfer, starting_network};
 use crate::Error;
 use crate::device::ChosenDevice;
-use crate::training::{DataSource, LoopChanges, LoopConfig, RunDescription, RunFolder, RunKind, Start, Trained, train};
+use crate::training::{
+    ChangedData, DataSource, LoopChanges, LoopConfig, RunFolder, RunIdentity, RunKind, RunPlan, RunSources, Sitting,
+    Trained, lifecycle,
+};
 
 /// Unseen pictures drawn while training.
 const UNSEEN_PREVIEWS: usize = 3;
@@ -81,6 +85,12 @@ pub struct TrainedOn {
     pub image_sha256: String,
 }
 
+impl TrainedOn {
+    fn of(set: &LabelledSet, index: usize) -> Result<Self, Error> {
+        Ok(Self { name: set.name(index).to_owned(), image_sha256: sha256_of_file(set.image_path(index))? })
+    }
+}
+
 /// Fine-tunes a network and leaves it in the new run folder `out`.
 ///
 /// # Errors
@@ -91,19 +101,7 @@ pub fn finetune(
     out: &Path,
     device: &ChosenDevice,
 ) -> Result<Trained<SegmentationNetwork>, Error> {
-    let (task, description) = task(config, device)?;
-    let on = device.device.clone().autodiff();
-    let init = config.init.as_deref();
-    let model = starting_network(config.network, task.classes.len(), config.transfer, init, config.seed, &on)?;
-    let folder = RunFolder::create(out)?;
-    let started = || -> Result<Trained<SegmentationNetwork>, Error> {
-        task.classes.write(&classes_path(&folder))?;
-        let truths: Vec<LabelMap> = task.batches.samples().iter().map(|sample| sample.truth.clone()).collect();
-        location_prior(&truths, task.classes.len()).write(&prior_path(&folder), &task.classes)?;
-        folder.write_description(&description.inheriting(init)?)?;
-        train(&task, model, &config.training, &folder, &on, Start::Fresh)
-    };
-    folder.or_discard(started())
+    Ok(lifecycle::run(config.clone(), Sitting::First { out }, device)?.trained)
 }
 
 /// Goes on with the run in `out` as it was started, with `changes` made to its loop.
@@ -111,56 +109,99 @@ pub fn finetune(
 /// # Errors
 /// When the folder holds no such run, its labelled pictures have changed, or training fails.
 pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<Trained<SegmentationNetwork>, Error> {
-    let run = FinetunedRun::open(out)?;
-    let mut config = run.config.clone();
-    config.training = changes.applied_to(&config.training);
-    let (task, description) = task(&config, device)?;
-    if description.data != run.folder.description()?.data {
-        return Err(Error::Run {
-            what: "the labelled pictures are not those that the run was started with".into(),
-            path: run.folder.description_path(),
-            hint: "put the labelled set back as it was, or start a new run",
-        });
-    }
-    let on = device.device.clone().autodiff();
-    // A run that was killed before its first checkpoint starts again; otherwise the model is dropped for the checkpoint's.
-    let (model, start) = if run.folder.has_checkpoint() {
-        (config.network.segmentation(task.classes.len(), config.seed, &on)?, Start::Resume)
-    } else {
-        let init = config.init.as_deref();
-        let (classes, seed) = (task.classes.len(), config.seed);
-        (starting_network(config.network, classes, config.transfer, init, seed, &on)?, Start::Fresh)
-    };
-    run.folder.update_description(description)?;
-    train(&task, model, &config.training, &run.folder, &on, start)
+    let FinetunedRun { folder, config, .. } = FinetunedRun::open(out)?;
+    Ok(lifecycle::run(config, Sitting::Later { folder, changes }, device)?.trained)
 }
 
-/// Reads all of the input: what is to be learned, and the description of the run.
-fn task(config: &FinetuneConfig, device: &ChosenDevice) -> Result<(SegmentationTask, RunDescription), Error> {
-    check(config)?;
-    let set = LabelledSet::open(&config.labels, config.classes.as_deref())?;
-    let split = set.draw(config.count, config.seed)?;
-    let samples = prepare(&set, &split.chosen, config.input)?;
-    check_classes(&samples, set.classes(), &config.labels)?;
-    let description = describe(config, &set, &split.chosen, device)?;
-    let task = SegmentationTask {
-        batches: Batches::new(samples, config.batch, config.seed),
-        input: config.input,
-        classes: set.classes().clone(),
-        transfer: config.transfer,
-        previews: previews(&set, &split.chosen, &split.rest)?,
-    };
-    Ok((task, description))
+/// A labelled set with what was drawn from it.
+pub struct LabelledDraw {
+    set: LabelledSet,
+    split: Split,
+    learned: Vec<TrainedOn>,
+    source: DataSource,
 }
 
-fn check(config: &FinetuneConfig) -> Result<(), Error> {
-    let (width, height) = (config.input.width as usize, config.input.height as usize);
-    config.network.check_size(width, height)?;
-    let fault = |what: &str, hint| Err(Error::Settings { what: what.to_owned(), hint });
-    if config.batch == 0 {
-        return fault("the batch must be above zero", "leave --batch out to get the default");
+impl RunPlan for FinetuneConfig {
+    type Task = SegmentationTask;
+    type Data = LabelledDraw;
+
+    const CHANGED: ChangedData = ChangedData {
+        what: "the labelled pictures are not those that the run was started with",
+        hint: "put the labelled set back as it was, or start a new run",
+    };
+
+    fn identity(&self) -> RunIdentity<'_> {
+        let Self { network, seed, input, .. } = *self;
+        RunIdentity { kind: RunKind::Segmentation, network, seed, input, init: self.init.as_deref() }
     }
-    config.training.check()
+
+    fn training(&mut self) -> &mut LoopConfig {
+        &mut self.training
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let (width, height) = (self.input.width as usize, self.input.height as usize);
+        self.network.check_size(width, height)?;
+        if self.batch == 0 {
+            let hint = "leave --batch out to get the default";
+            return Err(Error::Settings { what: "the batch must be above zero".into(), hint });
+        }
+        self.training.check()
+    }
+
+    fn open(&self) -> Result<LabelledDraw, Error> {
+        let set = LabelledSet::open(&self.labels, self.classes.as_deref())?;
+        let split = set.draw(self.count, self.seed)?;
+        let learned: Vec<TrainedOn> =
+            split.chosen.iter().map(|&index| TrainedOn::of(&set, index)).collect::<Result<_, _>>()?;
+        let source = source(&self.labels, &set, &split.chosen, &learned)?;
+        Ok(LabelledDraw { set, split, learned, source })
+    }
+
+    fn sources(data: &LabelledDraw) -> Result<RunSources, Error> {
+        Ok(RunSources { data: vec![data.source.clone()], ..RunSources::default() })
+    }
+
+    fn task(&self, data: LabelledDraw, _: &ChosenDevice) -> Result<SegmentationTask, Error> {
+        let LabelledDraw { set, split, learned, .. } = data;
+        let samples = prepare(&set, &split.chosen, self.input)?;
+        check_classes(&samples, set.classes(), &self.labels)?;
+        Ok(SegmentationTask {
+            batches: Batches::new(samples, self.batch, self.seed),
+            learned,
+            input: self.input,
+            classes: set.classes().clone(),
+            transfer: self.transfer,
+            previews: previews(&set, &split.chosen, &split.rest)?,
+        })
+    }
+
+    fn settings(&self, task: &SegmentationTask) -> impl Serialize {
+        let (labelled, labelled_sha256) =
+            task.learned.iter().map(|learned| (learned.name.clone(), learned.image_sha256.clone())).unzip();
+        StoredConfig {
+            labels: self.labels.clone(),
+            count: self.count,
+            init: self.init.clone(),
+            transfer: self.transfer,
+            batch: self.batch,
+            labelled,
+            labelled_sha256,
+            training: self.training.clone(),
+        }
+    }
+
+    fn begin(&self, task: &SegmentationTask, device: &Device) -> Result<SegmentationNetwork, Error> {
+        let init = self.init.as_deref();
+        starting_network(self.network, task.classes.len(), self.transfer, init, self.seed, device)
+    }
+
+    /// The classes and the location prior.
+    fn write_beside(&self, task: &SegmentationTask, folder: &RunFolder) -> Result<(), Error> {
+        task.classes.write(&classes_path(folder))?;
+        let truths: Vec<LabelMap> = task.batches.samples().iter().map(|sample| sample.truth.clone()).collect();
+        Ok(location_prior(&truths, task.classes.len()).write(&prior_path(folder), &task.classes)?)
+    }
 }
 
 /// A class that is in no drawn picture cannot be learned, its IoU will be zero; and where fewer than two are, there is nothing to
@@ -186,35 +227,18 @@ fn check_classes(samples: &[PreparedSample], classes: &Classes, set: &Path) -> R
     }
 }
 
-fn describe(
-    config: &FinetuneConfig,
-    set: &LabelledSet,
-    chosen: &[usize],
-    device: &ChosenDevice,
-) -> Result<RunDescription, Error> {
-    let hashes = |path: &dyn Fn(usize) -> PathBuf| {
-        chosen.iter().map(|&index| sha256_of_file(&path(index))).collect::<Result<Vec<String>, _>>()
-    };
-    let images = hashes(&|index| set.image_path(index).to_path_buf())?;
-    let labels = hashes(&|index| set.labels_path(index).to_path_buf())?;
-    let identity = [images.join(" "), labels.join(" ")].join(";");
-    let stored = StoredConfig {
-        labels: config.labels.clone(),
-        count: config.count,
-        init: config.init.clone(),
-        transfer: config.transfer,
-        batch: config.batch,
-        labelled: chosen.iter().map(|&index| set.name(index).to_owned()).collect(),
-        labelled_sha256: images,
-        training: config.training.clone(),
-    };
-    let data = vec![DataSource {
-        path: config.labels.clone(),
+/// What identifies the drawn pictures and their labels.
+fn source(labels: &Path, set: &LabelledSet, chosen: &[usize], learned: &[TrainedOn]) -> Result<DataSource, Error> {
+    let images: Vec<&str> = learned.iter().map(|learned| learned.image_sha256.as_str()).collect();
+    let truths: Vec<String> =
+        chosen.iter().map(|&index| sha256_of_file(set.labels_path(index))).collect::<Result<_, _>>()?;
+    let identity = [images.join(" "), truths.join(" ")].join(";");
+    Ok(DataSource {
+        path: labels.to_path_buf(),
         count: set.len(),
         sha256: sha256_of_bytes(identity.as_bytes()),
-        camera: camera_of(&config.labels)?,
-    }];
-    RunDescription::new(RunKind::Segmentation, config.network, config.seed, device, &stored, config.input, data)
+        camera: camera_of(labels)?,
+    })
 }
 
 /// The camera that took a labelled set's pictures, where a `camera.yaml` lies in the set.
@@ -267,13 +291,10 @@ impl FinetunedRun {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = RunFolder::open(path)?;
         let description = folder.description()?;
-        let unfit = |what: String, hint| Error::Run { what, path: path.to_path_buf(), hint };
         let hint =
             "depth runs are scored with `evaluate RUN --depth --data DIR`; `finetune --init RUN` makes masks of any";
         description.kind.expect(RunKind::Segmentation, path, hint)?;
-        let stored: StoredConfig = description.config.clone().try_into().map_err(|error| {
-            unfit(format!("cannot read run.toml: {error}"), "the run was made by another version of this program")
-        })?;
+        let stored: StoredConfig = folder.settings(&description)?;
         let network: Network = description.network.parse()?;
         let config = FinetuneConfig {
             labels: stored.labels,

@@ -12,6 +12,7 @@ use parallax_core::picture;
 use parallax_models::SegmentationNetwork;
 
 use super::cross_entropy::cross_entropy;
+use super::run::TrainedOn;
 use super::samples::{Batches, SegmentationBatch};
 use super::transfer::{Transfer, frozen_as};
 use crate::Error;
@@ -22,6 +23,8 @@ use crate::training::{LossTerm, Sample, StepLoss, Task};
 pub struct SegmentationTask {
     /// The pictures to learn.
     pub batches: Batches,
+    /// Which pictures those are.
+    pub learned: Vec<TrainedOn>,
     /// The contract between a picture and the network.
     pub input: ModelInput,
     /// What the masks say.

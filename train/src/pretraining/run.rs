@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use burn::module::Module as _;
+use burn::tensor::Device;
 use parallax_core::camera::ros_yaml;
 use parallax_core::model_input::ModelInput;
 use parallax_models::{DepthNetwork, SIZE_MULTIPLE};
+use serde::Serialize;
 
 use super::{
     DepthModel, DepthTask, LearnedCamera, LearnedCameras, LossPlace, PretrainConfig, Validation, focal, teaching,
@@ -17,7 +19,10 @@ use crate::data::{
 use crate::device::{ChosenDevice, DeviceKind};
 use crate::inheritance::Beginning;
 use crate::lesson::Lesson;
-use crate::training::{DataSource, LoopChanges, RunDescription, RunFolder, RunKind, Start, Trained, train};
+use crate::training::{
+    ChangedData, DataSource, EndedRun, LoopChanges, LoopConfig, RunDescription, RunFolder, RunIdentity, RunKind,
+    RunPlan, RunSources, Sitting, Trained, lifecycle,
+};
 
 /// Disparity maps that a depth network gives.
 const SCALES: usize = 4;
@@ -30,23 +35,7 @@ pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Re
     config.check()?;
     let metres_per_unit = unit_of_beginning(config.init.as_deref())?;
     let config = with_size(PretrainConfig { metres_per_unit, ..config })?;
-    let task = task(&config, device)?;
-    let lessons = lessons(&task, &config)?;
-    let on = device.device.clone().autodiff();
-    let model = starting_model(&config, &task, &on)?;
-    let folder = RunFolder::create(out)?;
-    let config = PretrainConfig { metres_per_unit: task.batches.metres_per_unit, ..config };
-    let trained = folder
-        .write_description(&describe(&config, &task, device)?.inheriting(config.init.as_deref())?)
-        .and_then(|()| train(&task, model, &config.steps, &folder, &on, Start::Fresh));
-    finish(folder.or_discard(trained)?, lessons, config, &task, &folder, device)
-}
-
-/// What the footage of a run can teach; told before hours are spent on it.
-fn lessons(task: &DepthTask, config: &PretrainConfig) -> Result<Vec<Lesson>, Error> {
-    let lessons = teaching::of_run(&task.batches, config.steps.steps * config.steps.accumulate)?;
-    lessons.iter().filter_map(Lesson::shortcoming).for_each(|shortcoming| tracing::warn!("{shortcoming}"));
-    Ok(lessons)
+    sitting(config, Sitting::First { out }, device)
 }
 
 /// Goes on with a run; `changes` are made to its loop.
@@ -55,29 +44,21 @@ fn lessons(task: &DepthTask, config: &PretrainConfig) -> Result<Vec<Lesson>, Err
 /// When the folder holds no such run, its data have changed, or training fails.
 pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<Pretrained, Error> {
     let folder = RunFolder::open(out)?;
-    let description = folder.description()?;
-    let mut config = config_of(&folder, &description)?;
-    let task = task(&config, device)?;
-    if (task.batches.footage.sources()?, validation_sources(&task)?) != (description.data, description.validation) {
-        return Err(Error::Run {
-            what: "the data are not those that the run was started with".into(),
-            path: folder.description_path(),
-            hint: "put the recordings back as they were, or start a new run with --init set to this one",
-        });
-    }
-    config.steps = changes.applied_to(&config.steps);
-    config.check()?;
-    let lessons = lessons(&task, &config)?;
-    let on = device.device.clone().autodiff();
-    // A run that was killed before its first checkpoint starts again; otherwise the model is dropped for the checkpoint's.
-    let (model, start) = if folder.has_checkpoint() {
-        (fresh_model(&config, &task, &on), Start::Resume)
+    let config = config_of(&folder, &folder.description()?)?;
+    sitting(config, Sitting::Later { folder, changes }, device)
+}
+
+fn sitting(config: PretrainConfig, sitting: Sitting, device: &ChosenDevice) -> Result<Pretrained, Error> {
+    // A run that was finished already keeps what was found out then.
+    let learned_cameras = config.learned_cameras.clone();
+    let EndedRun { folder, description, task, trained, lessons } = lifecycle::run(config, sitting, device)?;
+    let cameras = if task.focal_course.is_empty() {
+        learned_cameras
     } else {
-        (starting_model(&config, &task, &on)?, Start::Fresh)
+        focal::report(&task, &trained.model.valid(), &device.device.clone().inner())?
     };
-    folder.update_description(describe(&config, &task, device)?)?;
-    let trained = train(&task, model, &config.steps, &folder, &on, start)?;
-    finish(trained, lessons, config, &task, &folder, device)
+    write_cameras(&cameras, &folder, description)?;
+    Ok(Pretrained { trained, cameras, lessons })
 }
 
 /// What a run came to.
@@ -91,29 +72,16 @@ pub struct Pretrained {
 }
 
 /// Writes down what learned cameras came to: in `run.toml` and, where the footage determines one, as a camera file.
-fn finish(
-    trained: Trained<DepthModel>,
-    lessons: Vec<Lesson>,
-    config: PretrainConfig,
-    task: &DepthTask,
-    folder: &RunFolder,
-    device: &ChosenDevice,
-) -> Result<Pretrained, Error> {
-    // A run that was finished already keeps what was found out then.
-    let cameras = if task.focal_course.is_empty() {
-        config.learned_cameras.clone()
-    } else {
-        focal::report(task, &trained.model.valid(), &device.device.clone().inner())?
-    };
+fn write_cameras(cameras: &[LearnedCamera], folder: &RunFolder, description: RunDescription) -> Result<(), Error> {
     if !cameras.is_empty() {
-        let config = PretrainConfig { learned_cameras: cameras.clone(), ..config };
-        folder.update_description(describe(&config, task, device)?)?;
+        let config = PretrainConfig { learned_cameras: cameras.to_vec(), ..config_of(folder, &description)? };
+        folder.write_description(&description.with_settings(&config)?)?;
     }
     for (number, learned) in cameras.iter().enumerate().filter(|(_, learned)| learned.determined) {
         let name = if number == 0 { "camera.yaml".into() } else { format!("camera_{number}.yaml") };
         ros_yaml::write(&folder.path().join(name), &learned.camera())?;
     }
-    Ok(Pretrained { trained, cameras, lessons })
+    Ok(())
 }
 
 /// The settings of a depth run.
@@ -121,14 +89,8 @@ fn finish(
 /// # Errors
 /// When the run is not one of depth, or was made by another version.
 pub fn config_of(folder: &RunFolder, description: &RunDescription) -> Result<PretrainConfig, Error> {
-    let error = |what: String, hint| Error::Run { what, path: folder.description_path(), hint };
     description.kind.expect(RunKind::Depth, &folder.description_path(), "name another run")?;
-    description.config.clone().try_into().map_err(|problem| {
-        error(
-            format!("cannot read the run's settings: {problem}"),
-            "the run was made by another version: start it anew",
-        )
-    })
+    folder.settings(description)
 }
 
 /// The footage of a run's settings: whole frames at the networks' size, for looking at what a run has learned.
@@ -165,51 +127,119 @@ fn with_size(config: PretrainConfig) -> Result<PretrainConfig, Error> {
     Ok(PretrainConfig { width: nearest(width), height: nearest(height), ..config })
 }
 
-fn task(config: &PretrainConfig, device: &ChosenDevice) -> Result<DepthTask, Error> {
-    let needs = FootageNeeds {
+/// The footage of a run, opened.
+pub struct DepthFootage {
+    trained_on: Footage,
+    validation: Option<Footage>,
+}
+
+impl RunPlan for PretrainConfig {
+    type Task = DepthTask;
+    type Data = DepthFootage;
+
+    const CHANGED: ChangedData = ChangedData {
+        what: "the data are not those that the run was started with",
+        hint: "put the recordings back as they were, or start a new run with --init set to this one",
+    };
+
+    fn identity(&self) -> RunIdentity<'_> {
+        let Self { network, seed, .. } = *self;
+        RunIdentity { kind: RunKind::Depth, network, seed, input: input(self), init: self.init.as_deref() }
+    }
+
+    fn training(&mut self) -> &mut LoopConfig {
+        &mut self.steps
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.check()
+    }
+
+    fn open(&self) -> Result<DepthFootage, Error> {
+        let trained_on = Footage::open_for(&footage_config(self), &needs(self))?;
+        let validation = validation(self, &trained_on)?;
+        Ok(DepthFootage { trained_on, validation })
+    }
+
+    fn sources(data: &DepthFootage) -> Result<RunSources, Error> {
+        let validation = data.validation.as_ref().map_or(Ok(Vec::new()), Footage::sources)?;
+        Ok(RunSources { data: data.trained_on.sources()?, validation })
+    }
+
+    fn task(&self, data: DepthFootage, device: &ChosenDevice) -> Result<DepthTask, Error> {
+        let place = match device.kind {
+            DeviceKind::Gpu => LossPlace::Device,
+            DeviceKind::Cpu => LossPlace::Host,
+        };
+        let batches = DepthBatches::new(data.trained_on, batches_config(self))?.in_unit(self.metres_per_unit);
+        let validation = |footage| Validation::new(footage, &batches.config, batches.metres_per_unit);
+        let validation = data.validation.map(validation).transpose()?;
+        let focal_course = focal::FocalCourse::default();
+        Ok(DepthTask { batches, place, intrinsics: self.intrinsics, validation, focal_course })
+    }
+
+    fn settings(&self, task: &DepthTask) -> impl Serialize {
+        Self { metres_per_unit: task.batches.metres_per_unit, ..self.clone() }
+    }
+
+    /// Fresh networks and cameras, or what `--init` gives them.
+    fn begin(&self, task: &DepthTask, device: &Device) -> Result<DepthModel, Error> {
+        let learned = self.intrinsics == IntrinsicsSource::Learn;
+        let cameras = learned.then(|| LearnedCameras::new(&task.batches.footage, device));
+        let mut model =
+            DepthModel { cameras, ..DepthModel::new(self.network, task.learns_motion(), self.seed, device) };
+        match Beginning::of(self.init.as_deref(), RunKind::Depth, self.network, device)? {
+            Beginning::Fresh => {}
+            Beginning::Same(weights) => model.depth = DepthNetwork::load(&weights, device)?,
+            Beginning::Backbone(backbone) => model.depth = model.depth.with_backbone(&backbone)?,
+        }
+        Ok(model)
+    }
+
+    fn lessons(&self, task: &DepthTask) -> Result<Vec<Lesson>, Error> {
+        teaching::of_run(&task.batches, self.steps.steps * self.steps.accumulate)
+    }
+}
+
+fn input(config: &PretrainConfig) -> ModelInput {
+    ModelInput::imagenet(config.width as u32, config.height as u32)
+}
+
+fn needs(config: &PretrainConfig) -> FootageNeeds {
+    FootageNeeds {
         frames: config.crop.map_or(FrameSize::Network, |crop| crop.from),
         enlarged: config.crop.is_some_and(|crop| crop.zoom.is_some()),
         intrinsics: config.intrinsics,
         poses: config.terms.poses.clone(),
         range: config.terms.range,
-    };
-    let batches = DepthBatchesConfig {
+    }
+}
+
+fn batches_config(config: &PretrainConfig) -> DepthBatchesConfig {
+    DepthBatchesConfig {
         supervisions: config.from.clone(),
         terms: config.terms.clone(),
-        input: ModelInput::imagenet(config.width as u32, config.height as u32),
+        input: input(config),
         frame_gap: config.frame_gap,
         batch: config.batch,
         seed: config.seed,
         strides: (0..SCALES).map(|scale| config.network.finest_stride() << scale).collect(),
         crop: config.crop,
         augmentation: Some(config.augmentation),
-    };
-    let place = match device.kind {
-        DeviceKind::Gpu => LossPlace::Device,
-        DeviceKind::Cpu => LossPlace::Host,
-    };
-    let footage = Footage::open_for(&footage_config(config), &needs)?;
-    let batches = DepthBatches::new(footage, batches)?.in_unit(config.metres_per_unit);
-    let validation = validation(config, &batches, &needs)?;
-    let focal_course = focal::FocalCourse::default();
-    Ok(DepthTask { batches, place, intrinsics: config.intrinsics, validation, focal_course })
+    }
 }
 
 /// What is kept out of training, if anything is.
-fn validation(
-    config: &PretrainConfig,
-    trained: &DepthBatches,
-    needs: &FootageNeeds,
-) -> Result<Option<Validation>, Error> {
+fn validation(config: &PretrainConfig, trained_on: &Footage) -> Result<Option<Footage>, Error> {
     if config.validation.is_empty() {
         return Ok(None);
     }
     // A check looks at few frames: most of the memory is for those that are trained on.
     let memory = config.memory / 8;
     let held_out = PretrainConfig { data: config.validation.clone(), memory, ..config.clone() };
-    let needs = FootageNeeds { frames: FrameSize::Network, enlarged: false, ..needs.clone() };
+    let needs = FootageNeeds { frames: FrameSize::Network, enlarged: false, ..needs(config) };
     let footage = Footage::open_for(&footage_config(&held_out), &needs)?;
-    let trained_on = trained.footage.sources()?;
+    let trained_on = trained_on.sources()?;
     let is_trained_on = |source: &DataSource| trained_on.iter().any(|trained| trained.sha256 == source.sha256);
     if let Some(both) = footage.sources()?.into_iter().find(is_trained_on) {
         return Err(Error::Data {
@@ -218,25 +248,7 @@ fn validation(
             hint: "name another drive with --validate, or take this one out of --data",
         });
     }
-    Ok(Some(Validation::new(footage, &trained.config, trained.metres_per_unit)?))
-}
-
-fn validation_sources(task: &DepthTask) -> Result<Vec<DataSource>, Error> {
-    task.validation.as_ref().map_or(Ok(Vec::new()), |validation| validation.footage().sources())
-}
-
-/// Fresh networks and cameras.
-fn fresh_model(config: &PretrainConfig, task: &DepthTask, device: &burn::tensor::Device) -> DepthModel {
-    let learned = config.intrinsics == IntrinsicsSource::Learn;
-    let cameras = learned.then(|| LearnedCameras::new(&task.batches.footage, device));
-    DepthModel { cameras, ..DepthModel::new(config.network, task.learns_motion(), config.seed, device) }
-}
-
-fn describe(config: &PretrainConfig, task: &DepthTask, device: &ChosenDevice) -> Result<RunDescription, Error> {
-    let (network, seed, input) = (config.network, config.seed, task.batches.config.input);
-    let data = task.batches.footage.sources()?;
-    let description = RunDescription::new(RunKind::Depth, network, seed, device, config, input, data)?;
-    Ok(RunDescription { validation: validation_sources(task)?, ..description })
+    Ok(Some(footage))
 }
 
 /// Metres of the unit in which the network that a run begins with says depth; none for one that knows no depth or no metres.
@@ -248,19 +260,4 @@ fn unit_of_beginning(init: Option<&Path>) -> Result<Option<f64>, Error> {
         return Ok(None);
     }
     Ok(config_of(&folder, &description)?.metres_per_unit)
-}
-
-/// Fresh networks, or what `--init` gives them.
-fn starting_model(
-    config: &PretrainConfig,
-    task: &DepthTask,
-    device: &burn::tensor::Device,
-) -> Result<DepthModel, Error> {
-    let mut model = fresh_model(config, task, device);
-    match Beginning::of(config.init.as_deref(), RunKind::Depth, config.network, device)? {
-        Beginning::Fresh => {}
-        Beginning::Same(weights) => model.depth = DepthNetwork::load(&weights, device)?,
-        Beginning::Backbone(backbone) => model.depth = model.depth.with_backbone(&backbone)?,
-    }
-    Ok(model)
 }

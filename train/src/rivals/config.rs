@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum as _;
 use parallax_models::Network;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,12 @@ impl Rival {
             Self::Inpainting => RunKind::Inpainting,
             Self::Contrastive => RunKind::Contrastive,
         }
+    }
+
+    /// The rival that a run of this kind was taught by, if it was one.
+    #[must_use]
+    pub fn of_kind(kind: RunKind) -> Option<Self> {
+        Self::value_variants().iter().copied().find(|rival| rival.kind() == kind)
     }
 
     /// Learning rate when the user says none. Contrastive learning compares with keys that follow slowly: large steps run

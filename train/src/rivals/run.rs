@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
+use serde::Serialize;
 
 use super::contrastive::ContrastiveTask;
 use super::flow::FlowTask;
@@ -14,17 +15,34 @@ use crate::Error;
 use crate::device::ChosenDevice;
 use crate::inheritance::Beginning;
 use crate::lesson::Lesson;
-use crate::training::{DataSource, LoopChanges, RunDescription, RunFolder, RunKind, Start, Task, Trained, train};
+use crate::training::{
+    ChangedData, LoopChanges, LoopConfig, RunFolder, RunIdentity, RunPlan, RunSources, Sitting, Task, Trained,
+    lifecycle,
+};
 
-/// What a rival adds to a task: its first weights, and what its pictures have for it.
-pub(super) trait RivalTask: Task {
+/// What a rival adds to a task: how it is made, its first weights, and what its pictures have for it.
+pub(super) trait RivalTask: Task + Sized {
+    /// The rival's own settings.
+    type Settings: Clone;
+
+    /// What it asks of its pictures.
+    const ORDER: Order;
+
+    /// What is to be learned from pictures.
+    fn new(
+        config: &RivalConfig,
+        settings: Self::Settings,
+        pictures: Pictures,
+        device: &ChosenDevice,
+    ) -> Result<Self, Error>;
+
+    /// The rival with its settings, as the pictures have decided them.
+    fn method(&self) -> Method;
+
     /// Looks at some of the pictures.
     fn lesson(&self) -> Result<Lesson, Error>;
 
-    /// Fresh weights, on an autodiff device.
-    fn fresh(&self, device: &Device) -> Self::Model;
-
-    /// The model that a new run starts from.
+    /// The model that a new run starts from, on an autodiff device.
     fn begin(&self, beginning: Beginning, device: &Device) -> Result<Self::Model, Error>;
 }
 
@@ -33,7 +51,7 @@ pub struct RivalPretrained {
     /// How training ended.
     pub trained: Trained<()>,
     /// What the pictures could teach.
-    pub lesson: Lesson,
+    pub lessons: Vec<Lesson>,
 }
 
 /// Starts a run in a new folder.
@@ -41,22 +59,7 @@ pub struct RivalPretrained {
 /// # Errors
 /// When a setting makes no sense, the data cannot be trained on, the folder is not empty, or training fails.
 pub fn pretrain(config: RivalConfig, out: &Path, device: &ChosenDevice) -> Result<RivalPretrained, Error> {
-    config.check()?;
-    let (pictures, sources) = pictures(&config)?;
-    let mut config = config;
-    match config.method.clone() {
-        Method::Flow(settings) => {
-            start(&FlowTask::new(&config, &settings, pictures, device)?, &config, sources, out, device)
-        }
-        Method::Inpainting(settings) => {
-            start(&InpaintingTask::new(&config, settings, pictures), &config, sources, out, device)
-        }
-        Method::Contrastive(settings) => {
-            let task = ContrastiveTask::new(&config, settings, pictures)?;
-            config.method = Method::Contrastive(task.settings.clone());
-            start(&task, &config, sources, out, device)
-        }
-    }
+    sitting(config, Sitting::First { out }, device)
 }
 
 /// Goes on with a run; `changes` are made to its loop.
@@ -65,105 +68,85 @@ pub fn pretrain(config: RivalConfig, out: &Path, device: &ChosenDevice) -> Resul
 /// When the folder holds no such run, its data have changed, or training fails.
 pub fn resume(out: &Path, changes: &LoopChanges, device: &ChosenDevice) -> Result<RivalPretrained, Error> {
     let folder = RunFolder::open(out)?;
-    let description = folder.description()?;
-    let mut config = config_of(&folder, &description)?;
-    let (pictures, sources) = pictures(&config)?;
-    if sources != description.data {
-        return Err(Error::Run {
-            what: "the data are not those that the run was started with".into(),
-            path: folder.description_path(),
-            hint: "put the pictures back as they were, or start a new run with --init set to this one",
-        });
-    }
-    config.steps = changes.applied_to(&config.steps);
-    config.check()?;
+    let config = folder.settings(&folder.description()?)?;
+    sitting(config, Sitting::Later { folder, changes }, device)
+}
+
+fn sitting(config: RivalConfig, sitting: Sitting, device: &ChosenDevice) -> Result<RivalPretrained, Error> {
     match config.method.clone() {
-        Method::Flow(settings) => {
-            go_on(&FlowTask::new(&config, &settings, pictures, device)?, &config, sources, &folder, device)
-        }
-        Method::Inpainting(settings) => {
-            go_on(&InpaintingTask::new(&config, settings, pictures), &config, sources, &folder, device)
-        }
-        Method::Contrastive(settings) => {
-            go_on(&ContrastiveTask::new(&config, settings, pictures)?, &config, sources, &folder, device)
-        }
+        Method::Flow(settings) => sitting_of(RivalPlan::<FlowTask> { config, settings }, sitting, device),
+        Method::Inpainting(settings) => sitting_of(RivalPlan::<InpaintingTask> { config, settings }, sitting, device),
+        Method::Contrastive(settings) => sitting_of(RivalPlan::<ContrastiveTask> { config, settings }, sitting, device),
     }
 }
 
-fn start<T: RivalTask>(
-    task: &T,
-    config: &RivalConfig,
-    sources: Vec<DataSource>,
-    out: &Path,
+fn sitting_of<T: RivalTask>(
+    plan: RivalPlan<T>,
+    sitting: Sitting,
     device: &ChosenDevice,
 ) -> Result<RivalPretrained, Error> {
-    let on = device.device.clone().autodiff();
-    let beginning = Beginning::of(config.init.as_deref(), kind(config), config.network, &on)?;
-    let model = task.begin(beginning, &on)?;
-    let description = describe(config, sources, device)?.inheriting(config.init.as_deref())?;
-    let lesson = told(task)?;
-    let folder = RunFolder::create(out)?;
-    let trained = folder
-        .write_description(&description)
-        .and_then(|()| train(task, model, &config.steps, &folder, &on, Start::Fresh));
-    Ok(RivalPretrained { trained: without_model(folder.or_discard(trained)?), lesson })
+    let run = lifecycle::run(plan, sitting, device)?;
+    let Trained { ended, best, step, seconds, .. } = run.trained;
+    Ok(RivalPretrained { trained: Trained { model: (), ended, best, step, seconds }, lessons: run.lessons })
 }
 
-fn go_on<T: RivalTask>(
-    task: &T,
-    config: &RivalConfig,
-    sources: Vec<DataSource>,
-    folder: &RunFolder,
-    device: &ChosenDevice,
-) -> Result<RivalPretrained, Error> {
-    let on = device.device.clone().autodiff();
-    let lesson = told(task)?;
-    folder.update_description(describe(config, sources, device)?)?;
-    // The model is dropped for the checkpoint's; made only to know its shape.
-    let trained = train(task, task.fresh(&on), &config.steps, folder, &on, Start::Resume)?;
-    Ok(RivalPretrained { trained: without_model(trained), lesson })
+/// The settings of a rival's run, with those of its method by themselves.
+struct RivalPlan<T: RivalTask> {
+    config: RivalConfig,
+    settings: T::Settings,
 }
 
-/// What the pictures can teach; told before hours are spent on them.
-fn told(task: &impl RivalTask) -> Result<Lesson, Error> {
-    let lesson = task.lesson()?;
-    lesson.shortcoming().iter().for_each(|shortcoming| tracing::warn!("{shortcoming}"));
-    Ok(lesson)
-}
+impl<T: RivalTask> RunPlan for RivalPlan<T> {
+    type Task = T;
+    type Data = Pictures;
 
-fn without_model<M>(trained: Trained<M>) -> Trained<()> {
-    let Trained { ended, best, step, seconds, .. } = trained;
-    Trained { model: (), ended, best, step, seconds }
-}
-
-fn kind(config: &RivalConfig) -> RunKind {
-    config.method.rival().kind()
-}
-
-fn pictures(config: &RivalConfig) -> Result<(Pictures, Vec<DataSource>), Error> {
-    let order = match config.method {
-        Method::Flow(_) => Order::Frames,
-        Method::Inpainting(_) | Method::Contrastive(_) => Order::Any,
+    const CHANGED: ChangedData = ChangedData {
+        what: "the data are not those that the run was started with",
+        hint: "put the pictures back as they were, or start a new run with --init set to this one",
     };
-    let pictures = Pictures::open(&config.data, order, (config.width, config.height), config.memory)?;
-    let sources = pictures.sources()?;
-    Ok((pictures, sources))
+
+    fn identity(&self) -> RunIdentity<'_> {
+        let RivalConfig { network, seed, .. } = self.config;
+        let (kind, init) = (self.config.method.rival().kind(), self.config.init.as_deref());
+        RunIdentity { kind, network, seed, input: model_input(&self.config), init }
+    }
+
+    fn training(&mut self) -> &mut LoopConfig {
+        &mut self.config.steps
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.config.check()
+    }
+
+    fn open(&self) -> Result<Pictures, Error> {
+        let RivalConfig { data, width, height, memory, .. } = &self.config;
+        Pictures::open(data, T::ORDER, (*width, *height), *memory)
+    }
+
+    fn sources(pictures: &Pictures) -> Result<RunSources, Error> {
+        Ok(RunSources { data: pictures.sources()?, ..RunSources::default() })
+    }
+
+    fn task(&self, pictures: Pictures, device: &ChosenDevice) -> Result<T, Error> {
+        T::new(&self.config, self.settings.clone(), pictures, device)
+    }
+
+    fn settings(&self, task: &T) -> impl Serialize {
+        RivalConfig { method: task.method(), ..self.config.clone() }
+    }
+
+    fn begin(&self, task: &T, device: &Device) -> Result<T::Model, Error> {
+        let RunIdentity { kind, network, init, .. } = self.identity();
+        task.begin(Beginning::of(init, kind, network, device)?, device)
+    }
+
+    fn lessons(&self, task: &T) -> Result<Vec<Lesson>, Error> {
+        Ok(vec![task.lesson()?])
+    }
 }
 
 /// The contract between a picture and the network's numbers.
 pub(super) fn model_input(config: &RivalConfig) -> ModelInput {
     ModelInput::imagenet(config.width as u32, config.height as u32)
-}
-
-fn config_of(folder: &RunFolder, description: &RunDescription) -> Result<RivalConfig, Error> {
-    description.config.clone().try_into().map_err(|problem| Error::Run {
-        what: format!("cannot read the run's settings: {problem}"),
-        path: folder.description_path(),
-        hint: "the run was made by another version: start it anew",
-    })
-}
-
-fn describe(config: &RivalConfig, data: Vec<DataSource>, device: &ChosenDevice) -> Result<RunDescription, Error> {
-    let (network, seed) = (config.network, config.seed);
-    RunDescription::new(kind(config), network, seed, device, config, model_input(config), data)
 }

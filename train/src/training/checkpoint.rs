@@ -59,7 +59,7 @@ pub fn read_state(folder: &RunFolder) -> Result<State, Error> {
     let path = folder.state_path();
     let broken = |what: String, hint| Error::Run { what, path: path.clone(), hint };
     if !path.is_file() {
-        let hint = "start it anew: remove the folder and leave --resume out";
+        let hint = "it was stopped before its first one: --resume begins it again";
         return Err(broken("the run has no checkpoint yet".into(), hint));
     }
     let text = parallax_core::files::read_text(&path)?;

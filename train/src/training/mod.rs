@@ -1,4 +1,4 @@
-//! The training loop that depth pre-training and few-shot fine-tuning share.
+//! The life of a run and its training loop: shared by depth pre-training, its rivals and few-shot fine-tuning.
 //!
 //! ```text
 //! Task::batch(step)  (loader threads, order fixed by seed and step)
@@ -11,7 +11,8 @@
 //! ```
 //!
 //! A task says what a batch is and what its loss is; everything else (order, optimizer, log, pictures, saving,
-//! resuming, Ctrl-C, the guard against losses that are not numbers) is here, once.
+//! Ctrl-C, the guard against losses that are not numbers) is here, once. A [`RunPlan`] says which settings and data make the task;
+//! starting, describing and resuming a run is here too ([`lifecycle`]).
 
 mod changes;
 pub mod checkpoint;
@@ -19,6 +20,7 @@ mod checksums;
 mod config;
 mod early_stop;
 mod guard;
+pub mod lifecycle;
 pub mod limits;
 mod loader;
 pub mod log;
@@ -32,6 +34,7 @@ mod tensorboard;
 pub use changes::LoopChanges;
 pub use config::LoopConfig;
 pub use early_stop::{Best, Watched};
+pub use lifecycle::{ChangedData, EndedRun, RunIdentity, RunPlan, RunSources, Sitting};
 pub use run_folder::{DataSource, RunDescription, RunFolder, RunKind};
 pub use schedule::Schedule;
 pub use steps::{Ended, Start, Trained, adam, train};

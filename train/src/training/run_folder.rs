@@ -21,10 +21,10 @@ use std::sync::{Arc, Mutex};
 use parallax_core::camera::CameraIdentity;
 use parallax_core::files::{FolderLock, is_partial_of};
 use parallax_core::model_input::ModelInput;
-use parallax_models::Network;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::checksums;
+use super::{RunIdentity, RunSources, checksums};
 use crate::Error;
 use crate::device::ChosenDevice;
 
@@ -40,7 +40,7 @@ pub(super) const SAMPLES: &str = "samples";
 #[derive(Debug, Clone)]
 pub struct RunFolder {
     path: PathBuf,
-    /// The lock of a folder that was just made, until training takes it over.
+    /// The lock of a folder that is about to be trained, until training takes it over.
     pub(super) at_start: Arc<Mutex<Option<FolderLock>>>,
 }
 
@@ -144,39 +144,40 @@ impl RunDescription {
     ///
     /// # Errors
     /// When the settings cannot be written as TOML.
-    pub fn new(
-        kind: RunKind,
-        network: Network,
-        seed: u64,
-        device: &ChosenDevice,
+    pub(super) fn new(
+        identity: RunIdentity,
         settings: &impl Serialize,
-        input: ModelInput,
-        data: Vec<DataSource>,
+        sources: RunSources,
+        device: &ChosenDevice,
     ) -> Result<Self, Error> {
-        let config = toml::Table::try_from(settings).map_err(|problem| Error::Settings {
-            what: format!("the settings cannot be written down: {problem}"),
-            hint: "a seed must be below 9223372036854775808, and paths must be valid UTF-8",
-        })?;
         Ok(Self {
             schema: SCHEMA,
-            kind,
+            kind: identity.kind,
             parallax: env!("CARGO_PKG_VERSION").into(),
-            network: network.name().into(),
-            seed,
+            network: identity.network.name().into(),
+            seed: identity.seed,
             device: device.name.clone(),
-            config,
-            input,
+            config: table(settings)?,
+            input: identity.input,
             inherited_cameras: Vec::new(),
-            data,
-            validation: Vec::new(),
+            data: sources.data,
+            validation: sources.validation,
         })
+    }
+
+    /// This description with other settings.
+    ///
+    /// # Errors
+    /// When the settings cannot be written as TOML.
+    pub fn with_settings(self, settings: &impl Serialize) -> Result<Self, Error> {
+        Ok(Self { config: table(settings)?, ..self })
     }
 
     /// This description, knowing the cameras that taught what `init` gives.
     ///
     /// # Errors
     /// When `init` is neither a run folder nor a weights file.
-    pub fn inheriting(self, init: Option<&Path>) -> Result<Self, Error> {
+    pub(super) fn inheriting(self, init: Option<&Path>) -> Result<Self, Error> {
         Ok(Self { inherited_cameras: crate::inheritance::cameras(init)?, ..self })
     }
 
@@ -317,15 +318,6 @@ impl RunFolder {
         Ok(parallax_core::files::write_bytes(&self.description_path(), checksums::sealed(&text).as_bytes())?)
     }
 
-    /// Replaces `run.toml`; what an earlier run handed on is kept, which may be gone by now.
-    ///
-    /// # Errors
-    /// When the old one cannot be read or the new one not written.
-    pub fn update_description(&self, description: RunDescription) -> Result<(), Error> {
-        let inherited_cameras = self.description()?.inherited_cameras;
-        self.write_description(&RunDescription { inherited_cameras, ..description })
-    }
-
     /// Reads `run.toml`.
     ///
     /// # Errors
@@ -347,6 +339,18 @@ impl RunFolder {
         Ok(description)
     }
 
+    /// The settings in a run's `description`, in the form of its kind.
+    ///
+    /// # Errors
+    /// When another version wrote them.
+    pub fn settings<S: DeserializeOwned>(&self, description: &RunDescription) -> Result<S, Error> {
+        description.config.clone().try_into().map_err(|problem| Error::Run {
+            what: format!("cannot read the run's settings: {problem}"),
+            path: self.description_path(),
+            hint: "the run was made by another version: start it anew",
+        })
+    }
+
     fn unreadable(&self, what: String) -> Error {
         Error::Run {
             what,
@@ -354,6 +358,14 @@ impl RunFolder {
             hint: "the run was made by another version of this program, or edited: start it anew",
         }
     }
+}
+
+/// Settings as `run.toml` holds them.
+fn table(settings: &impl Serialize) -> Result<toml::Table, Error> {
+    toml::Table::try_from(settings).map_err(|problem| Error::Settings {
+        what: format!("the settings cannot be written down: {problem}"),
+        hint: "a seed must be below 9223372036854775808, and paths must be valid UTF-8",
+    })
 }
 
 /// Whether a killed start has left this unfinished.

@@ -31,6 +31,13 @@ impl RunFolder {
         at_start.map_or_else(|| FolderLock::take(self.path()), |lock| Ok(Some(lock)))?.ok_or_else(|| self.in_training())
     }
 
+    /// Locks the folder before training does, which takes the lock over.
+    pub(super) fn lock_ahead(&self) -> Result<(), Error> {
+        let lock = self.lock()?;
+        *self.at_start.lock().unwrap_or_else(PoisonError::into_inner) = Some(lock);
+        Ok(())
+    }
+
     /// Whether the lock of the start is still here.
     pub(super) fn is_locked_here(&self) -> bool {
         self.at_start.lock().unwrap_or_else(PoisonError::into_inner).is_some()

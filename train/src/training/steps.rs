@@ -18,11 +18,11 @@ use super::{LoopConfig, LossTerm, RunFolder, Task, checkpoint, guard};
 use crate::Error;
 
 /// Whether a run starts or goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Start {
-    /// With the model as it is given.
-    Fresh,
-    /// From the folder's checkpoint; the model given is dropped.
+#[derive(Debug)]
+pub enum Start<M> {
+    /// With this model, at step 0.
+    Fresh(M),
+    /// From the folder's checkpoint.
     Resume,
 }
 
@@ -60,13 +60,12 @@ pub struct Trained<M> {
 /// cannot be written. The last whole checkpoint stays in the folder.
 pub fn train<T: Task>(
     task: &T,
-    model: T::Model,
     config: &LoopConfig,
     folder: &RunFolder,
     device: &Device,
-    start: Start,
+    start: Start<T::Model>,
 ) -> Result<Trained<T::Model>, Error> {
-    let mut run = Run::start(task, model, config, folder, device, start)?;
+    let mut run = Run::start(task, config, folder, device, start)?;
     let stop = stop_on_signal();
     let stepped = std::thread::scope(|scope| {
         let batches = run.step * config.accumulate..config.steps * config.accumulate;
@@ -117,19 +116,18 @@ struct StepGradient {
 impl<'a, T: Task> Run<'a, T> {
     fn start(
         task: &'a T,
-        model: T::Model,
         config: &'a LoopConfig,
         folder: &'a RunFolder,
         device: &'a Device,
-        start: Start,
+        start: Start<T::Model>,
     ) -> Result<Self, Error> {
         let lock = folder.lock()?;
         let optimizer = adam();
-        let (model, optimizer, step, earlier_seconds) = match start {
-            Start::Fresh => (model, optimizer, 0, 0.0),
+        let (model, optimizer, step, earlier_seconds, saved_step) = match start {
+            Start::Fresh(model) => (model, optimizer, 0, 0.0, None),
             Start::Resume => {
                 let (model, optimizer, state) = checkpoint::restore(folder, task, optimizer, device)?;
-                (model, optimizer, state.step, state.seconds)
+                (model, optimizer, state.step, state.seconds, Some(state.step))
             }
         };
         let log = Log::open(&folder.log_path(), step)?;
@@ -155,7 +153,7 @@ impl<'a, T: Task> Run<'a, T> {
             events: EventFile::create(folder.path(), step)?,
             progress: progress_bar(config.steps, step),
             step,
-            saved_step: (start == Start::Resume).then_some(step),
+            saved_step,
             saved_at: Instant::now(),
             drawn_step: None,
             earlier_seconds,

@@ -104,7 +104,7 @@ fn fit(task: &Line, config: &LoopConfig, folder: &Path) -> (RunFolder, Result<Tr
     let device = Device::flex().autodiff();
     let folder = RunFolder::create(folder).unwrap();
     std::fs::write(folder.description_path(), "").unwrap();
-    let trained = train(task, line(&device), config, &folder, &device, Start::Fresh);
+    let trained = train(task, config, &folder, &device, Start::Fresh(line(&device)));
     (folder, trained)
 }
 
@@ -181,7 +181,7 @@ fn a_run_that_learns_no_more_stops_and_keeps_its_best_checkpoint() {
 
 fn go_on(folder: &RunFolder, config: &LoopConfig) -> Trained<Linear> {
     let device = Device::flex().autodiff();
-    train(&LINE, line(&device), config, folder, &device, Start::Resume).unwrap()
+    train(&LINE, config, folder, &device, Start::Resume).unwrap()
 }
 
 #[test]

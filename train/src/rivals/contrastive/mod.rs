@@ -36,11 +36,12 @@ use serde::{Deserialize, Serialize};
 
 use self::info_nce::info_nce;
 use self::model::ContrastiveModel;
-use super::pictures::Pictures;
+use super::pictures::{Order, Pictures};
 use super::run::{RivalTask, model_input};
-use super::{RivalConfig, number, picture_dims, tensor};
+use super::{Method, RivalConfig, number, picture_dims, tensor};
 use crate::Error;
 use crate::data::order::{Purpose, random, samples_of_step};
+use crate::device::ChosenDevice;
 use crate::inheritance::Beginning;
 use crate::lesson::Lesson;
 use crate::training::{LossTerm, Sample, StepLoss, Task};
@@ -108,7 +109,7 @@ pub struct ContrastiveBatch {
 #[derive(Debug)]
 pub struct ContrastiveTask {
     /// The settings, with the queue's length found.
-    pub(super) settings: ContrastiveSettings,
+    settings: ContrastiveSettings,
     pictures: Pictures,
     queue: usize,
     network: Network,
@@ -118,20 +119,6 @@ pub struct ContrastiveTask {
 }
 
 impl ContrastiveTask {
-    pub(super) fn new(config: &RivalConfig, settings: ContrastiveSettings, pictures: Pictures) -> Result<Self, Error> {
-        if pictures.count() < 2 {
-            return Err(Error::Data {
-                what: "contrastive pre-training compares pictures, found only one".into(),
-                path: pictures.path().to_path_buf(),
-                hint: "give a recording or a folder with more pictures",
-            });
-        }
-        let queue = settings.queue.unwrap_or_else(|| queue_length(pictures.count(), config.batch));
-        let settings = ContrastiveSettings { queue: Some(queue), ..settings };
-        let (network, input) = (config.network, model_input(config));
-        Ok(Self { settings, pictures, queue, network, input, batch: config.batch, seed: config.seed })
-    }
-
     /// A network's model with a queue full of its own keys.
     fn with_full_queue(&self, query: ContrastiveNetwork, device: &Device) -> Result<ContrastiveModel, Error> {
         let model = ContrastiveModel::new(query, self.queue, device);
@@ -197,12 +184,35 @@ impl Task for ContrastiveTask {
 }
 
 impl RivalTask for ContrastiveTask {
-    fn lesson(&self) -> Result<Lesson, Error> {
-        self.pictures.lesson()
+    type Settings = ContrastiveSettings;
+
+    const ORDER: Order = Order::Any;
+
+    fn new(
+        config: &RivalConfig,
+        settings: ContrastiveSettings,
+        pictures: Pictures,
+        _: &ChosenDevice,
+    ) -> Result<Self, Error> {
+        if pictures.count() < 2 {
+            return Err(Error::Data {
+                what: "contrastive pre-training compares pictures, found only one".into(),
+                path: pictures.path().to_path_buf(),
+                hint: "give a recording or a folder with more pictures",
+            });
+        }
+        let queue = settings.queue.unwrap_or_else(|| queue_length(pictures.count(), config.batch));
+        let settings = ContrastiveSettings { queue: Some(queue), ..settings };
+        let (network, input) = (config.network, model_input(config));
+        Ok(Self { settings, pictures, queue, network, input, batch: config.batch, seed: config.seed })
     }
 
-    fn fresh(&self, device: &Device) -> ContrastiveModel {
-        ContrastiveModel::new(self.network.contrastive(self.seed, device), self.queue, device)
+    fn method(&self) -> Method {
+        Method::Contrastive(self.settings.clone())
+    }
+
+    fn lesson(&self) -> Result<Lesson, Error> {
+        self.pictures.lesson()
     }
 
     fn begin(&self, beginning: Beginning, device: &Device) -> Result<ContrastiveModel, Error> {

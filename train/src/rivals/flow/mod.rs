@@ -15,9 +15,9 @@ use parallax_models::{FlowNetwork, Network};
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
-use super::pictures::Pictures;
+use super::pictures::{Order, Pictures};
 use super::run::{RivalTask, model_input};
-use super::{RivalConfig, number, numbers, picture_dims, spread, stacked, tensor};
+use super::{Method, RivalConfig, number, numbers, picture_dims, spread, stacked, tensor};
 use crate::Error;
 use crate::data::augmentation::{ColorChange, Mirroring, append_input, append_planes, shrink};
 use crate::data::order::{Purpose, random, samples_of_step};
@@ -63,6 +63,7 @@ pub struct FlowBatch {
 /// Optical-flow pre-training.
 #[derive(Debug)]
 pub struct FlowTask {
+    settings: FlowSettings,
     pictures: Pictures,
     pairs: Vec<[usize; 2]>,
     network: Network,
@@ -73,32 +74,6 @@ pub struct FlowTask {
 }
 
 impl FlowTask {
-    pub(super) fn new(
-        config: &RivalConfig,
-        settings: &FlowSettings,
-        pictures: Pictures,
-        device: &ChosenDevice,
-    ) -> Result<Self, Error> {
-        let pairs = pictures.pairs(settings.frame_gap);
-        if pairs.is_empty() {
-            return Err(Error::Data {
-                what: format!(
-                    "flow needs two frames {} apart, found none among {}",
-                    settings.frame_gap,
-                    pictures.count()
-                ),
-                path: pictures.path().to_path_buf(),
-                hint: "give a recording or a folder of consecutive frames, or lower --frame-gap",
-            });
-        }
-        let place = match device.kind {
-            DeviceKind::Gpu => LossPlace::Device,
-            DeviceKind::Cpu => LossPlace::Host,
-        };
-        let (network, input) = (config.network, model_input(config));
-        Ok(Self { pictures, pairs, network, input, batch: config.batch, seed: config.seed, place })
-    }
-
     /// Flow in pixels of each scale's pictures, finest scale first.
     fn flows(&self, model: &FlowNetwork, input: Tensor<4>) -> Vec<Tensor<4>> {
         let largest_px = |scale: usize| LARGEST_FLOW * f64::from(self.input.width >> scale);
@@ -204,6 +179,40 @@ impl Task for FlowTask {
 }
 
 impl RivalTask for FlowTask {
+    type Settings = FlowSettings;
+
+    const ORDER: Order = Order::Frames;
+
+    fn new(
+        config: &RivalConfig,
+        settings: FlowSettings,
+        pictures: Pictures,
+        device: &ChosenDevice,
+    ) -> Result<Self, Error> {
+        let pairs = pictures.pairs(settings.frame_gap);
+        if pairs.is_empty() {
+            return Err(Error::Data {
+                what: format!(
+                    "flow needs two frames {} apart, found none among {}",
+                    settings.frame_gap,
+                    pictures.count()
+                ),
+                path: pictures.path().to_path_buf(),
+                hint: "give a recording or a folder of consecutive frames, or lower --frame-gap",
+            });
+        }
+        let place = match device.kind {
+            DeviceKind::Gpu => LossPlace::Device,
+            DeviceKind::Cpu => LossPlace::Host,
+        };
+        let (network, input) = (config.network, model_input(config));
+        Ok(Self { settings, pictures, pairs, network, input, batch: config.batch, seed: config.seed, place })
+    }
+
+    fn method(&self) -> Method {
+        Method::Flow(self.settings.clone())
+    }
+
     fn lesson(&self) -> Result<Lesson, Error> {
         let mut lesson = Lesson::of("flow");
         for pair in spread(TARGETS, self.pairs.len()) {
@@ -214,15 +223,12 @@ impl RivalTask for FlowTask {
         Ok(lesson)
     }
 
-    fn fresh(&self, device: &Device) -> FlowNetwork {
-        self.network.flow(self.seed, device)
-    }
-
     fn begin(&self, beginning: Beginning, device: &Device) -> Result<FlowNetwork, Error> {
+        let fresh = || self.network.flow(self.seed, device);
         Ok(match beginning {
-            Beginning::Fresh => self.fresh(device),
+            Beginning::Fresh => fresh(),
             Beginning::Same(weights) => FlowNetwork::load(&weights, device)?,
-            Beginning::Backbone(backbone) => self.fresh(device).with_backbone(&backbone)?,
+            Beginning::Backbone(backbone) => fresh().with_backbone(&backbone)?,
         })
     }
 }

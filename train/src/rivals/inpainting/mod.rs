@@ -21,12 +21,13 @@ use parallax_models::{InpaintingNetwork, Network};
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize};
 
-use super::pictures::Pictures;
+use super::pictures::{Order, Pictures};
 use super::run::{RivalTask, model_input};
-use super::{RivalConfig, number, numbers, picture_dims, picture_of, spread, stacked, tensor};
+use super::{Method, RivalConfig, number, numbers, picture_dims, picture_of, spread, stacked, tensor};
 use crate::Error;
 use crate::data::augmentation::{ColorChange, Mirroring, append_input, append_planes};
 use crate::data::order::{Purpose, random, samples_of_step};
+use crate::device::ChosenDevice;
 use crate::geometry::upsample;
 use crate::inheritance::Beginning;
 use crate::lesson::Lesson;
@@ -93,11 +94,6 @@ pub struct InpaintingTask {
 }
 
 impl InpaintingTask {
-    pub(super) fn new(config: &RivalConfig, settings: InpaintingSettings, pictures: Pictures) -> Self {
-        let (network, input) = (config.network, model_input(config));
-        Self { pictures, settings, network, input, batch: config.batch, seed: config.seed }
-    }
-
     /// Adds a picture with its own rectangles to a batch.
     fn append(&self, number: usize, place: u64, batch: &mut InpaintingBatch) -> Result<(), Error> {
         let mut random = random(self.seed, Purpose::Augmentation, place);
@@ -205,19 +201,34 @@ impl Task for InpaintingTask {
 }
 
 impl RivalTask for InpaintingTask {
+    type Settings = InpaintingSettings;
+
+    const ORDER: Order = Order::Any;
+
+    fn new(
+        config: &RivalConfig,
+        settings: InpaintingSettings,
+        pictures: Pictures,
+        _: &ChosenDevice,
+    ) -> Result<Self, Error> {
+        let (network, input) = (config.network, model_input(config));
+        Ok(Self { pictures, settings, network, input, batch: config.batch, seed: config.seed })
+    }
+
+    fn method(&self) -> Method {
+        Method::Inpainting(self.settings.clone())
+    }
+
     fn lesson(&self) -> Result<Lesson, Error> {
         self.pictures.lesson()
     }
 
-    fn fresh(&self, device: &Device) -> InpaintingNetwork {
-        self.network.inpainting(self.seed, device)
-    }
-
     fn begin(&self, beginning: Beginning, device: &Device) -> Result<InpaintingNetwork, Error> {
+        let fresh = || self.network.inpainting(self.seed, device);
         Ok(match beginning {
-            Beginning::Fresh => self.fresh(device),
+            Beginning::Fresh => fresh(),
             Beginning::Same(weights) => InpaintingNetwork::load(&weights, device)?,
-            Beginning::Backbone(backbone) => self.fresh(device).with_backbone(&backbone)?,
+            Beginning::Backbone(backbone) => fresh().with_backbone(&backbone)?,
         })
     }
 }
