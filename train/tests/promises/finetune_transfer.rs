@@ -7,8 +7,7 @@ use burn::tensor::Device;
 use image::{GrayImage, Luma, RgbImage};
 use parallax_core::labels::LabelledSet;
 use parallax_train::finetune::evaluation::Pictures;
-use parallax_train::finetune::{FinetuneConfig, FinetunedRun, Transfer, evaluate, finetune, resume};
-use parallax_train::training::LoopChanges;
+use parallax_train::finetune::{FinetuneConfig, FinetunedRun, Transfer, evaluate, finetune};
 
 use crate::few_shot::{SIZE, changed, config, cpu, depth_run, labelled_set, tensors};
 
@@ -58,17 +57,6 @@ fn each_transfer_starts_from_what_its_name_says() {
     let encoder = start(Transfer::Encoder);
     assert_eq!(weights(changed(&before, &encoder, "encoder.")), 0);
     assert!(changed(&before, &encoder, "decoder.").iter().any(|name| name.ends_with("weight")));
-}
-
-#[test]
-fn resuming_is_refused_when_the_labelled_pictures_have_changed() {
-    let folder = tempfile::tempdir().unwrap();
-    let labels = labelled_set(folder.path(), 4);
-    let out = folder.path().join("run");
-    finetune(&config(labels.clone(), None, Transfer::Whole, 1), &out, &cpu()).unwrap();
-    GrayImage::from_pixel(SIZE.0, SIZE.1, Luma([3])).save(labels.join("labels/001.png")).unwrap();
-    let Err(error) = resume(&out, &LoopChanges::steps(2), &cpu()) else { panic!("it was resumed") };
-    assert!(error.to_string().contains("labelled pictures are not those"), "{error}");
 }
 
 #[test]

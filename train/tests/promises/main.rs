@@ -11,9 +11,9 @@ mod places;
 mod depth_training_matches_pytorch;
 #[cfg(feature = "gpu")]
 mod device_self_check;
+mod every_run_resumes_bit_for_bit;
 mod every_term_trains;
 mod finetune_real_pictures;
-mod finetune_resumes_bit_for_bit;
 mod finetune_transfer;
 mod flow_points_home;
 mod footage_that_cannot_teach_is_named;
@@ -23,7 +23,6 @@ mod rivals_learn_and_hand_on;
 mod stereo_finds_the_distance_of_a_wall;
 mod the_device_step_is_the_host_step;
 mod the_truth_is_where_the_loss_is_least;
-mod training_resumes_bit_for_bit;
 mod unknown_intrinsics;
 mod validation_chooses_the_checkpoint;
 mod zoomed_windows_keep_the_truth;

@@ -1,4 +1,4 @@
-//! Every rival of depth learns, resumes bit for bit, starts from whatever was learned before, and hands its encoder (and
+//! Every rival of depth learns, starts from whatever was learned before, and hands its encoder (and
 //! decoder, where there is one) on to fine-tuning.
 
 use std::collections::BTreeMap;
@@ -10,11 +10,11 @@ use parallax_models::Network;
 use parallax_train::data::{Augmentation, IntrinsicsSource, Supervision, TermsConfig};
 use parallax_train::finetune::{Transfer, finetune};
 use parallax_train::pretraining::PretrainConfig;
-use parallax_train::rivals::{Method, Rival, RivalConfig, pretrain, resume};
-use parallax_train::training::{LoopChanges, LoopConfig, RunFolder, Schedule, log};
+use parallax_train::rivals::{Rival, RivalConfig, pretrain};
+use parallax_train::training::{RunFolder, Schedule, log};
 use parallax_train::{Error, pretraining};
 
-use crate::few_shot::{SIZE, changed, cpu, labelled_set, tensors};
+use crate::few_shot::{SIZE, changed, cpu, labelled_set, rival_config as config, tensors};
 
 const RIVALS: [Rival; 3] = [Rival::Flow, Rival::Inpainting, Rival::Contrastive];
 
@@ -40,38 +40,6 @@ fn unlike_pictures(parent: &Path) -> PathBuf {
         picture.save(folder.join(format!("{number:02}.png"))).unwrap();
     }
     folder
-}
-
-fn config(rival: Rival, data: &Path, steps: u64, init: Option<PathBuf>) -> RivalConfig {
-    RivalConfig {
-        data: vec![data.to_path_buf()],
-        network: Network::Slim,
-        width: SIZE.0 as usize,
-        height: SIZE.1 as usize,
-        batch: 4,
-        seed: 3,
-        init,
-        memory: 1 << 20,
-        method: Method::of(rival, 1),
-        steps: LoopConfig {
-            steps,
-            learning_rate: 1e-3,
-            schedule: Schedule::Constant,
-            save_every: 0,
-            picture_every: 0,
-            loader_threads: 2,
-            ..LoopConfig::default()
-        },
-    }
-}
-
-/// All weights that a run has left, file by file.
-fn weights(run: &Path) -> BTreeMap<String, BTreeMap<String, Vec<u8>>> {
-    let files = std::fs::read_dir(run).unwrap().map(|entry| entry.unwrap().path());
-    let weights = files.filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
-    weights
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), crate::few_shot::tensors_of(&path)))
-        .collect()
 }
 
 fn error<T>(result: Result<T, Error>) -> Error {
@@ -124,24 +92,6 @@ fn flow_finds_how_far_the_wall_moves() {
     let means: Vec<f32> = flow.chunks_exact(plane).map(|map| map.iter().sum::<f32>() / plane as f32).collect();
     for (mean, expected) in means.iter().zip([-1.3, 0.0, 1.3, 0.0]) {
         assert!((mean - expected).abs() < 0.3, "{means:?}");
-    }
-}
-
-#[test]
-fn three_steps_and_three_more_are_six_steps() {
-    let folder = tempfile::tempdir().unwrap();
-    let data = frames(folder.path());
-    for rival in RIVALS {
-        let (whole, parts) = (folder.path().join("whole"), folder.path().join("parts"));
-        pretrain(config(rival, &data, 6, None), &whole, &cpu()).unwrap();
-        pretrain(config(rival, &data, 3, None), &parts, &cpu()).unwrap();
-        assert!(weights(&whole) != weights(&parts));
-        assert_eq!(resume(&parts, &LoopChanges::steps(6), &cpu()).unwrap().trained.step, 6);
-        assert!(weights(&whole) == weights(&parts), "{rival:?}: the weights differ");
-        let files = weights(&whole).len();
-        assert_eq!(files, if rival == Rival::Contrastive { 2 } else { 1 }, "momentum network and queue are saved too");
-        std::fs::remove_dir_all(&whole).unwrap();
-        std::fs::remove_dir_all(&parts).unwrap();
     }
 }
 

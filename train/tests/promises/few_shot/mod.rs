@@ -1,4 +1,5 @@
-//! A small made-up labelled set, a depth run with random weights, and settings for tests of fine-tuning.
+//! A small made-up labelled set, a depth run with random weights, settings of fine-tuning and of rivals, and the weights that a run
+//! has left.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use parallax_core::model_input::ModelInput;
 use parallax_models::Network;
 use parallax_train::device::{ChosenDevice, DeviceKind};
 use parallax_train::finetune::{FinetuneConfig, Transfer};
+use parallax_train::rivals::{Method, Rival, RivalConfig};
 use parallax_train::training::{LoopConfig, RunDescription, RunFolder, RunKind, Schedule};
 
 pub(crate) const SIZE: (u32, u32) = (64, 32);
@@ -88,8 +90,39 @@ pub(crate) fn config(labels: PathBuf, init: Option<PathBuf>, transfer: Transfer,
     }
 }
 
+/// Settings of a rival's run on small pictures; what a test is about it changes.
+pub(crate) fn rival_config(rival: Rival, data: &Path, steps: u64, init: Option<PathBuf>) -> RivalConfig {
+    RivalConfig {
+        data: vec![data.to_path_buf()],
+        network: Network::Slim,
+        width: SIZE.0 as usize,
+        height: SIZE.1 as usize,
+        batch: 4,
+        seed: 3,
+        init,
+        memory: 1 << 20,
+        method: Method::of(rival, 1),
+        steps: LoopConfig {
+            steps,
+            learning_rate: 1e-3,
+            schedule: Schedule::Constant,
+            save_every: 0,
+            picture_every: 0,
+            loader_threads: 2,
+            ..LoopConfig::default()
+        },
+    }
+}
+
 pub(crate) fn cpu() -> ChosenDevice {
     ChosenDevice { device: Device::flex(), kind: DeviceKind::Cpu, name: "cpu (flex)".into(), reason: "tests".into() }
+}
+
+/// All weights that a run has left, file by file.
+pub(crate) fn weights(run: &Path) -> BTreeMap<String, BTreeMap<String, Vec<u8>>> {
+    let files = std::fs::read_dir(run).unwrap().map(|entry| entry.unwrap().path());
+    let weights = files.filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"));
+    weights.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), tensors_of(&path))).collect()
 }
 
 /// Every tensor of a run's network by name, as bytes.
