@@ -141,6 +141,7 @@ const OF_OTHERS: &[&str] = &[
     "--release",
     "--features",
     "--workspace",
+    "--path",
     "--codec",
     "--once",
     "--chunk-size",

@@ -28,8 +28,7 @@ const BEND_WARN: f64 = 0.025;
 const BEND_FAIL: f64 = 0.05;
 /// Deviation of that displacement up to which the footage determines it.
 const BEND_DETERMINED: f64 = 0.008;
-/// Windows that must say something before it is a finding: what a single one errs is not in its deviation. On a rendered drive
-/// one that was 17 % off gave itself 3 %.
+/// Windows that must say something before it is told without a camera file, where nothing else can confirm it.
 const CONFIRMED: usize = 2;
 /// How many deviations a focal length must be off for a finding.
 const CERTAIN: f64 = 3.0;
@@ -143,7 +142,7 @@ pub fn lens(question: &LensQuestion<'_>) -> [Check; 2] {
         let why = "the motion does not tell: that takes curves, followed over many frames";
         return [unknown("focal length", why), unknown("distortion", why)];
     };
-    if question.windows < CONFIRMED {
+    if matches!(question.source, CameraSource::Assumed(_)) && question.windows < CONFIRMED {
         let why = "the motion does not tell: a single stretch says something, and nothing confirms it";
         return [unknown("focal length", why), unknown("distortion", why)];
     }

@@ -44,7 +44,7 @@ const MOST_RESIDUAL_PX: f64 = 1.0;
 /// Focal lengths that an adjustment starts from, as ln s: neighbours are apart by a quarter, and from half of the file's to
 /// twice it. From one start alone only the nearest minimum is found.
 const STARTS: [f64; 7] = [-0.75, -0.5, -0.25, 0.0, 0.25, 0.5, 0.75];
-/// Minima this near in ln s are one.
+/// Minima this near in ln s are one, and as far as they lie apart the window does not tell.
 const LEAST_APART: f64 = 0.1;
 /// A minimum elsewhere is as good when it fits worse by less than this, in squares of what tracks err: three deviations.
 const AS_GOOD: f64 = 9.0;
@@ -65,6 +65,12 @@ impl LensEstimate {
         let covariance =
             self.information.try_inverse().unwrap_or_else(|| Matrix2::identity() * PRIOR_DEVIATION.powi(2));
         [covariance[(0, 0)].max(0.0).sqrt(), covariance[(1, 1)].max(0.0).sqrt()]
+    }
+
+    /// The same, less certain: `spread` more deviation of ln s, and of k in proportion.
+    fn widened(self, spread: f64) -> Self {
+        let deviation = self.deviations()[0];
+        Self { information: self.information / (1.0 + (spread / deviation).powi(2)), ..self }
     }
 
     /// ln s and its deviation for a lens that is known to have no distortion: k = 0.
@@ -129,7 +135,12 @@ pub fn calibrate(window: &Window, intrinsics: &Intrinsics) -> Option<LensEstimat
     let is_rival = |other: &Minimum| {
         (other.ln_scale - best.ln_scale).abs() > reach && other.cost - best.cost < AS_GOOD * best.noise.powi(2)
     };
-    (!minima.iter().any(is_rival)).then_some(best.estimate)
+    if minima.iter().any(is_rival) {
+        return None;
+    }
+    let as_good = minima.iter().filter(|other| other.cost - best.cost < AS_GOOD * best.noise.powi(2));
+    let spread = as_good.map(|other| (other.ln_scale - best.ln_scale).abs()).fold(0.0, f64::max);
+    Some(best.estimate.widened(spread))
 }
 
 /// Where an adjustment of a window ended.
