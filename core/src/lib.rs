@@ -14,8 +14,6 @@
 //! | [`model_input`] | the one path from a picture to the numbers a network sees |
 //! | [`model_output`] | the one path from a network's logits to a mask |
 //! | [`bundle`] | a model with everything needed to run it elsewhere |
-//! | [`optical_flow`] | corners followed from picture to picture, and how much of their motion is parallax |
-//! | [`footage`] | what footage is good for: blur, exposure, the camera's motion between two frames |
 //! | [`score`] | confusion matrix, mean IoU, pixel accuracy |
 //! | [`picture_file`] | the one door for pictures: strict, turned by EXIF, bounded |
 //! | [`picture`] | overlays, colour maps and sheets for people to look at |
@@ -33,13 +31,11 @@ pub mod depth;
 mod error;
 pub mod file_kind;
 pub mod files;
-pub mod footage;
 pub mod frame;
 pub mod labels;
 pub mod model_file;
 pub mod model_input;
 pub mod model_output;
-pub mod optical_flow;
 pub mod picture;
 pub mod picture_file;
 pub mod program;

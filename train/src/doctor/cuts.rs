@@ -9,9 +9,9 @@
 
 use image::RgbImage;
 use image::imageops::{FilterType, resize};
-use parallax_core::footage::Followed;
-use parallax_core::footage::statistics::{quantile, spread};
 use parallax_core::recording::Eye;
+use parallax_vision::footage::Followed;
+use parallax_vision::footage::statistics::{quantile, spread};
 use rayon::prelude::*;
 
 use super::drive::Drive;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use parallax_core::camera::rectify::Rectifier;
 use parallax_core::camera::{Camera, Intrinsics};
-use parallax_core::footage::Sight;
 use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, OpenOptions, Recording};
+use parallax_vision::footage::Sight;
 
 use crate::Error;
 

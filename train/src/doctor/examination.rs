@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use parallax_core::footage::pair::is_same_picture;
-use parallax_core::footage::statistics::spread;
-use parallax_core::footage::{PairMeasure, blur, exposure};
 use parallax_core::recording::Eye;
+use parallax_vision::footage::pair::is_same_picture;
+use parallax_vision::footage::statistics::spread;
+use parallax_vision::footage::{PairMeasure, blur, exposure};
 use rayon::prelude::*;
 
 use super::checks::camera::LensQuestion;

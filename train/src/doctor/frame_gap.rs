@@ -8,8 +8,8 @@
 //! Depth is told from parallax as δz / z ≈ δp / p. A photometric loss places a pixel to about δp = 0.25 px, so that
 //! [`TARGET_PARALLAX_PX`] of parallax, at the median corner, makes depth good to a tenth per pair.
 
-use parallax_core::footage::statistics::{median, quantile};
-use parallax_core::footage::{CameraMotion, LEAST_FOLLOWED, MOST_FLOW, PairMeasure, TARGET_PARALLAX_PX};
+use parallax_vision::footage::statistics::{median, quantile};
+use parallax_vision::footage::{CameraMotion, LEAST_FOLLOWED, MOST_FLOW, PairMeasure, TARGET_PARALLAX_PX};
 
 /// Gaps that are tried.
 pub const CANDIDATES: [usize; 8] = [1, 2, 3, 4, 6, 9, 13, 20];

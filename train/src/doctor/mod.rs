@@ -16,7 +16,7 @@
 //! | [`checks`] | from measurements to pass, warn or fail, with the remedy |
 //! | [`report`], [`sheet`] | what comes out: lines, JSON, pictures |
 //!
-//! How a frame and a pair are measured is in [`parallax_core::footage`], which a recorder uses too.
+//! How a frame and a pair are measured is in [`parallax_vision::footage`], which a recorder uses too.
 //!
 //! Everything is measured in pixels at training size, because that is where the loss looks. What each check means and
 //! where its thresholds come from: `docs/doctor.md`.

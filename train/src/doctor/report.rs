@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use parallax_core::optical_flow::Track;
 use parallax_core::recording::Eye;
+use parallax_vision::optical_flow::Track;
 use serde::Serialize;
 
 use super::frame_gap::GapMeasure;

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use image::{Rgb, RgbImage};
-use parallax_core::optical_flow::Track;
 use parallax_core::picture::{draw_line, sheet};
+use parallax_vision::optical_flow::Track;
 
 use super::drive::{Drive, DriveConfig};
 use super::report::{Exhibit, Report};

@@ -13,9 +13,9 @@
 
 use nalgebra::{Matrix4, Vector4};
 use parallax_core::camera::Intrinsics;
-use parallax_core::footage::pair::cell_px;
-use parallax_core::footage::statistics::{median, share};
-use parallax_core::optical_flow::{Track, corners, track_both_ways};
+use parallax_vision::footage::pair::cell_px;
+use parallax_vision::footage::statistics::{median, share};
+use parallax_vision::optical_flow::{Track, corners, track_both_ways};
 
 use super::drive::View;
 

@@ -3,10 +3,10 @@
 //! A window starts where the camera turns, because only turns tell the focal length (see
 //! [`self_calibration`](super::self_calibration)), and goes on until too few of its corners are left.
 
-use parallax_core::footage::pair::cell_px;
-use parallax_core::footage::{CameraMotion, PairMeasure};
-use parallax_core::optical_flow::{corners, track_both_ways, track_both_ways_near};
 use parallax_core::recording::Eye;
+use parallax_vision::footage::pair::cell_px;
+use parallax_vision::footage::{CameraMotion, PairMeasure};
+use parallax_vision::optical_flow::{corners, track_both_ways, track_both_ways_near};
 
 use super::drive::Drive;
 use crate::Error;

@@ -1,11 +1,11 @@
 //! Does the camera move so that depth can be learned, and does the scene stand still?
 
-use parallax_core::footage::pair::STRAY_PX;
-use parallax_core::footage::statistics::{median, quantile, share};
-use parallax_core::footage::{
+use parallax_core::recording::Eye;
+use parallax_vision::footage::pair::STRAY_PX;
+use parallax_vision::footage::statistics::{median, quantile, share};
+use parallax_vision::footage::{
     CameraMotion, LEAST_FOLLOWED, LEAST_PARALLAX_PX, MOST_FLOW, PairMeasure, TARGET_PARALLAX_PX,
 };
-use parallax_core::recording::Eye;
 
 use super::super::frame_gap::GapMeasure;
 use super::super::report::{Check, Exhibit, FlowBin, Verdict};

@@ -1,9 +1,9 @@
 //! Are the frames readable, sharp, well exposed, and different from each other?
 
-use parallax_core::footage::exposure::{LEAST_CONTRAST, MOST_BLACK, MOST_WHITE};
-use parallax_core::footage::statistics::{median, share};
-use parallax_core::footage::{BLURRED, CameraMotion, PairMeasure};
 use parallax_core::recording::Eye;
+use parallax_vision::footage::exposure::{LEAST_CONTRAST, MOST_BLACK, MOST_WHITE};
+use parallax_vision::footage::statistics::{median, share};
+use parallax_vision::footage::{BLURRED, CameraMotion, PairMeasure};
 
 use super::super::frame::FrameMeasure;
 use super::super::report::{Check, Exhibit, Verdict};

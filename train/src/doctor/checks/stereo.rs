@@ -1,7 +1,7 @@
 //! Is the pair rectified, the right way round and of one moment?
 
-use parallax_core::footage::statistics::{median, share};
 use parallax_core::recording::Eye;
+use parallax_vision::footage::statistics::{median, share};
 
 use super::super::report::{Check, Exhibit, Verdict};
 use super::super::stereo::{StereoGeometry, StereoMeasure, WRONG_WAY_PX};

@@ -2,8 +2,8 @@
 
 use std::ops::Add as _;
 
-use parallax_core::footage::statistics::{median, quantile};
 use parallax_core::recording::{Eye, Recording, TimeFault};
+use parallax_vision::footage::statistics::{median, quantile};
 
 use super::super::report::{Check, Verdict};
 use super::percent;

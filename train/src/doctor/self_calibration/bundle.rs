@@ -2,13 +2,13 @@
 
 use nalgebra::{DMatrix, DVector, Matrix2, Matrix2x3, Matrix2x6, Rotation3, Vector2, Vector3};
 use parallax_core::camera::Intrinsics;
-use parallax_core::optical_flow::{RotationFit, Track};
+use parallax_vision::optical_flow::{RotationFit, Track};
 
 use super::lens::{derivative, projected, undistorted};
 use super::{CORRELATION, LensEstimate, prior};
 use crate::doctor::windows::Window;
-use parallax_core::footage::statistics::median;
-use parallax_core::footage::two_views::TwoViews;
+use parallax_vision::footage::statistics::median;
+use parallax_vision::footage::two_views::TwoViews;
 
 /// Accuracy of a track over several frames, pixels.
 const TRACK_ACCURACY_PX: f64 = 0.3;

@@ -27,7 +27,7 @@ use parallax_core::camera::Intrinsics;
 
 use super::windows::Window;
 use bundle::Bundle;
-use parallax_core::footage::statistics::median;
+use parallax_vision::footage::statistics::median;
 
 /// What is believed before looking: ln s and k are 0 ± 0.5. It keeps a window that says nothing from running away.
 const PRIOR_DEVIATION: f64 = 0.5;

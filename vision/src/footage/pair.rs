@@ -1,7 +1,7 @@
 //! Two frames of one camera: what moved, how much of it is parallax, and what does not belong to the scene at rest.
 
-use crate::camera::Intrinsics;
 use crate::optical_flow::{GrayPicture, Pyramid, RotationFit, Track, corners, track_both_ways};
+use parallax_core::camera::Intrinsics;
 
 use super::Sight;
 use super::statistics::{median, quantile, share};

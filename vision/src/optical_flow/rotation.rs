@@ -6,8 +6,8 @@
 //! Found by iteratively reweighted least squares: Gauss-Newton steps with weights 1 / max(length, 0.1 px).
 
 use super::Track;
-use crate::camera::Intrinsics;
 use nalgebra::{Matrix2x3, Matrix3, Rotation3, Vector2, Vector3};
+use parallax_core::camera::Intrinsics;
 
 /// Lengths below this count alike: the accuracy of a track.
 const TRACK_ACCURACY_PX: f64 = 0.1;

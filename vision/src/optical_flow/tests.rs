@@ -1,6 +1,6 @@
 use super::*;
-use crate::camera::Intrinsics;
 use nalgebra::{Rotation3, Vector3};
+use parallax_core::camera::Intrinsics;
 
 const WIDTH: usize = 160;
 const HEIGHT: usize = 96;

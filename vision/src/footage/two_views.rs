@@ -7,9 +7,9 @@
 //! References: Hartley, Zisserman, *Multiple View Geometry*, 2004, §9.6 and §11.4.3; Black, Rangarajan, *On the
 //! Unification of Line Processes, Outlier Rejection, and Robust Statistics*, IJCV 1996 (the weight and its annealing).
 
-use crate::camera::Intrinsics;
 use crate::optical_flow::Track;
 use nalgebra::{Matrix5, Rotation3, SVector, Unit, Vector3};
+use parallax_core::camera::Intrinsics;
 
 /// Fewer tracks than this say nothing: five parameters, and outliers.
 pub const FEWEST_TRACKS: usize = 20;
