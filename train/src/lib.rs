@@ -1,4 +1,3 @@
-//! | [`doctor`] | will this footage train? |
 //! Depth pre-training, few-shot segmentation, scores, export and quantization.
 //!
 //! In reading order:
@@ -23,7 +22,6 @@
 
 pub mod data;
 pub mod device;
-pub mod doctor;
 mod error;
 pub mod evaluation;
 pub mod finetune;

@@ -16,6 +16,8 @@
 //! | [`checks`] | from measurements to pass, warn or fail, with the remedy |
 //! | [`report`], [`sheet`] | what comes out: lines, JSON, pictures |
 //!
+//! It takes recordings and gives a report: it knows neither networks nor training, and prints nothing.
+//!
 //! How a frame and a pair are measured is in [`parallax_vision::footage`], which a recorder uses too.
 //!
 //! Everything is measured in pixels at training size, because that is where the loss looks. What each check means and
@@ -24,6 +26,7 @@
 pub mod checks;
 pub mod cuts;
 pub mod drive;
+mod error;
 pub mod examination;
 pub mod frame;
 pub mod frame_gap;
@@ -34,5 +37,6 @@ pub mod stereo;
 pub mod windows;
 
 pub use drive::{Drive, DriveConfig};
+pub use error::DoctorError;
 pub use examination::{DoctorConfig, examine, propose_frame_gap};
 pub use report::{Check, DriveReport, Report, Verdict};

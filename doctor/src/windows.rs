@@ -9,7 +9,7 @@ use parallax_vision::footage::{CameraMotion, PairMeasure};
 use parallax_vision::optical_flow::{corners, track_both_ways, track_both_ways_near};
 
 use super::drive::Drive;
-use crate::Error;
+use crate::DoctorError;
 
 /// Windows looked at in a recording; each costs as much as thirty pairs.
 pub const MOST_WINDOWS: usize = 8;
@@ -53,7 +53,7 @@ impl Window {
     ///
     /// # Errors
     /// When a frame cannot be read.
-    pub fn follow(drive: &Drive, start: usize, step: usize) -> Result<Option<Self>, Error> {
+    pub fn follow(drive: &Drive, start: usize, step: usize) -> Result<Option<Self>, DoctorError> {
         let mut seen = drive.view(start, Eye::Left)?.sight.pyramid;
         let mut views = vec![corners(&seen, cell_px(&seen))];
         // Tracks are followed from an anchor as long as most of its corners are recognised: each new anchor adds drift.

@@ -19,7 +19,7 @@ use super::report::{Check, DriveReport, Report, SCHEMA, Verdict};
 use super::self_calibration::{LensEstimate, calibrate, combine};
 use super::stereo::{StereoGeometry, StereoMeasure};
 use super::windows::{MOST_WINDOWS, Window, window_starts};
-use crate::Error;
+use crate::DoctorError;
 
 /// Pairs that the frame gap is chosen by, at each gap: a median over more changes little.
 const GAP_PAIRS: usize = 24;
@@ -40,8 +40,8 @@ pub struct DoctorConfig {
 }
 
 impl DoctorConfig {
-    fn check(&self) -> Result<(), Error> {
-        let wrong = |what: String, hint| Err(Error::Settings { what, hint });
+    fn check(&self) -> Result<(), DoctorError> {
+        let wrong = |what: String, hint| Err(DoctorError::Settings { what, hint });
         if self.data.is_empty() {
             return wrong("there is nothing to look at".into(), "name a recording or a folder of frames");
         }
@@ -61,7 +61,7 @@ impl DoctorConfig {
 ///
 /// # Errors
 /// A setting makes no sense, or a recording cannot be opened. Frames that cannot be read are a finding, not an error.
-pub fn examine(config: &DoctorConfig, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Report, Error> {
+pub fn examine(config: &DoctorConfig, progress: &(dyn Fn(usize, usize) + Sync)) -> Result<Report, DoctorError> {
     config.check()?;
     let drives = open_all(config)?;
     let work: usize =
@@ -95,7 +95,7 @@ pub fn examine(config: &DoctorConfig, progress: &(dyn Fn(usize, usize) + Sync)) 
 ///
 /// # Errors
 /// As [`examine`].
-pub fn propose_frame_gap(config: &DoctorConfig) -> Result<Option<usize>, Error> {
+pub fn propose_frame_gap(config: &DoctorConfig) -> Result<Option<usize>, DoctorError> {
     config.check()?;
     let drives = open_all(config)?;
     let proposals = drives.iter().flatten().map(|drive| {
@@ -106,10 +106,10 @@ pub fn propose_frame_gap(config: &DoctorConfig) -> Result<Option<usize>, Error> 
 }
 
 /// Opens all recordings before any is looked at. A camera that does not fit its pictures is a finding.
-fn open_all(config: &DoctorConfig) -> Result<Vec<Result<Drive, String>>, Error> {
+fn open_all(config: &DoctorConfig) -> Result<Vec<Result<Drive, String>>, DoctorError> {
     let open = |path: &PathBuf| match Drive::open(path, &config.drive) {
         Ok(drive) => Ok(Ok(drive)),
-        Err(Error::Core(error @ parallax_core::Error::Camera { .. })) => Ok(Err(error.to_string())),
+        Err(DoctorError::Core(error @ parallax_core::Error::Camera { .. })) => Ok(Err(error.to_string())),
         Err(error) => Err(error),
     };
     config.data.iter().map(open).collect()
@@ -164,7 +164,7 @@ impl Plan {
     }
 }
 
-type Readable<T> = Result<T, (usize, Error)>;
+type Readable<T> = Result<T, (usize, DoctorError)>;
 
 fn view(drive: &Drive, index: usize, eye: Eye) -> Readable<View> {
     drive.view(index, eye).map_err(|error| (index, error))
@@ -347,7 +347,7 @@ fn measure_lens(
 fn compare_eyes(
     drive: &Drive,
     moments: &[usize],
-    unreadable: &mut Vec<(usize, Error)>,
+    unreadable: &mut Vec<(usize, DoctorError)>,
     tick: &(dyn Fn() + Sync),
 ) -> Vec<Check> {
     let measure = |index: &usize| -> Readable<StereoMeasure> {

@@ -8,7 +8,7 @@ use parallax_vision::footage::{BLURRED, CameraMotion, PairMeasure};
 use super::super::frame::FrameMeasure;
 use super::super::report::{Check, Exhibit, Verdict};
 use super::percent;
-use crate::Error;
+use crate::DoctorError;
 
 /// Blurred frames: some in turns are normal; where most are, edges are wider than the motion they should tell.
 const BLURRED_WARN: f64 = 0.15;
@@ -22,7 +22,7 @@ const SAME_FAIL: f64 = 0.2;
 
 /// Frames that cannot be read, and damage of the file.
 #[must_use]
-pub fn recording(damage: Option<&str>, unreadable: &[(usize, Error)], looked_at: usize) -> Check {
+pub fn recording(damage: Option<&str>, unreadable: &[(usize, DoctorError)], looked_at: usize) -> Check {
     let verdict = match (unreadable.is_empty(), damage) {
         (false, _) => Verdict::Fail,
         (true, Some(_)) => Verdict::Warn,

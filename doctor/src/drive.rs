@@ -9,7 +9,7 @@ use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, OpenOptions, Recording};
 use parallax_vision::footage::Sight;
 
-use crate::Error;
+use crate::DoctorError;
 
 /// How a recording is looked at.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ impl Drive {
     ///
     /// # Errors
     /// When there is nothing there that could be opened, with any camera.
-    pub fn open(path: &Path, config: &DriveConfig) -> Result<Self, Error> {
+    pub fn open(path: &Path, config: &DriveConfig) -> Result<Self, DoctorError> {
         let options = OpenOptions {
             camera: config.camera.clone(),
             right_camera: config.right_camera.clone(),
@@ -103,7 +103,7 @@ impl Drive {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn view(&self, index: usize, eye: Eye) -> Result<View, Error> {
+    pub fn view(&self, index: usize, eye: Eye) -> Result<View, DoctorError> {
         let raw = self.recording.frame(index, eye)?.to_rgb()?;
         let rectified = self.rectify[eye.index()].as_ref().map(|map| map.rectify(&raw)).transpose()?;
         let rectified = rectified.as_ref().unwrap_or(&raw);

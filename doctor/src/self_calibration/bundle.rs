@@ -6,7 +6,7 @@ use parallax_vision::optical_flow::{RotationFit, Track};
 
 use super::lens::{derivative, projected, undistorted};
 use super::{CORRELATION, LensEstimate, prior};
-use crate::doctor::windows::Window;
+use crate::windows::Window;
 use parallax_vision::footage::statistics::median;
 use parallax_vision::footage::two_views::TwoViews;
 

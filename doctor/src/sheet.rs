@@ -10,7 +10,7 @@ use parallax_vision::optical_flow::Track;
 
 use super::drive::{Drive, DriveConfig};
 use super::report::{Exhibit, Report};
-use crate::Error;
+use crate::DoctorError;
 
 /// Widest a picture on a sheet is, pixels.
 const CELL_WIDTH: usize = 640;
@@ -21,8 +21,8 @@ const AT_FAULT: Rgb<u8> = Rgb([255, 60, 40]);
 ///
 /// # Errors
 /// When a recording can no longer be read or a picture cannot be written.
-pub fn write_sheets(report: &mut Report, config: &DriveConfig, folder: &Path) -> Result<(), Error> {
-    std::fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
+pub fn write_sheets(report: &mut Report, config: &DriveConfig, folder: &Path) -> Result<(), DoctorError> {
+    std::fs::create_dir_all(folder).map_err(DoctorError::io("create", folder))?;
     for (number, drive_report) in report.drives.iter_mut().enumerate() {
         if drive_report.checks.iter().all(|check| check.worst.is_empty()) {
             continue;
@@ -37,7 +37,7 @@ pub fn write_sheets(report: &mut Report, config: &DriveConfig, folder: &Path) ->
     Ok(())
 }
 
-fn write_sheet(drive: &Drive, exhibits: &[Exhibit], path: &Path) -> Result<(), Error> {
+fn write_sheet(drive: &Drive, exhibits: &[Exhibit], path: &Path) -> Result<(), DoctorError> {
     let (width, height) = drive.size();
     let cell_width = width.min(CELL_WIDTH);
     let cell = (cell_width as u32, (height * cell_width / width) as u32);
@@ -47,7 +47,7 @@ fn write_sheet(drive: &Drive, exhibits: &[Exhibit], path: &Path) -> Result<(), E
     Ok(parallax_core::files::write_picture(path, &picture)?)
 }
 
-fn row(drive: &Drive, exhibit: &Exhibit) -> Result<Vec<(String, RgbImage)>, Error> {
+fn row(drive: &Drive, exhibit: &Exhibit) -> Result<Vec<(String, RgbImage)>, DoctorError> {
     let mut row = Vec::new();
     for (place, (index, eye)) in exhibit.frames.iter().enumerate() {
         let mut picture = drive.view(*index, *eye)?.picture;
