@@ -14,6 +14,7 @@
 //! | [`model_input`] | the one path from a picture to the numbers a network sees |
 //! | [`model_output`] | the one path from a network's logits to a mask |
 //! | [`bundle`] | a model with everything needed to run it elsewhere |
+//! | [`run`] | what a training run says of itself, for who evaluates, exports and packs it |
 //! | [`score`] | confusion matrix, mean IoU, pixel accuracy |
 //! | [`picture_file`] | the one door for pictures: strict, turned by EXIF, bounded |
 //! | [`picture`] | overlays, colour maps and sheets for people to look at |
@@ -41,6 +42,7 @@ pub mod picture_file;
 pub mod program;
 pub mod reading;
 pub mod recording;
+pub mod run;
 pub mod score;
 
 pub use error::{Error, Result};

@@ -10,10 +10,10 @@ use parallax_core::model_input::ModelInput;
 use parallax_core::model_output::mask_from_logits;
 use parallax_edge::operators::{layers, operators};
 use parallax_edge::{Engine, EngineConfig, Int8Files, Worker};
+use parallax_quantize::runner::Runner;
+use parallax_quantize::{CalibrationFrames, QuantizeConfig, graph, quantize};
 use parallax_tests::programs::argument;
 use parallax_tests::python::{run_script, with_onnxruntime};
-use parallax_train::quantize::runner::Runner;
-use parallax_train::quantize::{CalibrationFrames, QuantizeConfig, graph, quantize};
 use std::collections::BTreeMap;
 use std::path::Path;
 

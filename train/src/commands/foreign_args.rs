@@ -5,9 +5,9 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use parallax_core::labels::Classes;
 use parallax_core::model_input::{Channels, ModelInput};
-use parallax_train::foreign::contract::Contract;
-use parallax_train::foreign::{Asked, Purpose, adopt, read_model};
-use parallax_train::quantize::graph;
+use parallax_quantize::foreign::contract::Contract;
+use parallax_quantize::foreign::{Asked, Purpose, adopt, read_model};
+use parallax_quantize::graph;
 use tract_onnx::pb::ModelProto;
 
 use super::BadArguments;

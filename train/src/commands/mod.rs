@@ -21,10 +21,10 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use parallax_doctor::DoctorError;
-use parallax_train::foreign::ForeignError;
-use parallax_train::pack::PackError;
+use parallax_quantize::QuantizeError;
+use parallax_quantize::foreign::ForeignError;
+use parallax_quantize::pack::PackError;
 use parallax_train::pretraining::prediction::Views;
-use parallax_train::quantize::QuantizeError;
 
 /// How a command that did not fail has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::files::{OutputKind, check_output, write_atomically, write_bytes};
 use parallax_core::program::{print, stop_on_signal};
-use parallax_train::quantize::{
+use parallax_quantize::{
     BiasCorrection, CalibrationFrames, JudgedPicture, QuantizeConfig, QuantizeReport, Quantized, RangeMethod, Watch,
     WeightBits, graph, plot, quantize,
 };

@@ -44,8 +44,8 @@ use tract_onnx::prelude::DatumType;
 pub use contract::{Asked, Normalisation};
 pub use error::ForeignError;
 
-use crate::quantize::graph;
-use crate::quantize::runner::{self, Facts};
+use crate::graph;
+use crate::runner::{self, Facts};
 use error::Result;
 
 /// What a model is adopted for.

@@ -8,7 +8,7 @@ use parallax_core::model_input::{Channels, ModelInput};
 use tract_onnx::pb::ModelProto;
 
 use super::error::{ForeignError, Result};
-use crate::quantize::graph;
+use crate::graph;
 
 /// The metadata entry with the contract as the user gave it, before normalisation was taken out of the network.
 const GIVEN_INPUT: &str = "parallax.given_input";

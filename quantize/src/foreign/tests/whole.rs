@@ -1,7 +1,7 @@
 //! Whole networks: what they compute is the same after they were adopted, and their int8 form is int8.
 
 use super::*;
-use crate::quantize::tests::{quantized, unet};
+use crate::tests::{quantized, unet};
 
 fn picture(seed: u64) -> Vec<f32> {
     numbers(3 * HEIGHT * WIDTH, seed)

@@ -1,6 +1,6 @@
 //! Laws of quantization on tiny hand-made networks, run by tract.
 
-#[path = "../../../fuzz/src/lib.rs"]
+#[path = "../../fuzz/src/lib.rs"]
 #[allow(
     dead_code,
     unreachable_pub,

@@ -13,7 +13,7 @@ use tract_onnx::prelude::DatumType;
 
 use super::edit::{self, input, integer, integers};
 use super::error::{ForeignError, Result};
-use crate::quantize::graph;
+use crate::graph;
 
 /// How an answer of another size is brought to the picture's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

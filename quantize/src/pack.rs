@@ -15,13 +15,15 @@ use parallax_core::files::sha256_of_bytes;
 use parallax_core::labels::{Classes, LabelMap};
 use parallax_core::model_input::ModelInput;
 use parallax_core::model_output::{MOST_TIES, Ties, mask_from_logits};
+use parallax_core::run::{RunDescription, SegmentationSettings, Transfer};
+use serde::de::IgnoredAny;
 use tract_onnx::pb::ModelProto;
 
 use crate::foreign::contract::{Contract, given_input};
 use crate::foreign::{self, Asked, ForeignError, Purpose};
 use crate::origin::{Origin, OriginError, Unstated};
-use crate::quantize::runner::Runner;
-use crate::quantize::{QuantizeError, graph};
+use crate::runner::Runner;
+use crate::{QuantizeError, graph};
 
 /// File names in a bundle.
 const GOLDEN_FRAME: &str = "golden.png";
@@ -141,6 +143,23 @@ impl PackError {
             Self::Encoding(_) => None,
         }
     }
+}
+
+/// What a bundle says of how the segmentation run in the folder `run` was trained.
+///
+/// # Errors
+/// When the run's settings are not in the form that training writes.
+pub fn training_of(description: &RunDescription, run: &Path) -> Result<Training, parallax_core::Error> {
+    let SegmentationSettings { init, transfer, labelled, labelled_sha256, .. } =
+        description.segmentation::<IgnoredAny>(run)?;
+    let transfer = match (init, transfer) {
+        (Some(_), transfer) => transfer.to_string(),
+        // With nothing taken over: whether the encoder's random weights stayed.
+        (None, Transfer::Frozen) => "none (frozen)".to_owned(),
+        (None, Transfer::Whole | Transfer::Encoder) => "none".to_owned(),
+    };
+    let (network, seed) = (description.network.clone(), description.seed);
+    Ok(Training { network, transfer, seed, labelled, labelled_sha256 })
 }
 
 /// One model to pack.
@@ -361,7 +380,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quantize::tests::{HEIGHT, WIDTH, quantized, unet};
+    use crate::tests::{HEIGHT, WIDTH, quantized, unet};
     use parallax_core::bundle::Bundle;
     use parallax_core::model_input::Channels;
 

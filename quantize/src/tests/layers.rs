@@ -8,10 +8,10 @@ use parallax_core::labels::LabelMap;
 use parallax_core::model_output::mask_from_logits;
 
 use super::*;
-use crate::quantize::by_layer::Watch;
-use crate::quantize::judge::JudgedPicture;
-use crate::quantize::report::LEAST_GAIN_DB;
-use crate::quantize::{BiasCorrection, Judge};
+use crate::by_layer::Watch;
+use crate::judge::JudgedPicture;
+use crate::report::LEAST_GAIN_DB;
+use crate::{BiasCorrection, Judge};
 
 fn unlabelled() -> Vec<JudgedPicture> {
     frames(12).into_iter().skip(8).map(|input| JudgedPicture { input, labels: None }).collect()
@@ -225,7 +225,7 @@ fn the_picture_of_the_report_has_a_row_for_each_layer() {
     let (quantized, _) = measured(unlabelled());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.png");
-    crate::quantize::plot::draw(&quantized.report, &path).unwrap();
+    crate::plot::draw(&quantized.report, &path).unwrap();
     let picture = parallax_core::files::read_rgb(&path).unwrap();
     let blue = |row: u32| picture.get_pixel(340, 34 + 14 * row + 7).0 == [90, 140, 210];
     assert!((0..quantized.report.layers.len() as u32).all(blue));

@@ -12,7 +12,7 @@ use tract_onnx::pb::{GraphProto, NodeProto};
 
 use super::edit::{self, attribute, constant, floats, input, integer};
 use super::sizes::Shapes;
-use crate::quantize::graph;
+use crate::graph;
 
 /// One factor and one offset for each channel, or one of each for all.
 #[derive(Debug, Clone, PartialEq)]

@@ -4,7 +4,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{StringStringEntryProto, ValueInfoProto};
 
 use super::*;
-use crate::quantize::tests::unet;
+use crate::tests::unet;
 
 /// What adopting a changed network says.
 fn refusal(change: impl Fn(&mut ModelProto)) -> String {

@@ -12,7 +12,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto, type_proto};
 
 use super::edit;
 use super::error::{ForeignError, Result};
-use crate::quantize::graph;
+use crate::graph;
 
 /// The first version of the IR in which constants need not be inputs as well.
 const CONSTANTS_ARE_NO_INPUTS: i64 = 4;

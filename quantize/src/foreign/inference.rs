@@ -11,7 +11,7 @@ use super::error::{ForeignError, Result};
 pub(super) fn settle(graph: &mut GraphProto) -> Result<()> {
     for node in &graph.node {
         if let Some(what) = learns(graph, node) {
-            let (operator, node) = (node.op_type.clone(), crate::quantize::graph::node_name(node));
+            let (operator, node) = (node.op_type.clone(), crate::graph::node_name(node));
             return Err(ForeignError::Training { operator, node, what });
         }
     }

@@ -11,7 +11,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 use super::edit;
 use super::error::{ForeignError, Result};
 use super::numbers::{Numbers, evaluate};
-use crate::quantize::{graph, runner};
+use crate::{graph, runner};
 
 /// Shapes of tensors by name, where they are fixed.
 pub(super) type Shapes = HashMap<String, Vec<usize>>;

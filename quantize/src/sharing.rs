@@ -173,8 +173,8 @@ fn loss_db(seen: &Histogram, own: (f32, f32), joint: (f32, f32)) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::quantize::layout::FusedRelu;
-    use crate::quantize::ranges::Reader;
+    use crate::layout::FusedRelu;
+    use crate::ranges::Reader;
 
     fn evenly(low: f32, high: f32) -> Histogram {
         let mut histogram = Histogram::default();

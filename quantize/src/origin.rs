@@ -4,15 +4,15 @@
 //! was made of; `quantize` carries them on. A bundle takes its classes and its input from the run: were the model of another
 //! run, masks would have the right form and the wrong names. So each of the four is compared.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use parallax_core::files::sha256_of_file;
 use parallax_core::labels::Classes;
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{CLASSES_FILE, RunDescription, RunKind, WEIGHTS_FILE};
 use tract_onnx::pb::ModelProto;
 
-use crate::quantize::{QuantizeError, graph};
-use crate::training::{RunDescription, RunFolder, RunKind};
+use crate::{QuantizeError, graph};
 
 /// The metadata entry with the network's name.
 const NETWORK: &str = "parallax.network";
@@ -94,21 +94,21 @@ pub enum Unstated {
 }
 
 impl Origin {
-    /// What a run says.
+    /// What the run in the folder `run` says.
     ///
     /// # Errors
     /// The weights or the classes cannot be read.
-    pub fn of_run(folder: &RunFolder, description: &RunDescription) -> Result<Self, parallax_core::Error> {
+    pub fn of_run(run: &Path, description: &RunDescription) -> Result<Self, parallax_core::Error> {
         let classes = match description.kind {
-            RunKind::Segmentation => Some(Classes::read(&folder.path().join("classes.toml"))?),
+            RunKind::Segmentation => Some(Classes::read(&run.join(CLASSES_FILE))?),
             _ => None,
         };
         Ok(Self {
             classes: classes.map(|classes| classes.names().map(str::to_owned).collect()),
             input: description.input,
             network: description.network.clone(),
-            weights_sha256: sha256_of_file(&folder.weights_path())?,
-            run: folder.path().to_path_buf(),
+            weights_sha256: sha256_of_file(&run.join(WEIGHTS_FILE))?,
+            run: run.to_path_buf(),
         })
     }
 

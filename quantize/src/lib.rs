@@ -1,4 +1,5 @@
-//! Post-training quantization: a float ONNX model in, an int8 ONNX model in QDQ form out.
+//! What happens to a model between training and the board: a float ONNX model in, an int8 ONNX model in QDQ form out, and a bundle
+//! around both.
 //!
 //! In reading order:
 //!
@@ -20,11 +21,15 @@
 //! | [`judge`] | a model's answers against the float model's and against labels |
 //! | [`by_layer`] | what each layer alone costs, and what keeping it in float gives back |
 //! | [`report`], `table`, [`plot`] | what was done and what it cost: as JSON, as a table, as a picture |
+//! | [`foreign`] | models from elsewhere, made into what the quantizer and the board know |
+//! | [`origin`] | where a model says that it comes from, against the run that it is packed with |
+//! | [`pack`] | a model, its contract and a golden frame into a bundle |
 //!
 //! The form is ONNX QDQ: u8 activations per tensor, s8 weights per output channel (axis 0, symmetric), int32 bias with
 //! scale `s_x · s_w`. ONNX Runtime, TensorRT and OpenVINO fuse it into integer kernels.
 //!
-//! *Invariant:* nothing here knows burn or a run folder. The model input is read from the model's own metadata.
+//! *Invariant:* this crate knows neither burn nor the networks, and of a run folder only what `core::run` says. A model's input is
+//! read from the model's own metadata.
 
 pub mod affine;
 pub mod bias;
@@ -32,10 +37,13 @@ pub mod by_layer;
 pub mod calibration;
 pub mod comparison;
 mod error;
+pub mod foreign;
 pub mod graph;
 pub mod histogram;
 pub mod judge;
 pub mod layout;
+pub mod origin;
+pub mod pack;
 mod plain;
 pub mod plot;
 pub mod ranges;

@@ -4,7 +4,7 @@ use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{NodeProto, TensorProto};
 
 use super::edit::{attribute, integer};
-use crate::quantize::graph;
+use crate::graph;
 
 /// More numbers than this are weights, not sizes.
 const MOST: usize = 256;

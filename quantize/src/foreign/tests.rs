@@ -11,9 +11,9 @@ use tract_onnx::pb::{ModelProto, NodeProto, type_proto};
 use tract_onnx::prelude::*;
 
 use super::*;
-use crate::quantize::graph;
-use crate::quantize::runner::Runner;
-use crate::quantize::tests::{Builder, HEIGHT, WIDTH, numbers};
+use crate::graph;
+use crate::runner::Runner;
+use crate::tests::{Builder, HEIGHT, WIDTH, numbers};
 
 const SIZE: (u32, u32) = (WIDTH as u32, HEIGHT as u32);
 const PLAIN: Normalisation = Normalisation { mean: [0.0; 3], std: [1.0; 3], channels: Channels::Rgb };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::quantize::QuantizeError;
+use crate::QuantizeError;
 
 /// The result of a step with a foreign model.
 pub(crate) type Result<T, E = ForeignError> = std::result::Result<T, E>;

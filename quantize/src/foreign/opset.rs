@@ -19,7 +19,7 @@ use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
 
 use super::edit::{self, integers, take_attribute};
 use super::error::{ForeignError, Result};
-use crate::quantize::graph;
+use crate::graph;
 
 /// The oldest set that is quantized.
 pub(super) const WANTED: i64 = 13;
