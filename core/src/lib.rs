@@ -10,7 +10,6 @@
 //! | [`camera`] | how rays become pixels: intrinsics, distortion, rectification, ROS files |
 //! | [`recording`] | a drive on disk: MCAP or a folder of images, with random access |
 //! | [`labels`] | the labelled set and its classes |
-//! | [`model_file`] | what a model file must fulfil before an inference engine sees it |
 //! | [`model_input`] | the one path from a picture to the numbers a network sees |
 //! | [`model_output`] | the one path from a network's logits to a mask |
 //! | [`bundle`] | a model with everything needed to run it elsewhere |
@@ -34,7 +33,6 @@ pub mod file_kind;
 pub mod files;
 pub mod frame;
 pub mod labels;
-pub mod model_file;
 pub mod model_input;
 pub mod model_output;
 pub mod picture;

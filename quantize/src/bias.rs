@@ -13,7 +13,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use parallax_onnx::{GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 
 use super::rewrite::{QuantizedBias, Rewritten};
 use super::runner::{Output, Runner};
@@ -130,7 +130,7 @@ struct Piece {
 }
 
 fn pieces(graph: &GraphProto) -> Vec<Piece> {
-    let constants = graph::constants(graph);
+    let constants = graph.constants();
     let is_constant = |name: &String| constants.contains_key(name.as_str());
     let mut pieces = Vec::new();
     let mut nodes: Vec<NodeProto> = Vec::new();
@@ -172,7 +172,7 @@ impl Piece {
         let constants = graph::graph(whole)?.initializer.iter();
         let initializer: Vec<TensorProto> =
             constants.filter(|tensor| read.contains(tensor.name.as_str())).cloned().collect();
-        let inputs = self.inputs.iter().map(|name| graph::value_info(name, values.shape(name)));
+        let inputs = self.inputs.iter().map(|name| ValueInfoProto::of_floats(name, values.shape(name)));
         let piece = GraphProto {
             name: "piece".to_owned(),
             node: self.nodes.clone(),

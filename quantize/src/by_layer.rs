@@ -11,9 +11,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use parallax_onnx::{ModelProto, TensorProto};
 use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::Serialize;
-use tract_onnx::pb::{ModelProto, TensorProto};
 
 use super::Result;
 use super::calibration::Grid;

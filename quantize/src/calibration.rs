@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::ModelProto;
+use parallax_onnx::ModelProto;
 
 use super::affine::Affine;
 use super::histogram::Histogram;

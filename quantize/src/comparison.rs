@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::ModelProto;
+use parallax_onnx::ModelProto;
 
 use super::affine::{Affine, snr_db};
 use super::rewrite::Rewritten;

@@ -1,17 +1,12 @@
-//! Reading and writing ONNX: constants, metadata, who produces a tensor and who reads it.
+//! What the quantizer asks of a model, each with an error that names what is missing: a graph, one input, finite weights, order.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::Path;
 
 use parallax_core::bundle::MOST_FILE_BYTES;
 use parallax_core::model_input::ModelInput;
 use parallax_core::reading;
-use prost::Message as _;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{
-    AttributeProto, GraphProto, ModelProto, NodeProto, StringStringEntryProto, TensorProto, TensorShapeProto,
-    TypeProto, ValueInfoProto, tensor_shape_proto, type_proto,
-};
+use parallax_onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto, is_quantization, metadata};
 
 use super::{QuantizeError, Result};
 
@@ -28,7 +23,7 @@ pub fn read_model(path: &Path) -> Result<ModelProto> {
         no_file => no_file.into(),
     })?;
     let not_onnx = |reason: String| QuantizeError::NotOnnx { path: path.to_path_buf(), reason };
-    let model = ModelProto::decode(bytes.as_slice()).map_err(|error| not_onnx(error.to_string()))?;
+    let model = ModelProto::from_bytes(&bytes).map_err(not_onnx)?;
     let nodes = model.graph.as_ref().map_or(0, |graph| graph.node.len());
     if nodes == 0 {
         return Err(not_onnx("it has no operators; the file may be truncated".to_owned()));
@@ -41,12 +36,7 @@ pub fn read_model(path: &Path) -> Result<ModelProto> {
 /// # Errors
 /// Bytes that are no ONNX model.
 pub fn decode(bytes: &[u8]) -> Result<ModelProto> {
-    ModelProto::decode(bytes).map_err(|error| QuantizeError::Unsupported(error.to_string()))
-}
-
-/// The bytes of an ONNX file.
-pub fn encode(model: &ModelProto) -> Vec<u8> {
-    model.encode_to_vec()
+    ModelProto::from_bytes(bytes).map_err(QuantizeError::Unsupported)
 }
 
 /// The model's graph.
@@ -61,43 +51,28 @@ pub(crate) fn graph_mut(model: &mut ModelProto) -> Result<&mut GraphProto> {
     model.graph.as_mut().ok_or_else(|| QuantizeError::Unsupported("the model has no graph".to_owned()))
 }
 
-/// The metadata entry `key`.
-pub fn metadata<'a>(model: &'a ModelProto, key: &str) -> Option<&'a str> {
-    model.metadata_props.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
-}
-
-/// Sets the metadata entry `key`.
-pub fn set_metadata(model: &mut ModelProto, key: &str, value: &str) {
-    model.metadata_props.retain(|entry| entry.key != key);
-    model.metadata_props.push(StringStringEntryProto { key: key.to_owned(), value: value.to_owned() });
-}
-
-/// The metadata entry that says how to prepare the model's input, as JSON.
-pub const MODEL_INPUT: &str = "parallax.model_input";
-
 /// The input contract in the metadata entry `key`, if there is one.
 ///
 /// # Errors
 /// An entry that makes no sense.
 pub(crate) fn stated_input(model: &ModelProto, key: &str) -> Result<Option<ModelInput>> {
-    let Some(text) = metadata(model, key) else { return Ok(None) };
+    let Some(text) = model.metadata(key) else { return Ok(None) };
     let bad = |reason: String| QuantizeError::BadMetadata { key: key.to_owned(), reason };
     let input: ModelInput = serde_json::from_str(text).map_err(|error| bad(error.to_string()))?;
     input.validate().map_err(bad)?;
     Ok(Some(input))
 }
 
-/// The metadata entry with the names of the classes, as a JSON list in the order of the logits.
-pub const CLASSES: &str = "parallax.classes";
-
 /// The names of the classes that the model gives, in its order, from its metadata; none for a model that does not say.
 ///
 /// # Errors
 /// An entry that is no list of names.
 pub fn class_names(model: &ModelProto) -> Result<Option<Vec<String>>> {
-    let Some(text) = metadata(model, CLASSES) else { return Ok(None) };
-    let bad =
-        |error: serde_json::Error| QuantizeError::BadMetadata { key: CLASSES.to_owned(), reason: error.to_string() };
+    let Some(text) = model.metadata(metadata::CLASSES) else { return Ok(None) };
+    let bad = |error: serde_json::Error| QuantizeError::BadMetadata {
+        key: metadata::CLASSES.to_owned(),
+        reason: error.to_string(),
+    };
     serde_json::from_str(text).map(Some).map_err(bad)
 }
 
@@ -125,10 +100,10 @@ pub fn lift_constants(model: &mut ModelProto) -> Result<()> {
         let attribute = node.attribute.first().ok_or_else(unsupported)?;
         let mut tensor = match attribute.name.as_str() {
             "value" => attribute.t.clone().ok_or_else(unsupported)?,
-            "value_float" => float_tensor(&name, &[], &[attribute.f]),
-            "value_floats" => float_tensor(&name, &[attribute.floats.len()], &attribute.floats),
-            "value_int" => int64_tensor(&name, &[], &[attribute.i]),
-            "value_ints" => int64_tensor(&name, &[attribute.ints.len()], &attribute.ints),
+            "value_float" => TensorProto::of_floats(&name, &[], &[attribute.f]),
+            "value_floats" => TensorProto::of_floats(&name, &[attribute.floats.len()], &attribute.floats),
+            "value_int" => TensorProto::of_longs(&name, &[], &[attribute.i]),
+            "value_ints" => TensorProto::of_longs(&name, &[attribute.ints.len()], &attribute.ints),
             _ => return Err(unsupported()),
         };
         tensor.name.clone_from(&name);
@@ -149,7 +124,7 @@ pub fn check_float(model: &ModelProto) -> Result<()> {
     }
     let graph = graph(model)?;
     if let Some(node) = graph.node.iter().find(|node| is_quantization(&node.op_type)) {
-        return Err(QuantizeError::AlreadyQuantized { node: node_name(node), operator: node.op_type.clone() });
+        return Err(QuantizeError::AlreadyQuantized { node: node.label().to_owned(), operator: node.op_type.clone() });
     }
     check_finite(model)?;
     check_order(graph)?;
@@ -185,11 +160,11 @@ pub fn check_finite(model: &ModelProto) -> Result<()> {
 /// Each operator writes something new and reads what an operator before it, the model's input or an initializer gives.
 pub(crate) fn check_order(graph: &GraphProto) -> Result<()> {
     let unsupported = |what: String| Err(QuantizeError::Unsupported(what));
-    let producers = producers(graph);
+    let producers = graph.producers();
     let mut known: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).collect();
     known.extend(graph.initializer.iter().map(|tensor| tensor.name.as_str()));
     for node in &graph.node {
-        let (name, operator) = (node_name(node), &node.op_type);
+        let (name, operator) = (node.label(), &node.op_type);
         let unknown = node.input.iter().find(|input| !input.is_empty() && !known.contains(input.as_str()));
         if let Some(input) = unknown {
             return unsupported(if producers.contains_key(input.as_str()) {
@@ -218,10 +193,7 @@ pub(crate) fn check_order(graph: &GraphProto) -> Result<()> {
 
 /// Constant weights have at least an output and an input channel, and there is one bias for each output channel.
 fn check_convolution(graph: &GraphProto, node: &NodeProto) -> Result<()> {
-    let constant = |index: usize| {
-        let name = node.input.get(index)?;
-        graph.initializer.iter().find(|tensor| tensor.name == *name)
-    };
+    let constant = |index: usize| graph.constant(node.input.get(index)?);
     let Some(weights) = constant(1) else { return Ok(()) };
     let bad = |tensor: &TensorProto, reason: String| QuantizeError::BadTensor { tensor: tensor.name.clone(), reason };
     if weights.dims.len() < 3 || weights.dims.iter().any(|size| *size < 1) {
@@ -237,20 +209,12 @@ fn check_convolution(graph: &GraphProto, node: &NodeProto) -> Result<()> {
     Ok(())
 }
 
-/// Whether an operator belongs to a quantized model.
-pub fn is_quantization(operator: &str) -> bool {
-    matches!(
-        operator,
-        "QuantizeLinear" | "DequantizeLinear" | "DynamicQuantizeLinear" | "ConvInteger" | "MatMulInteger"
-    ) || operator.starts_with("QLinear")
-}
-
 /// The graph's one true input (initializers may be listed as inputs too).
 ///
 /// # Errors
 /// None, or more than one.
 pub fn inputs(graph: &GraphProto) -> Result<&str> {
-    let constants = constants(graph);
+    let constants = graph.constants();
     let mut names = graph.input.iter().map(|input| input.name.as_str()).filter(|name| !constants.contains_key(name));
     match (names.next(), names.next()) {
         (Some(name), None) => Ok(name),
@@ -261,126 +225,21 @@ pub fn inputs(graph: &GraphProto) -> Result<&str> {
     }
 }
 
-/// A name for messages: the node's own, else its first output's.
-pub fn node_name(node: &NodeProto) -> String {
-    if node.name.is_empty() { node.output.first().cloned().unwrap_or_default() } else { node.name.clone() }
-}
-
-/// Initializers by name.
-pub fn constants(graph: &GraphProto) -> HashMap<&str, &TensorProto> {
-    graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect()
-}
-
-/// Which node writes each tensor.
-pub fn producers(graph: &GraphProto) -> HashMap<&str, usize> {
-    let written = graph.node.iter().enumerate();
-    written.flat_map(|(index, node)| node.output.iter().map(move |name| (name.as_str(), index))).collect()
-}
-
-/// Which nodes read each tensor, in graph order.
-pub fn consumers(graph: &GraphProto) -> HashMap<&str, Vec<usize>> {
-    let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, node) in graph.node.iter().enumerate() {
-        for name in node.input.iter().filter(|name| !name.is_empty()) {
-            readers.entry(name).or_default().push(index);
-        }
-    }
-    readers
-}
-
 /// The float values of an initializer, in row-major order.
 ///
 /// # Errors
 /// Another data type, data in another file, or a length that does not fit the shape.
 pub fn floats(tensor: &TensorProto) -> Result<Vec<f32>> {
     let bad = |reason: String| QuantizeError::BadTensor { tensor: tensor.name.clone(), reason };
-    if tensor.data_type != DataType::Float as i32 {
+    let Some(values) = tensor.floats() else {
         return Err(bad(format!("expected 32-bit floats, got ONNX data type {}", tensor.data_type)));
-    }
+    };
     if !tensor.external_data.is_empty() {
         return Err(bad("its data is in another file".to_owned()));
     }
-    let values = if tensor.raw_data.is_empty() {
-        tensor.float_data.clone()
-    } else {
-        let (values, _rest) = tensor.raw_data.as_chunks::<4>();
-        values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-    };
     let expected = tensor.dims.iter().try_fold(1_i64, |product, size| product.checked_mul(*size));
     if expected != Some(values.len() as i64) {
         return Err(bad(format!("expected the values of a tensor {:?}, got {}", tensor.dims, values.len())));
     }
     Ok(values)
-}
-
-/// The 64-bit integers of an initializer; none for one of another type.
-pub(crate) fn longs(tensor: &TensorProto) -> Option<Vec<i64>> {
-    let raw = || tensor.raw_data.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect();
-    let values = || if tensor.raw_data.is_empty() { tensor.int64_data.clone() } else { raw() };
-    (tensor.data_type == DataType::Int64 as i32).then(values)
-}
-
-fn tensor(name: &str, shape: &[usize], data_type: DataType, raw_data: Vec<u8>) -> TensorProto {
-    let dims = shape.iter().map(|size| *size as i64).collect();
-    TensorProto { dims, data_type: data_type as i32, name: name.to_owned(), raw_data, ..TensorProto::default() }
-}
-
-/// An f32 initializer.
-pub fn float_tensor(name: &str, shape: &[usize], values: &[f32]) -> TensorProto {
-    tensor(name, shape, DataType::Float, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-}
-
-/// An s8 initializer.
-pub fn int8_tensor(name: &str, shape: &[usize], values: &[i8]) -> TensorProto {
-    tensor(name, shape, DataType::Int8, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-}
-
-/// A u8 initializer.
-pub fn uint8_tensor(name: &str, shape: &[usize], values: &[u8]) -> TensorProto {
-    tensor(name, shape, DataType::Uint8, values.to_vec())
-}
-
-/// An int32 initializer.
-pub fn int32_tensor(name: &str, shape: &[usize], values: &[i32]) -> TensorProto {
-    tensor(name, shape, DataType::Int32, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-}
-
-/// An int64 initializer.
-pub fn int64_tensor(name: &str, shape: &[usize], values: &[i64]) -> TensorProto {
-    tensor(name, shape, DataType::Int64, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-}
-
-/// The description of an f32 input of fixed shape.
-pub fn value_info(name: &str, shape: &[usize]) -> ValueInfoProto {
-    let dim = |size: &usize| tensor_shape_proto::Dimension {
-        value: Some(tensor_shape_proto::dimension::Value::DimValue(*size as i64)),
-        ..tensor_shape_proto::Dimension::default()
-    };
-    let shape = TensorShapeProto { dim: shape.iter().map(dim).collect() };
-    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape: Some(shape) };
-    let r#type = Some(TypeProto { value: Some(type_proto::Value::TensorType(tensor)), ..TypeProto::default() });
-    ValueInfoProto { name: name.to_owned(), r#type, ..ValueInfoProto::default() }
-}
-
-/// A node with the default domain.
-pub fn node(operator: &str, name: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: operator.to_owned(),
-        name: name.to_owned(),
-        input: inputs.iter().map(|input| (*input).to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..NodeProto::default()
-    }
-}
-
-/// An integer attribute.
-pub fn int_attribute(name: &str, value: i64) -> AttributeProto {
-    // 2 is AttributeProto.AttributeType.INT.
-    AttributeProto { name: name.to_owned(), i: value, r#type: 2, ..AttributeProto::default() }
-}
-
-/// The text attribute `name` of a node.
-pub fn text_attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a str> {
-    let attribute = node.attribute.iter().find(|attribute| attribute.name == name)?;
-    std::str::from_utf8(&attribute.s).ok()
 }

@@ -7,8 +7,8 @@
 use parallax_core::labels::LabelMap;
 use parallax_core::model_output::mask_from_logits;
 use parallax_core::score::ConfusionMatrix;
+use parallax_onnx::ModelProto;
 use serde::Serialize;
-use tract_onnx::pb::ModelProto;
 
 use super::affine::snr_db;
 use super::report::rounded;

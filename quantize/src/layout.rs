@@ -16,7 +16,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use parallax_onnx::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::ranges::Reader;
 use super::{Result, graph};
@@ -150,7 +150,7 @@ impl Layout {
         let layers = in_int8.map(|(place, node)| {
             let behind = followed.get(node.output[0].as_str()).map(|place| &graph.node[*place].op_type);
             let operator = behind.map_or(node.op_type.clone(), |behind| format!("{}+{behind}", node.op_type));
-            Layer { place, node: graph::node_name(node), operator }
+            Layer { place, node: node.label().to_owned(), operator }
         });
         Ok(layers.collect())
     }
@@ -186,8 +186,7 @@ impl Layout {
 
     /// A Relu disappears into the Conv or Add before it when nothing else reads what is between them; a Clip belongs to it.
     fn find_fused_relus(&mut self, graph: &GraphProto) {
-        let (producers, consumers, constants) =
-            (graph::producers(graph), graph::consumers(graph), graph::constants(graph));
+        let (producers, consumers, constants) = (graph.producers(), graph.consumers(), graph.constants());
         let clamps = |node: &NodeProto| node.op_type == "Relu" || clips_by_constants(node, &constants);
         for (index, relu) in graph.node.iter().enumerate().filter(|(_, node)| clamps(node)) {
             let Some(before) = relu.input.first() else { continue };
@@ -205,7 +204,7 @@ impl Layout {
     }
 
     fn find_treatments(&mut self, graph: &GraphProto) {
-        let constants = graph::constants(graph);
+        let constants = graph.constants();
         let mut quantized: HashSet<&str> = HashSet::from([self.input.as_str()]);
         let mut treatments = Vec::with_capacity(graph.node.len());
         let mut left = Vec::new();
@@ -214,7 +213,7 @@ impl Layout {
                 _ if self.fused_relus.contains_key(&index) => Treatment::Computes,
                 Ok(treatment) => treatment,
                 Err(reason) => {
-                    let (name, operator) = (graph::node_name(node), node.op_type.clone());
+                    let (name, operator) = (node.label().to_owned(), node.op_type.clone());
                     left.push(LeftInFloat { node: name, operator, reason: reason.to_owned() });
                     Treatment::Float
                 }
@@ -230,7 +229,7 @@ impl Layout {
 
     fn find_tensors(&mut self, graph: &GraphProto) {
         let constants: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-        let consumers = graph::consumers(graph);
+        let consumers = graph.consumers();
         let before_relu: HashSet<&str> = self.fused_relus.values().map(String::as_str).collect();
         let mut known: HashSet<String> = HashSet::new();
         let mut tensors = Vec::new();
@@ -250,7 +249,7 @@ impl Layout {
             if before_relu.contains(output.as_str()) || !known.insert(output.clone()) {
                 continue;
             }
-            let mut tensor = QuantizedTensor::plain(output, &node.op_type, &graph::node_name(node));
+            let mut tensor = QuantizedTensor::plain(output, &node.op_type, node.label());
             if !self.outputs.contains(output)
                 && let Some([only]) = consumers.get(output.as_str()).map(Vec::as_slice)
             {
@@ -269,7 +268,7 @@ impl Layout {
             }
             if let Some(producer) = self.fused_relus.get(&index).and_then(|before| producer_of(graph, before)) {
                 tensor.operator = format!("{}+{}", producer.op_type, node.op_type);
-                tensor.node = graph::node_name(producer);
+                producer.label().clone_into(&mut tensor.node);
                 if !self.kept_clips.contains(&index) {
                     tensor.relu = FusedRelu::Yes;
                 }
@@ -358,10 +357,8 @@ fn treatment(
         "ReduceMean" => Err("it is not the mean of a picture's rows and columns"),
         "Concat" if (0..node.input.len()).any(constant) => Err("one operand is constant"),
         "Concat" => Ok(Treatment::Joins),
-        "Resize" if graph::text_attribute(node, "mode") == Some("cubic") => {
-            Err("cubic interpolation leaves its input's range")
-        }
-        "Pad" if !matches!(graph::text_attribute(node, "mode"), None | Some("constant" | "reflect" | "edge")) => {
+        "Resize" if node.text("mode") == Some("cubic") => Err("cubic interpolation leaves its input's range"),
+        "Pad" if !matches!(node.text("mode"), None | Some("constant" | "reflect" | "edge")) => {
             Err("this padding mode is not handled")
         }
         "Pad" if !pads_with_zero(node, constants) => Err("it pads with something other than zero"),
@@ -389,7 +386,7 @@ fn clips_by_constants(node: &NodeProto, constants: &HashMap<&str, &TensorProto>)
 fn is_mean_of_picture(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> bool {
     let attribute = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name);
     let keeps = attribute("keepdims").is_none_or(|keepdims| keepdims.i == 1);
-    let given = node.input.get(1).and_then(|name| constants.get(name.as_str())).and_then(|axes| graph::longs(axes));
+    let given = node.input.get(1).and_then(|name| constants.get(name.as_str())).and_then(|axes| axes.longs());
     let mut axes = given.or_else(|| attribute("axes").map(|axes| axes.ints.clone())).unwrap_or_default();
     axes.iter_mut().filter(|axis| **axis < 0).for_each(|axis| *axis += 4);
     axes.sort_unstable();
@@ -398,7 +395,7 @@ fn is_mean_of_picture(node: &NodeProto, constants: &HashMap<&str, &TensorProto>)
 
 /// Whether a Pad repeats the picture, or surrounds it with zeros, which every u8 grid holds exactly.
 fn pads_with_zero(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> bool {
-    let repeats = matches!(graph::text_attribute(node, "mode"), Some("reflect" | "edge"));
+    let repeats = matches!(node.text("mode"), Some("reflect" | "edge"));
     match node.input.get(2).map(String::as_str) {
         None | Some("") => true,
         Some(_) if repeats => true,

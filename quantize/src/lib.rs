@@ -58,9 +58,7 @@ pub mod weights;
 
 use std::collections::HashSet;
 
-use parallax_core::model_file;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::pb::tensor_proto::DataType;
+use parallax_onnx::{DataType, ModelProto, metadata, model_file};
 
 pub use by_layer::Watch;
 pub use error::{QuantizeError, Result};
@@ -153,7 +151,7 @@ pub fn quantize(float: &ModelProto, frames: CalibrationFrames<'_>, config: &Quan
     let mut float = float.clone();
     graph::lift_constants(&mut float)?;
     graph::check_float(&float)?;
-    model_file::check(&graph::encode(&float)).map_err(QuantizeError::Unsupported)?;
+    model_file::check(&float.to_bytes()).map_err(QuantizeError::Unsupported)?;
     let layout = Layout::of(&float)?;
     let calibration = Calibration::run(&float, &layout, frames.calibration)?;
     let methods = config.ranges.map_or(vec![RangeMethod::Percentile, RangeMethod::Mse], |method| vec![method]);
@@ -206,7 +204,7 @@ impl Quantized {
     /// A model that tract cannot run.
     pub fn measure_layers(&mut self, judge: &Judge, watch: Watch<'_>) -> Result<()> {
         let Self { float, layout, grid, .. } = &*self;
-        let mut biases = graph::constants(graph::graph(&self.model)?);
+        let mut biases = graph::graph(&self.model)?.constants();
         biases.retain(|_, tensor| tensor.data_type == DataType::Int32 as i32);
         let costs = Parts { float, layout, grid, bits: self.config.weight_bits, biases }.costs(judge, watch)?;
         let int8 = judge.judge(&self.model)?;
@@ -247,6 +245,6 @@ impl Quantized {
     }
 
     fn write_summary(&mut self) {
-        graph::set_metadata(&mut self.model, "parallax.quantization", &self.report.summary_json());
+        self.model.set_metadata(metadata::QUANTIZATION, &self.report.summary_json());
     }
 }

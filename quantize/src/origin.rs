@@ -10,15 +10,9 @@ use parallax_core::files::sha256_of_file;
 use parallax_core::labels::Classes;
 use parallax_core::model_input::ModelInput;
 use parallax_core::run::{CLASSES_FILE, RunDescription, RunKind, WEIGHTS_FILE};
-use tract_onnx::pb::ModelProto;
+use parallax_onnx::{ModelProto, metadata};
 
 use crate::{QuantizeError, graph};
-
-/// The metadata entry with the network's name.
-const NETWORK: &str = "parallax.network";
-
-/// The metadata entry with the SHA-256 of the weights that were exported.
-const WEIGHTS: &str = "parallax.weights_sha256";
 
 /// What a run says of the model that is exported from it.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,11 +111,11 @@ impl Origin {
     /// # Errors
     /// Never; JSON of plain values.
     pub fn write(&self, model: &mut ModelProto) -> Result<(), serde_json::Error> {
-        graph::set_metadata(model, graph::MODEL_INPUT, &serde_json::to_string(&self.input)?);
-        graph::set_metadata(model, NETWORK, &self.network);
-        graph::set_metadata(model, WEIGHTS, &self.weights_sha256);
+        model.set_metadata(metadata::MODEL_INPUT, &serde_json::to_string(&self.input)?);
+        model.set_metadata(metadata::NETWORK, &self.network);
+        model.set_metadata(metadata::WEIGHTS, &self.weights_sha256);
         if let Some(classes) = &self.classes {
-            graph::set_metadata(model, graph::CLASSES, &serde_json::to_string(classes)?);
+            model.set_metadata(metadata::CLASSES, &serde_json::to_string(classes)?);
         }
         Ok(())
     }
@@ -145,13 +139,13 @@ impl Origin {
         let listed = |names: &[String]| format!("{names:?}");
         let ours = listed(self.classes.as_deref().unwrap_or_default());
         compare("classes are", graph::class_names(model)?.as_deref().map(listed), ours, "its classes")?;
-        let stated = graph::stated_input(model, graph::MODEL_INPUT)?;
+        let stated = graph::stated_input(model, metadata::MODEL_INPUT)?;
         compare("input contract is", stated.map(|input| text(&input)), text(&self.input), "its input contract")?;
-        let stated = |key: &str| graph::metadata(model, key).map(str::to_owned);
-        compare("network is", stated(NETWORK), self.network.clone(), "its network")?;
+        let stated = |key: &str| model.metadata(key).map(str::to_owned);
+        compare("network is", stated(metadata::NETWORK), self.network.clone(), "its network")?;
         compare(
             "weights have the SHA-256",
-            stated(WEIGHTS),
+            stated(metadata::WEIGHTS),
             self.weights_sha256.clone(),
             "the weights it was made of",
         )?;
@@ -165,7 +159,7 @@ impl Origin {
 /// The network that a model says it is.
 #[must_use]
 pub fn network_of(model: &ModelProto) -> Option<String> {
-    graph::metadata(model, NETWORK).map(str::to_owned)
+    model.metadata(metadata::NETWORK).map(str::to_owned)
 }
 
 fn text(input: &ModelInput) -> String {

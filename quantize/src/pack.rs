@@ -16,8 +16,8 @@ use parallax_core::labels::{Classes, LabelMap};
 use parallax_core::model_input::ModelInput;
 use parallax_core::model_output::{MOST_TIES, Ties, mask_from_logits};
 use parallax_core::run::{RunDescription, SegmentationSettings, Transfer};
+use parallax_onnx::{ModelProto, is_quantization};
 use serde::de::IgnoredAny;
-use tract_onnx::pb::ModelProto;
 
 use crate::foreign::contract::{Contract, given_input};
 use crate::foreign::{self, Asked, ForeignError, Purpose};
@@ -255,7 +255,7 @@ impl Part {
         let size = contract.size.or(asked.size);
         let adopted = foreign::adopt(&model, &contract.normalisation, size, output, purpose).map_err(foreign)?;
         let bytes = if adopted.changed {
-            graph::encode(&adopted.model)
+            adopted.model.to_bytes()
         } else {
             std::fs::read(path).map_err(parallax_core::Error::io("read", path))?
         };
@@ -265,7 +265,7 @@ impl Part {
 
     fn arithmetic(&self) -> Arithmetic {
         let mut nodes = self.model.graph.iter().flat_map(|graph| &graph.node);
-        if nodes.any(|node| graph::is_quantization(&node.op_type)) { Arithmetic::Int8Qdq } else { Arithmetic::Float32 }
+        if nodes.any(|node| is_quantization(&node.op_type)) { Arithmetic::Int8Qdq } else { Arithmetic::Float32 }
     }
 
     /// `main.int8.onnx`, `float.onnx`, …
@@ -383,9 +383,10 @@ mod tests {
     use crate::tests::{HEIGHT, WIDTH, quantized, unet};
     use parallax_core::bundle::Bundle;
     use parallax_core::model_input::Channels;
+    use parallax_onnx::TensorProto;
 
     fn part(role: &str, model: ModelProto) -> Part {
-        Part { role: role.to_owned(), bytes: graph::encode(&model), model }
+        Part { role: role.to_owned(), bytes: model.to_bytes(), model }
     }
 
     fn request(golden: &RgbImage) -> PackRequest<'_> {
@@ -458,7 +459,7 @@ mod tests {
                     && tensor.name != "scales"
                 {
                     let shape: Vec<usize> = tensor.dims.iter().map(|size| *size as usize).collect();
-                    *tensor = graph::float_tensor(&tensor.name, &shape, &vec![value; values.len()]);
+                    *tensor = TensorProto::of_floats(&tensor.name, &shape, &vec![value; values.len()]);
                 }
             }
             let mut request = request(&golden);
@@ -487,7 +488,7 @@ mod tests {
         let mut model = unet();
         write(&mut model);
         let path = folder.join(name);
-        std::fs::write(&path, graph::encode(&model)).unwrap();
+        std::fs::write(&path, model.to_bytes()).unwrap();
         path
     }
 

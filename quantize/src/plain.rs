@@ -10,8 +10,7 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{ModelProto, NodeProto};
+use parallax_onnx::{AttributeProto, DataType, ModelProto, NodeProto, TensorProto};
 
 use super::{QuantizeError, Result, graph};
 
@@ -56,7 +55,7 @@ pub(super) fn with_plain_dequantization(model: &mut ModelProto) -> Result<()> {
     }
     graph.node = nodes;
     if signed {
-        graph.initializer.push(graph::int8_tensor(SIGNED_ZERO, &[], &[0]));
+        graph.initializer.push(TensorProto::of_signed_bytes(SIGNED_ZERO, &[], &[0]));
     }
     Ok(())
 }
@@ -70,13 +69,13 @@ fn output_type(node: &NodeProto) -> Option<DataType> {
 }
 
 fn plain(node: &NodeProto, scale: &str, zero_point: Option<String>) -> Vec<NodeProto> {
-    let (name, result) = (graph::node_name(node), node.output.first().map_or("", String::as_str));
+    let (name, result) = (node.label().to_owned(), node.output.first().map_or("", String::as_str));
     let part = |what: &str| format!("{result}.{what}");
     let step = |operator: &str, inputs: &[&str], output: &str| {
-        graph::node(operator, &format!("{name}.{operator}.{output}"), inputs, output)
+        NodeProto::new(operator, &format!("{name}.{operator}.{output}"), inputs, output)
     };
     let cast = |integers: &str, output: &str| {
-        let to_float = graph::int_attribute("to", DataType::Float as i64);
+        let to_float = AttributeProto::integer("to", DataType::Float as i64);
         NodeProto { attribute: vec![to_float], ..step("Cast", &[integers], output) }
     };
     let (float, zero, shifted) = (part("float"), part("zero"), part("shifted"));
@@ -96,17 +95,17 @@ fn plain(node: &NodeProto, scale: &str, zero_point: Option<String>) -> Vec<NodeP
 mod tests {
     use super::super::runner::Runner;
     use super::*;
-    use tract_onnx::pb::{GraphProto, OperatorSetIdProto};
+    use parallax_onnx::{GraphProto, ValueInfoProto};
 
     const SHAPE: [usize; 4] = [1, 5, 3, 4];
 
     /// A softmax along the classes, alone or between quantised tensors.
     fn softmax(quantized: Option<DataType>) -> ModelProto {
-        let mut along = graph::node("Softmax", "softmax", &["image"], "out");
-        along.attribute = vec![graph::int_attribute("axis", 1)];
+        let mut along = NodeProto::new("Softmax", "softmax", &["image"], "out");
+        along.attribute = vec![AttributeProto::integer("axis", 1)];
         let mut graph = GraphProto {
-            input: vec![graph::value_info("image", &SHAPE)],
-            output: vec![graph::value_info("out", &SHAPE)],
+            input: vec![ValueInfoProto::of_floats("image", &SHAPE)],
+            output: vec![ValueInfoProto::of_floats("out", &SHAPE)],
             ..GraphProto::default()
         };
         match quantized {
@@ -114,12 +113,12 @@ mod tests {
             Some(data_type) => {
                 (along.input, along.output) = (vec!["in".to_owned()], vec!["soft".to_owned()]);
                 let zero_point = match data_type {
-                    DataType::Int8 => graph::int8_tensor("zero", &[], &[-28]),
-                    _ => graph::uint8_tensor("zero", &[], &[100]),
+                    DataType::Int8 => TensorProto::of_signed_bytes("zero", &[], &[-28]),
+                    _ => TensorProto::of_unsigned_bytes("zero", &[], &[100]),
                 };
-                graph.initializer = vec![graph::float_tensor("scale", &[], &[STEP]), zero_point];
+                graph.initializer = vec![TensorProto::of_floats("scale", &[], &[STEP]), zero_point];
                 let node = |operator: &str, read: &str, written: &str| {
-                    graph::node(operator, written, &[read, "scale", "zero"], written)
+                    NodeProto::new(operator, written, &[read, "scale", "zero"], written)
                 };
                 graph.node = vec![
                     node("QuantizeLinear", "image", "in8"),
@@ -130,12 +129,7 @@ mod tests {
                 ];
             }
         }
-        ModelProto {
-            ir_version: 8,
-            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 18 }],
-            graph: Some(graph),
-            ..ModelProto::default()
-        }
+        ModelProto::new(graph, 18)
     }
 
     const STEP: f32 = 0.02;

@@ -11,7 +11,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use parallax_onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 use super::affine::snr_db;
 use super::calibration::Grid;
@@ -119,7 +119,7 @@ impl<'a> Writer<'a> {
             grid,
             bits,
             in_float: in_float.flat_map(|(node, _)| node.output.iter().map(String::as_str)).collect(),
-            constants: graph::constants(source),
+            constants: source.constants(),
             taken: names_of(source).collect(),
             wanted: layout.tensors.iter().map(|tensor| tensor.name.as_str()).collect(),
             nodes: Vec::new(),
@@ -175,12 +175,17 @@ impl<'a> Writer<'a> {
         let quantized = self.free(format!("{name}_quantized"));
         let dequantized = if float_name == name { self.free(format!("{name}_dequantized")) } else { name.to_owned() };
         let (scale, zero_point) = (self.free(format!("{name}_scale")), self.free(format!("{name}_zero_point")));
-        self.initializers.push(graph::float_tensor(&scale, &[], &[grid.scale]));
-        self.initializers.push(graph::uint8_tensor(&zero_point, &[], &[grid.zero_point]));
+        self.initializers.push(TensorProto::of_floats(&scale, &[], &[grid.scale]));
+        self.initializers.push(TensorProto::of_unsigned_bytes(&zero_point, &[], &[grid.zero_point]));
         let quantize = format!("{name}_QuantizeLinear");
         let dequantize = format!("{name}_DequantizeLinear");
-        self.nodes.push(graph::node("QuantizeLinear", &quantize, &[&float_name, &scale, &zero_point], &quantized));
-        self.nodes.push(graph::node("DequantizeLinear", &dequantize, &[&quantized, &scale, &zero_point], &dequantized));
+        self.nodes.push(NodeProto::new("QuantizeLinear", &quantize, &[&float_name, &scale, &zero_point], &quantized));
+        self.nodes.push(NodeProto::new(
+            "DequantizeLinear",
+            &dequantize,
+            &[&quantized, &scale, &zero_point],
+            &dequantized,
+        ));
         self.dequantized.insert(name.to_owned(), dequantized);
         Ok(())
     }
@@ -200,16 +205,24 @@ impl<'a> Writer<'a> {
         let base = self.free_base(format!("{}_weight", node.output[0]));
         let snr_db = weight_snr(&values, &quantized.integers, &quantized.scales);
         let noise = WeightNoise { snr_db, channels_at_risk: quantized.channels_at_risk };
-        self.weights.insert(graph::node_name(node), noise);
-        self.initializers.push(graph::int8_tensor(&format!("{base}_quantized"), &shape, &quantized.integers));
-        self.initializers.push(graph::float_tensor(&format!("{base}_scale"), &[shape[0]], &quantized.scales));
-        self.initializers.push(graph::int8_tensor(&format!("{base}_zero_point"), &[shape[0]], &vec![0; shape[0]]));
+        self.weights.insert(node.label().to_owned(), noise);
+        self.initializers.push(TensorProto::of_signed_bytes(&format!("{base}_quantized"), &shape, &quantized.integers));
+        self.initializers.push(TensorProto::of_floats(&format!("{base}_scale"), &[shape[0]], &quantized.scales));
+        self.initializers.push(TensorProto::of_signed_bytes(
+            &format!("{base}_zero_point"),
+            &[shape[0]],
+            &vec![0; shape[0]],
+        ));
         written.input[1] = self.dequantize_constant(&base, true);
         if let Some(bias) = bias {
             let base = self.free_base(format!("{}_bias", node.output[0]));
             let (integers, scales) = quantize_bias(&bias, &quantized.scales, input_scale);
-            self.initializers.push(graph::int32_tensor(&format!("{base}_quantized"), &[integers.len()], &integers));
-            self.initializers.push(graph::float_tensor(&format!("{base}_scale"), &[scales.len()], &scales));
+            self.initializers.push(TensorProto::of_integers(
+                &format!("{base}_quantized"),
+                &[integers.len()],
+                &integers,
+            ));
+            self.initializers.push(TensorProto::of_floats(&format!("{base}_scale"), &[scales.len()], &scales));
             let float_output = node.output[0].clone();
             let (written_output, initializer) = (float_output.clone(), format!("{base}_quantized"));
             self.biases.push(QuantizedBias { float_output, written_output, initializer, scales });
@@ -225,8 +238,8 @@ impl<'a> Writer<'a> {
         let mut inputs = vec![quantized.as_str(), scale.as_str()];
         inputs.extend(with_zero_point.then_some(zero_point.as_str()));
         let output = format!("{base}_dequantized");
-        let mut node = graph::node("DequantizeLinear", &format!("{base}_DequantizeLinear"), &inputs, &output);
-        node.attribute.push(graph::int_attribute("axis", 0));
+        let mut node = NodeProto::new("DequantizeLinear", &format!("{base}_DequantizeLinear"), &inputs, &output);
+        node.attribute.push(AttributeProto::integer("axis", 0));
         self.nodes.push(node);
         output
     }

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use parallax_core::model_file;
-use tract_onnx::pb::{GraphProto, ModelProto, TensorProto, ValueInfoProto};
+use parallax_onnx::{ModelProto, ValueInfoProto, model_file};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid as _;
 use tract_onnx::tract_hir::internal::DimLike as _;
 
 use super::plain::with_plain_dequantization;
-use super::{QuantizeError, Result, graph};
+use super::{QuantizeError, Result};
 
 /// A model ready to run: one picture in, the chosen tensors out.
 #[derive(Debug)]
@@ -47,24 +46,23 @@ impl Runner {
         if let Some(graph) = model.graph.as_mut() {
             graph.value_info.clear();
         }
-        model_file::check(&graph::encode(&model)).map_err(QuantizeError::Unsupported)?;
+        model_file::check_model(&model).map_err(QuantizeError::Unsupported)?;
         with_plain_dequantization(&mut model)?;
-        let outline = outline(&model);
-        let (model, fact) = tract("load", || {
-            let mut model = tract_onnx::onnx().model_for_proto_model(&model)?;
-            model.analyse(false)?;
-            check_shapes(&model)?;
-            let shapes = fixed_shapes(&model)?;
-            model_file::check_work(&outline, |name| shapes.get(name).cloned()).map_err(TractError::msg)?;
-            let model = model.into_optimized()?;
-            let fact = model.input_fact(0)?.clone();
-            Ok((model.into_runnable()?, fact))
+        let (plan, fact) = tract("load", || {
+            let mut read = in_tract(&model)?;
+            read.analyse(false)?;
+            check_shapes(&read)?;
+            let shapes = fixed_shapes(&read)?;
+            model_file::check_work(&model, |name| shapes.get(name).cloned()).map_err(TractError::msg)?;
+            let read = read.into_optimized()?;
+            let fact = read.input_fact(0)?.clone();
+            Ok((read.into_runnable()?, fact))
         })?;
         let shape = fact.shape.as_concrete().map(<[usize]>::to_vec);
         let input_shape = shape.ok_or_else(|| {
             QuantizeError::Unsupported(format!("expected a static input shape, got {:?}", fact.shape))
         })?;
-        Ok(Self { plan: model, input_shape })
+        Ok(Self { plan, input_shape })
     }
 
     /// The input's shape, `[1, 3, height, width]` for our networks.
@@ -116,13 +114,13 @@ pub(crate) struct Facts {
 /// # Errors
 /// A model that asks for nonsense, or that tract cannot load.
 pub(crate) fn facts(model: &ModelProto) -> Result<Facts> {
-    model_file::check(&graph::encode(model)).map_err(QuantizeError::Unsupported)?;
+    model_file::check_model(model).map_err(QuantizeError::Unsupported)?;
     let mut model = model.clone();
     if let Some(graph) = model.graph.as_mut() {
         graph.value_info.clear();
     }
     tract("load", || {
-        let mut model = tract_onnx::onnx().model_for_proto_model(&model)?;
+        let mut model = in_tract(&model)?;
         model.analyse(false)?;
         check_shapes(&model)?;
         // Results carry the names of their tensors, inputs are operators of that name.
@@ -161,19 +159,10 @@ fn check_shapes(model: &InferenceModel) -> TractResult<()> {
     Ok(())
 }
 
-/// The bytes of a model without the numbers of its constants.
-fn outline(model: &ModelProto) -> Vec<u8> {
-    let without_numbers = |tensor: &TensorProto| {
-        let (name, dims, data_type) = (tensor.name.clone(), tensor.dims.clone(), tensor.data_type);
-        TensorProto { name, dims, data_type, ..TensorProto::default() }
-    };
-    let graph = model.graph.as_ref().map(|graph| GraphProto {
-        node: graph.node.clone(),
-        initializer: graph.initializer.iter().map(without_numbers).collect(),
-        output: graph.output.clone(),
-        ..GraphProto::default()
-    });
-    graph::encode(&ModelProto { graph, ..ModelProto::default() })
+/// A model as tract reads it.
+fn in_tract(model: &ModelProto) -> TractResult<InferenceModel> {
+    let onnx = tract_onnx::onnx();
+    onnx.model_for_proto_model(&onnx.proto_model_for_read(&mut model.to_bytes().as_slice())?)
 }
 
 /// The shapes of tensors by name, where they are fixed.

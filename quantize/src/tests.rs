@@ -11,10 +11,10 @@
 mod fuzzed;
 mod layers;
 mod malformed;
+mod messages;
 
+use parallax_onnx::{AttributeProto, DataType, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto};
 use proptest::prelude::*;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
 
 use super::affine::Affine;
 use super::histogram::Histogram;
@@ -38,11 +38,6 @@ pub(crate) fn numbers(count: usize, seed: u64) -> Vec<f32> {
     std::iter::repeat_with(next).take(count).collect()
 }
 
-fn ints_attribute(name: &str, values: &[i64]) -> AttributeProto {
-    // 7 is AttributeProto.AttributeType.INTS.
-    AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..AttributeProto::default() }
-}
-
 /// A graph in the making.
 #[derive(Default)]
 pub(crate) struct Builder {
@@ -51,8 +46,8 @@ pub(crate) struct Builder {
 
 impl Builder {
     pub(crate) fn node(mut self, operator: &str, inputs: &[&str], output: &str, ints: &[(&str, &[i64])]) -> Self {
-        let mut node = graph::node(operator, &format!("{output}_node"), inputs, output);
-        node.attribute = ints.iter().map(|(name, values)| ints_attribute(name, values)).collect();
+        let mut node = NodeProto::new(operator, &format!("{output}_node"), inputs, output);
+        node.attribute = ints.iter().map(|(name, values)| AttributeProto::integers(name, values)).collect();
         self.graph.node.push(node);
         self
     }
@@ -61,8 +56,8 @@ impl Builder {
         let (weight, bias) = (format!("{output}_w"), format!("{output}_b"));
         let fan_in = (shape[1] * shape[2] * shape[3]) as f32;
         let weights: Vec<f32> = numbers(shape.iter().product(), seed).iter().map(|w| w * 2.0 / fan_in.sqrt()).collect();
-        self.graph.initializer.push(graph::float_tensor(&weight, &shape, &weights));
-        self.graph.initializer.push(graph::float_tensor(&bias, &shape[..1], &numbers(shape[0], seed + 99)));
+        self.graph.initializer.push(TensorProto::of_floats(&weight, &shape, &weights));
+        self.graph.initializer.push(TensorProto::of_floats(&bias, &shape[..1], &numbers(shape[0], seed + 99)));
         let pad = (shape[2] / 2) as i64;
         self.node(
             "Conv",
@@ -74,21 +69,16 @@ impl Builder {
 
     pub(crate) fn model(mut self, input: &[usize], output: (&str, &[usize])) -> ModelProto {
         self.graph.name = "tiny".to_owned();
-        self.graph.input.push(graph::value_info("image", input));
-        self.graph.output.push(graph::value_info(output.0, output.1));
-        ModelProto {
-            ir_version: 8,
-            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
-            graph: Some(self.graph),
-            ..ModelProto::default()
-        }
+        self.graph.input.push(ValueInfoProto::of_floats("image", input));
+        self.graph.output.push(ValueInfoProto::of_floats(output.0, output.1));
+        ModelProto::new(self.graph, 17)
     }
 }
 
 /// A small U-Net: convolution, pooling, a residual, upsampling, a skip connection and logits of three classes.
 pub(crate) fn unet() -> ModelProto {
     let mut builder = Builder::default();
-    builder.graph.initializer.push(graph::float_tensor("scales", &[4], &[1.0, 1.0, 2.0, 2.0]));
+    builder.graph.initializer.push(TensorProto::of_floats("scales", &[4], &[1.0, 1.0, 2.0, 2.0]));
     builder
         .conv("image", "c1", [4, 3, 3, 3], 1)
         .node("Relu", &["c1"], "r1", &[])
@@ -109,7 +99,7 @@ pub(crate) fn unet() -> ModelProto {
 
 impl Builder {
     pub(crate) fn with_axis(self, output: &str, axis: i64) -> Self {
-        self.with(output, graph::int_attribute("axis", axis))
+        self.with(output, AttributeProto::integer("axis", axis))
     }
 
     /// Adds an attribute to the operator that writes `output`.
@@ -120,31 +110,28 @@ impl Builder {
     }
 
     pub(crate) fn ints(self, output: &str, name: &str, values: &[i64]) -> Self {
-        self.with(output, ints_attribute(name, values))
+        self.with(output, AttributeProto::integers(name, values))
     }
 
     pub(crate) fn text(self, output: &str, name: &str, value: &str) -> Self {
-        // 3 is AttributeProto.AttributeType.STRING.
-        let attribute = AttributeProto { name: name.to_owned(), r#type: 3, ..AttributeProto::default() };
-        self.with(output, AttributeProto { s: value.as_bytes().to_vec(), ..attribute })
+        self.with(output, AttributeProto::text(name, value))
     }
 
     pub(crate) fn float(self, output: &str, name: &str, value: f32) -> Self {
-        // 1 is AttributeProto.AttributeType.FLOAT.
-        self.with(output, AttributeProto { name: name.to_owned(), f: value, r#type: 1, ..AttributeProto::default() })
+        self.with(output, AttributeProto::float(name, value))
     }
 
-    pub(crate) fn tensor(mut self, tensor: tract_onnx::pb::TensorProto) -> Self {
+    pub(crate) fn tensor(mut self, tensor: TensorProto) -> Self {
         self.graph.initializer.push(tensor);
         self
     }
 
     pub(crate) fn floats(self, name: &str, shape: &[usize], values: &[f32]) -> Self {
-        self.tensor(graph::float_tensor(name, shape, values))
+        self.tensor(TensorProto::of_floats(name, shape, values))
     }
 
     pub(crate) fn longs(self, name: &str, values: &[i64]) -> Self {
-        self.tensor(graph::int64_tensor(name, &[values.len()], values))
+        self.tensor(TensorProto::of_longs(name, &[values.len()], values))
     }
 
     pub(crate) fn push(mut self, node: NodeProto) -> Self {
@@ -171,7 +158,7 @@ fn nodes<'a>(model: &'a ModelProto, operator: &str) -> Vec<&'a NodeProto> {
 fn every_convolution_reads_and_writes_u8_with_per_channel_s8_weights_and_int32_bias() {
     let int8 = quantized(&unet(), None).model;
     let g = graph::graph(&int8).unwrap();
-    let (producers, consumers, constants) = (graph::producers(g), graph::consumers(g), graph::constants(g));
+    let (producers, consumers, constants) = (g.producers(), g.consumers(), g.constants());
     let kind = |name: &str| constants[name].data_type;
     let convolutions = nodes(&int8, "Conv");
     assert_eq!(convolutions.len(), 5);
@@ -385,7 +372,7 @@ fn a_file_that_is_no_model_is_refused_with_its_name() {
         matches!(refused, QuantizeError::NotOnnx { .. }) && refused.to_string().contains("model.onnx"),
         "{refused}"
     );
-    let bytes = graph::encode(&unet());
+    let bytes = unet().to_bytes();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(matches!(graph::read_model(&path), Err(QuantizeError::NotOnnx { .. })));
     std::fs::write(&path, &bytes).unwrap();

@@ -148,7 +148,7 @@ fn the_quantisers_own_measures_are_onnxruntimes() {
         let frames: Vec<Vec<f32>> = (0..5).map(frame).collect();
         let (calibration, held) = frames.split_at(3);
         let quantized = quantize(&model, CalibrationFrames { calibration, held }, &QuantizeConfig::default()).unwrap();
-        std::fs::write(file("int8.onnx"), graph::encode(&quantized.model)).unwrap();
+        std::fs::write(file("int8.onnx"), quantized.model.to_bytes()).unwrap();
         write_floats(&file("inputs"), &held.concat());
         let arguments = [file("float.onnx"), file("int8.onnx"), file("inputs")];
         let arguments = arguments.each_ref().map(String::as_str);

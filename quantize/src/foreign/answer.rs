@@ -8,12 +8,11 @@
 //! | logits of a smaller size | enlarged by linear interpolation between the pixels' centres, as training does |
 //! | an ArgMax of a smaller size | enlarged by repetition: a mask has no values in between |
 
-use tract_onnx::pb::{GraphProto, NodeProto, ValueInfoProto};
+use parallax_onnx::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 use tract_onnx::prelude::DatumType;
 
-use super::edit::{self, input, integer, integers};
+use super::edit;
 use super::error::{ForeignError, Result};
-use crate::graph;
 
 /// How an answer of another size is brought to the picture's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +43,7 @@ pub(super) fn strip(graph: &mut GraphProto, opset: i64, answer: Answer, notes: &
         if node.op_type == "ArgMax" {
             enlarge = Enlarge::Repeat;
         }
-        notes.push(format!("its last {} ({}) is left to the program", node.op_type, graph::node_name(node)));
+        notes.push(format!("its last {} ({}) is left to the program", node.op_type, node.label()));
         graph.output = vec![ValueInfoProto { name: before, ..ValueInfoProto::default() }];
         edit::drop_unneeded(graph);
     }
@@ -57,9 +56,9 @@ fn last_step(graph: &GraphProto, opset: i64, answer: Answer) -> Option<(usize, S
     let mut tensor = graph.output.first()?.name.as_str();
     let mut seen = Vec::new();
     loop {
-        let place = edit::writer(graph, tensor)?;
+        let place = graph.writer(tensor)?;
         let node = &graph.node[place];
-        let before = input(node, 0)?;
+        let before = node.input_at(0)?;
         if before == graph.input.first()?.name {
             return None;
         }
@@ -69,7 +68,9 @@ fn last_step(graph: &GraphProto, opset: i64, answer: Answer) -> Option<(usize, S
                 return channels_of(graph, node, opset).map(|logits| (place, logits));
             }
             "Sigmoid" | "Identity" if seen.is_empty() && of_classes => return Some((place, before.to_owned())),
-            "Transpose" if seen.is_empty() && of_classes && integers(node, "perm") == [0, 2, 3, 1] => {
+            "Transpose"
+                if seen.is_empty() && of_classes && node.integers("perm").unwrap_or_default() == [0, 2, 3, 1] =>
+            {
                 return Some((place, before.to_owned()));
             }
             // Softmax over the last axis between a Transpose there and one back.
@@ -83,18 +84,18 @@ fn last_step(graph: &GraphProto, opset: i64, answer: Answer) -> Option<(usize, S
 
 /// The logits, channels first, over whose channels an operator works; none where it works over another axis.
 fn channels_of(graph: &GraphProto, node: &NodeProto, opset: i64) -> Option<String> {
-    let before = input(node, 0)?;
+    let before = node.input_at(0)?;
     let default = match node.op_type.as_str() {
         "ArgMax" => 0,
         _ if opset < 13 => 1,
         _ => -1,
     };
-    match integer(node, "axis", default) {
+    match node.integer("axis", default) {
         1 | -3 => Some(before.to_owned()),
         3 | -1 => {
-            let writer = &graph.node[edit::writer(graph, before)?];
-            let last = writer.op_type == "Transpose" && integers(writer, "perm") == [0, 2, 3, 1];
-            input(writer, 0).filter(|_| last).map(str::to_owned)
+            let writer = &graph.node[graph.writer(before)?];
+            let last = writer.op_type == "Transpose" && writer.integers("perm").unwrap_or_default() == [0, 2, 3, 1];
+            writer.input_at(0).filter(|_| last).map(str::to_owned)
         }
         _ => None,
     }
@@ -102,21 +103,22 @@ fn channels_of(graph: &GraphProto, node: &NodeProto, opset: i64) -> Option<Strin
 
 /// The tensor before `Transpose → Softmax(last axis) → Transpose back`, as old PyTorch wrote a Softmax over channels.
 fn between_transposes(graph: &GraphProto, back: &NodeProto) -> Option<(usize, String)> {
-    let at = edit::writer(graph, input(back, 0)?)?;
+    let at = graph.writer(back.input_at(0)?)?;
     let softmax = &graph.node[at];
-    let there = &graph.node[edit::writer(graph, input(softmax, 0)?)?];
-    let (there_perm, back_perm) = (integers(there, "perm"), integers(back, "perm"));
+    let there = &graph.node[graph.writer(softmax.input_at(0)?)?];
+    let (there_perm, back_perm) =
+        (there.integers("perm").unwrap_or_default(), back.integers("perm").unwrap_or_default());
     let round_trip = back_perm
         .iter()
         .enumerate()
         .all(|(axis, from)| usize::try_from(*from).ok().and_then(|from| there_perm.get(from)) == Some(&(axis as i64)));
     let fits = matches!(softmax.op_type.as_str(), "Softmax" | "LogSoftmax")
         && there.op_type == "Transpose"
-        && matches!(integer(softmax, "axis", -1), 3 | -1)
+        && matches!(softmax.integer("axis", -1), 3 | -1)
         && there_perm.len() == 4
         && there_perm.last() == Some(&1)
         && round_trip;
-    fits.then(|| input(there, 0).map(|logits| (at, logits.to_owned())))?
+    fits.then(|| there.input_at(0).map(|logits| (at, logits.to_owned())))?
 }
 
 /// `int64 [1, 96, 128]`, in ONNX's words.
@@ -177,22 +179,22 @@ fn add_resize(graph: &mut GraphProto, logits: &str, from: [usize; 3], to: [usize
     let (enlarged, wanted) = (edit::fresh(graph, &format!("{logits}_enlarged")), edit::fresh(graph, "enlarged_size"));
     let sizes = [1, classes as i64, to[0] as i64, to[1] as i64];
     let whole = to[0].is_multiple_of(height) && to[1].is_multiple_of(width) && to[0] / height == to[1] / width;
-    let mut node = graph::node("Resize", &enlarged, &[logits, ""], &enlarged);
+    let mut node = NodeProto::new("Resize", &enlarged, &[logits, ""], &enlarged);
     if whole {
         let factor = (to[0] / height) as f32;
-        graph.initializer.push(graph::float_tensor(&wanted, &[4], &[1.0, 1.0, factor, factor]));
+        graph.initializer.push(TensorProto::of_floats(&wanted, &[4], &[1.0, 1.0, factor, factor]));
         node.input.push(wanted);
     } else {
-        graph.initializer.push(graph::int64_tensor(&wanted, &[4], &sizes));
+        graph.initializer.push(TensorProto::of_longs(&wanted, &[4], &sizes));
         node.input.extend([String::new(), wanted]);
     }
     let (mode, places, rounding) = match enlarge {
         Enlarge::Linear => ("linear", "half_pixel", None),
         Enlarge::Repeat => ("nearest", "asymmetric", Some("floor")),
     };
-    node.attribute.push(edit::text_attribute("mode", mode));
-    node.attribute.push(edit::text_attribute("coordinate_transformation_mode", places));
-    node.attribute.extend(rounding.map(|rounding| edit::text_attribute("nearest_mode", rounding)));
+    node.attribute.push(AttributeProto::text("mode", mode));
+    node.attribute.push(AttributeProto::text("coordinate_transformation_mode", places));
+    node.attribute.extend(rounding.map(|rounding| AttributeProto::text("nearest_mode", rounding)));
     graph.node.push(node);
     graph.output = vec![ValueInfoProto { name: enlarged, ..ValueInfoProto::default() }];
 }

@@ -5,13 +5,10 @@
 //! alike differ in it, and a wrong one gives wrong masks and no error.
 
 use parallax_core::model_input::{Channels, ModelInput};
-use tract_onnx::pb::ModelProto;
+use parallax_onnx::{ModelProto, metadata};
 
 use super::error::{ForeignError, Result};
 use crate::graph;
-
-/// The metadata entry with the contract as the user gave it, before normalisation was taken out of the network.
-const GIVEN_INPUT: &str = "parallax.given_input";
 
 /// Mean, standard deviation and order of the channels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,7 +65,7 @@ impl Contract {
     /// # Errors
     /// Metadata that make no sense, or say something else than the user; or something that nobody says.
     pub fn of(model: &ModelProto, otherwise: Option<&ModelInput>, asked: &Asked) -> Result<Self> {
-        if let Some(input) = graph::stated_input(model, graph::MODEL_INPUT)? {
+        if let Some(input) = graph::stated_input(model, metadata::MODEL_INPUT)? {
             // The user repeats what was said to `quantize`, and knows nothing of what was taken out of the graph.
             let given = given_input(model)?.unwrap_or(input);
             asked.agrees_with(&given, "the model's metadata say")?;
@@ -99,20 +96,20 @@ impl Contract {
     /// # Errors
     /// Never; JSON of plain numbers.
     pub fn write(&self, input: &ModelInput, model: &mut ModelProto) -> std::result::Result<(), serde_json::Error> {
-        let stated = graph::metadata(model, graph::MODEL_INPUT).is_some();
+        let stated = model.metadata(metadata::MODEL_INPUT).is_some();
         let given = self.normalisation.for_size((input.width, input.height));
         if !stated && given != *input {
-            graph::set_metadata(model, GIVEN_INPUT, &serde_json::to_string(&given)?);
+            model.set_metadata(metadata::GIVEN_INPUT, &serde_json::to_string(&given)?);
         }
-        graph::set_metadata(model, graph::MODEL_INPUT, &serde_json::to_string(input)?);
+        model.set_metadata(metadata::MODEL_INPUT, &serde_json::to_string(input)?);
         Ok(())
     }
 }
 
 /// The contract of a model's metadata as the user gave it; none where they say nothing.
 pub(crate) fn given_input(model: &ModelProto) -> Result<Option<ModelInput>> {
-    let given = graph::stated_input(model, GIVEN_INPUT)?;
-    Ok(if given.is_some() { given } else { graph::stated_input(model, graph::MODEL_INPUT)? })
+    let given = graph::stated_input(model, metadata::GIVEN_INPUT)?;
+    Ok(if given.is_some() { given } else { graph::stated_input(model, metadata::MODEL_INPUT)? })
 }
 
 impl From<&ModelInput> for Contract {

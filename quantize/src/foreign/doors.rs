@@ -6,13 +6,10 @@
 
 use std::collections::HashSet;
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Size;
-use tract_onnx::pb::{GraphProto, ModelProto, ValueInfoProto, type_proto};
+use parallax_onnx::{DataType, DimensionValue, GraphProto, ModelProto, ValueInfoProto};
 
 use super::edit;
 use super::error::{ForeignError, Result};
-use crate::graph;
 
 /// The first version of the IR in which constants need not be inputs as well.
 const CONSTANTS_ARE_NO_INPUTS: i64 = 4;
@@ -53,7 +50,7 @@ pub(super) fn check_types(graph: &GraphProto) -> Result<()> {
     };
     let constants = graph.initializer.iter().map(|tensor| (tensor.name.clone(), i64::from(tensor.data_type)));
     let casts = graph.node.iter().filter(|node| node.op_type == "Cast");
-    let casts = casts.map(|node| (format!("Cast {}", graph::node_name(node)), edit::integer(node, "to", 1)));
+    let casts = casts.map(|node| (format!("Cast {}", node.label()), node.integer("to", 1)));
     match constants.chain(casts).find_map(|(tensor, data_type)| Some((tensor, narrow(data_type)?))) {
         Some((tensor, found)) => Err(ForeignError::Narrow { tensor, found }),
         None => Ok(()),
@@ -103,7 +100,7 @@ pub(super) fn fix_input(graph: &mut GraphProto, asked: Option<(u32, u32)>) -> Re
     }
     let wanted = [1, 3, size.1 as usize, size.0 as usize];
     if shape_of(input) != Some(wanted.map(|size| Some(size as i64)).to_vec()) {
-        *input = graph::value_info(&input.name.clone(), &wanted);
+        *input = ValueInfoProto::of_floats(&input.name.clone(), &wanted);
     }
     Ok(size)
 }
@@ -117,18 +114,16 @@ fn type_name(data_type: DataType) -> String {
 }
 
 fn element_type(value: &ValueInfoProto) -> Option<i32> {
-    let Some(type_proto::Value::TensorType(tensor)) = value.r#type.as_ref()?.value.as_ref() else { return None };
-    Some(tensor.elem_type)
+    Some(value.tensor()?.elem_type)
 }
 
 /// The sizes of an input or output as far as they are fixed; none where the file says nothing.
 pub(super) fn shape_of(value: &ValueInfoProto) -> Option<Vec<Option<i64>>> {
-    let Some(type_proto::Value::TensorType(tensor)) = value.r#type.as_ref()?.value.as_ref() else { return None };
-    let size = |size: &Option<Size>| match size {
-        Some(Size::DimValue(size)) if *size > 0 => Some(*size),
+    let size = |size: &Option<DimensionValue>| match size {
+        Some(DimensionValue::Fixed(size)) if *size > 0 => Some(*size),
         _ => None,
     };
-    Some(tensor.shape.as_ref()?.dim.iter().map(|dim| size(&dim.value)).collect())
+    Some(value.dimensions()?.iter().map(|dimension| size(&dimension.value)).collect())
 }
 
 /// `[1, 3, ?, ?]`.

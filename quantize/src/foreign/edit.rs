@@ -2,46 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use parallax_onnx::{AttributeProto, GraphProto, NodeProto};
 
 use crate::graph;
-
-/// The attribute `name`.
-pub(super) fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
-}
-
-/// An integer attribute, or its default.
-pub(super) fn integer(node: &NodeProto, name: &str, default: i64) -> i64 {
-    attribute(node, name).map_or(default, |attribute| attribute.i)
-}
-
-/// An attribute of several integers; empty where it is not given.
-pub(super) fn integers<'a>(node: &'a NodeProto, name: &str) -> &'a [i64] {
-    attribute(node, name).map_or(&[], |attribute| attribute.ints.as_slice())
-}
 
 /// Takes an attribute out of a node.
 pub(super) fn take_attribute(node: &mut NodeProto, name: &str) -> Option<AttributeProto> {
     let at = node.attribute.iter().position(|attribute| attribute.name == name)?;
     Some(node.attribute.remove(at))
-}
-
-/// A text attribute.
-pub(super) fn text_attribute(name: &str, value: &str) -> AttributeProto {
-    // 3 is AttributeProto.AttributeType.STRING.
-    AttributeProto { name: name.to_owned(), s: value.as_bytes().to_vec(), r#type: 3, ..AttributeProto::default() }
-}
-
-/// An attribute of several integers.
-pub(super) fn ints_attribute(name: &str, values: &[i64]) -> AttributeProto {
-    // 7 is AttributeProto.AttributeType.INTS.
-    AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..AttributeProto::default() }
-}
-
-/// The input `index` of a node, if it is given.
-pub(super) fn input(node: &NodeProto, index: usize) -> Option<&str> {
-    node.input.get(index).map(String::as_str).filter(|name| !name.is_empty())
 }
 
 /// The only output of a node that has one.
@@ -52,35 +20,14 @@ pub(super) fn only_output(node: &NodeProto) -> Option<&str> {
     }
 }
 
-/// How many operators and model outputs read a tensor.
-pub(super) fn readers(graph: &GraphProto, tensor: &str) -> usize {
-    let read = graph.node.iter().flat_map(|node| &node.input).filter(|name| *name == tensor).count();
-    read + usize::from(is_output(graph, tensor))
-}
-
-/// Whether a tensor is an output of the model.
-pub(super) fn is_output(graph: &GraphProto, tensor: &str) -> bool {
-    graph.output.iter().any(|output| output.name == tensor)
-}
-
-/// The place of the operator that writes a tensor.
-pub(super) fn writer(graph: &GraphProto, tensor: &str) -> Option<usize> {
-    graph.node.iter().position(|node| node.output.iter().any(|name| name == tensor))
-}
-
-/// The initializer of that name.
-pub(super) fn constant<'a>(graph: &'a GraphProto, name: &str) -> Option<&'a TensorProto> {
-    graph.initializer.iter().find(|tensor| tensor.name == name)
-}
-
 /// The floats of an initializer.
 pub(super) fn floats(graph: &GraphProto, name: &str) -> Option<Vec<f32>> {
-    graph::floats(constant(graph, name)?).ok()
+    graph::floats(graph.constant(name)?).ok()
 }
 
 /// The 64-bit integers of an initializer.
 pub(super) fn longs(graph: &GraphProto, name: &str) -> Option<Vec<i64>> {
-    graph::longs(constant(graph, name)?)
+    graph.constant(name)?.longs()
 }
 
 /// Lets every operator that reads a tensor read another one.
@@ -95,11 +42,11 @@ pub(super) fn read_instead(graph: &mut GraphProto, tensor: &str, other: &str) {
 /// False where it has to stay: the model's output would be the model's input or a constant.
 pub(super) fn bypass(graph: &mut GraphProto, place: usize) -> bool {
     let node = &graph.node[place];
-    let (Some(before), Some(after)) = (input(node, 0).map(str::to_owned), node.output.first().cloned()) else {
+    let (Some(before), Some(after)) = (node.input_at(0).map(str::to_owned), node.output.first().cloned()) else {
         return false;
     };
-    if is_output(graph, &after) {
-        let Some(writer) = writer(graph, &before).filter(|_| !is_output(graph, &before)) else { return false };
+    if graph.is_output(&after) {
+        let Some(writer) = graph.writer(&before).filter(|_| !graph.is_output(&before)) else { return false };
         graph.node.remove(place);
         graph.node[writer].output.iter_mut().filter(|name| **name == before).for_each(|name| name.clone_from(&after));
         read_instead(graph, &before, &after);
@@ -133,7 +80,7 @@ pub(super) fn fresh_among(taken: impl Fn(&str) -> bool, wish: &str) -> String {
 pub(super) fn drop_unneeded(graph: &mut GraphProto) {
     let mut needed: HashSet<String> = graph.output.iter().map(|output| output.name.clone()).collect();
     // Not in one pass from the end: the order has not been checked yet.
-    let writers: HashMap<&str, usize> = graph::producers(graph);
+    let writers: HashMap<&str, usize> = graph.producers();
     let mut open: Vec<String> = needed.iter().cloned().collect();
     let mut kept = HashSet::new();
     while let Some(name) = open.pop() {

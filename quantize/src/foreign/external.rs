@@ -6,13 +6,9 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Component, Path};
 
-use parallax_core::model_file;
-use tract_onnx::pb::{ModelProto, TensorProto};
+use parallax_onnx::{DataType, ModelProto, TensorProto, model_file};
 
 use super::error::{ForeignError, Result};
-
-/// `TensorProto.DataLocation.EXTERNAL`.
-const EXTERNAL: i32 = 1;
 
 /// Reads the constants that are in files beside the model at `path`.
 pub(super) fn read(model: &mut ModelProto, path: &Path) -> Result<()> {
@@ -20,11 +16,7 @@ pub(super) fn read(model: &mut ModelProto, path: &Path) -> Result<()> {
     let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute);
     let inside = attributes.filter_map(|attribute| attribute.t.as_mut());
     let tensors = graph.initializer.iter_mut().chain(inside);
-    tensors.filter(|tensor| is_external(tensor)).try_for_each(|tensor| read_tensor(tensor, path))
-}
-
-fn is_external(tensor: &TensorProto) -> bool {
-    !tensor.external_data.is_empty() || tensor.data_location == Some(EXTERNAL)
+    tensors.filter(|tensor| tensor.is_external()).try_for_each(|tensor| read_tensor(tensor, path))
 }
 
 fn read_tensor(tensor: &mut TensorProto, model: &Path) -> Result<()> {
@@ -73,13 +65,7 @@ fn read_tensor(tensor: &mut TensorProto, model: &Path) -> Result<()> {
 
 /// Bytes of a constant by its shape and type.
 fn bytes(tensor: &TensorProto) -> std::result::Result<u64, String> {
-    // FLOAT 1, UINT8 2, INT8 3, UINT16 4, INT16 5, INT32 6, INT64 7, BOOL 9, FLOAT16 10, DOUBLE 11, UINT32 12, UINT64 13, BFLOAT16 16.
-    let each = match tensor.data_type {
-        2 | 3 | 9 => 1,
-        4 | 5 | 10 | 16 => 2,
-        1 | 6 | 12 => 4,
-        7 | 11 | 13 => 8,
-        other => return Err(format!("of ONNX data type {other}, which is not read from files")),
-    };
-    Ok(each * model_file::count(&tensor.dims).map_err(|fault| format!("and {fault}"))?)
+    let each = DataType::try_from(tensor.data_type).ok().and_then(DataType::bytes);
+    let each = each.ok_or_else(|| format!("of ONNX data type {}, which is not read from files", tensor.data_type))?;
+    Ok(each as u64 * model_file::count(&tensor.dims).map_err(|fault| format!("and {fault}"))?)
 }

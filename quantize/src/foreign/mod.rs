@@ -38,7 +38,7 @@ mod tests;
 use std::path::Path;
 
 use parallax_core::model_input::ModelInput;
-use tract_onnx::pb::ModelProto;
+use parallax_onnx::{ModelProto, is_quantization};
 use tract_onnx::prelude::DatumType;
 
 pub use contract::{Asked, Normalisation};
@@ -119,7 +119,7 @@ pub fn adopt(
     }
     sizes::fold(&mut model, size)?;
     let mut input = normalisation.for_size(size);
-    let quantized = graph::graph(&model)?.node.iter().any(|node| graph::is_quantization(&node.op_type));
+    let quantized = graph::graph(&model)?.node.iter().any(|node| is_quantization(&node.op_type));
     if !quantized {
         normalisation::take_out(graph::graph_mut(&mut model)?, &mut input, &mut notes);
     }
@@ -151,7 +151,7 @@ fn finish(
     {
         return Err(ForeignError::ClassCount { named, found });
     }
-    let quantized = graph.node.iter().any(|node| graph::is_quantization(&node.op_type));
+    let quantized = graph.node.iter().any(|node| is_quantization(&node.op_type));
     if matches!(purpose, Purpose::Quantization(_)) && !quantized {
         let (folded, made) = scaling::fold(graph, &shapes);
         if folded + made > 0 {

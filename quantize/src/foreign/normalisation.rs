@@ -9,9 +9,9 @@
 //! alone reads the picture is taken out, and only where factors are positive: the contract knows no mirrored brightness.
 
 use parallax_core::model_input::{Channels, ModelInput};
-use tract_onnx::pb::{GraphProto, NodeProto};
+use parallax_onnx::{GraphProto, NodeProto};
 
-use super::edit::{self, input, integer};
+use super::edit;
 use super::scaling::Scaling;
 
 /// Takes out what can be taken out, and says so.
@@ -52,7 +52,7 @@ fn take_scaling(graph: &mut GraphProto, picture: &str, contract: &mut ModelInput
 
 fn take_swap(graph: &mut GraphProto, picture: &str, contract: &mut ModelInput) -> bool {
     let Some(swapped) = swapped_picture(graph, picture) else { return false };
-    if edit::is_output(graph, &swapped) {
+    if graph.is_output(&swapped) {
         return false;
     }
     edit::read_instead(graph, &swapped, picture);
@@ -70,7 +70,7 @@ fn take_swap(graph: &mut GraphProto, picture: &str, contract: &mut ModelInput) -
 /// The place of the operator that alone reads a tensor, once.
 fn only_reader(graph: &GraphProto, tensor: &str) -> Option<usize> {
     let reads = |node: &NodeProto| node.input.iter().any(|name| name == tensor);
-    (edit::readers(graph, tensor) == 1).then(|| graph.node.iter().position(reads))?
+    (graph.readers(tensor) == 1).then(|| graph.node.iter().position(reads))?
 }
 
 /// The tensor with the picture's channels in reverse, if that is all that becomes of the picture.
@@ -86,7 +86,7 @@ fn swapped_picture(graph: &GraphProto, picture: &str) -> Option<String> {
     let mut channels: Vec<(&str, i64)> = Vec::new();
     for node in readers {
         match node.op_type.as_str() {
-            "Split" if integer(node, "axis", 0) == 1 && node.output.len() == 3 => {
+            "Split" if node.integer("axis", 0) == 1 && node.output.len() == 3 => {
                 channels.extend(node.output.iter().map(String::as_str).zip(0..));
             }
             _ => channels.push((edit::only_output(node)?, only_channel(graph, node)?)),
@@ -95,16 +95,16 @@ fn swapped_picture(graph: &GraphProto, picture: &str) -> Option<String> {
     let concat = &graph.node[only_reader(graph, channels.first()?.0)?];
     let order = concat.input.iter().map(|name| channels.iter().find(|(output, _)| output == name).map(|found| found.1));
     let order: Vec<i64> = order.collect::<Option<_>>()?;
-    let alone = channels.len() == 3 && channels.iter().all(|(output, _)| edit::readers(graph, output) == 1);
-    let joined = concat.op_type == "Concat" && integer(concat, "axis", 0) == 1 && alone && order == [2, 1, 0];
+    let alone = channels.len() == 3 && channels.iter().all(|(output, _)| graph.readers(output) == 1);
+    let joined = concat.op_type == "Concat" && concat.integer("axis", 0) == 1 && alone && order == [2, 1, 0];
     joined.then(|| edit::only_output(concat).map(str::to_owned))?
 }
 
 /// Gather of the channels 2, 1, 0, or a Slice backwards.
 fn reverses(graph: &GraphProto, node: &NodeProto) -> bool {
-    let longs = |index: usize| input(node, index).and_then(|name| edit::longs(graph, name)).unwrap_or_default();
+    let longs = |index: usize| node.input_at(index).and_then(|name| edit::longs(graph, name)).unwrap_or_default();
     match node.op_type.as_str() {
-        "Gather" => integer(node, "axis", 0) == 1 && matches!(longs(1)[..], [2 | -1, 1 | -2, 0 | -3]),
+        "Gather" => node.integer("axis", 0) == 1 && matches!(longs(1)[..], [2 | -1, 1 | -2, 0 | -3]),
         "Slice" => {
             let (starts, ends, axes, steps) = (longs(1), longs(2), longs(3), longs(4));
             let whole =
@@ -117,14 +117,12 @@ fn reverses(graph: &GraphProto, node: &NodeProto) -> bool {
 
 /// Which channel alone an operator keeps.
 fn only_channel(graph: &GraphProto, node: &NodeProto) -> Option<i64> {
-    let longs = |index: usize| edit::longs(graph, input(node, index)?);
+    let longs = |index: usize| edit::longs(graph, node.input_at(index)?);
     let channel = match node.op_type.as_str() {
-        "Gather" if integer(node, "axis", 0) == 1 => {
-            match (longs(1)?.as_slice(), edit::constant(graph, input(node, 1)?)) {
-                ([channel], Some(tensor)) if tensor.dims.len() == 1 => *channel,
-                _ => return None,
-            }
-        }
+        "Gather" if node.integer("axis", 0) == 1 => match (longs(1)?.as_slice(), graph.constant(node.input_at(1)?)) {
+            ([channel], Some(tensor)) if tensor.dims.len() == 1 => *channel,
+            _ => return None,
+        },
         "Slice" => match (&longs(1)?[..], &longs(2)?[..], &longs(3)?[..]) {
             ([start], [end], [1 | -3]) if *end == start + 1 || (*start == 2 || *start == -1) && *end > 2 => *start,
             _ => return None,

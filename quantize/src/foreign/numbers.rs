@@ -1,9 +1,7 @@
 //! Arithmetic on the few numbers that say how large something is: what exporters write instead of a fixed size.
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{NodeProto, TensorProto};
+use parallax_onnx::{DataType, NodeProto, TensorProto};
 
-use super::edit::{attribute, integer};
 use crate::graph;
 
 /// More numbers than this are weights, not sizes.
@@ -70,8 +68,8 @@ impl Numbers {
     /// The constant for a file.
     pub(super) fn tensor(&self, name: &str) -> TensorProto {
         let mut tensor = match &self.values {
-            Values::Longs(values) => graph::int64_tensor(name, &self.shape, values),
-            Values::Floats(values) => graph::float_tensor(name, &self.shape, values),
+            Values::Longs(values) => TensorProto::of_longs(name, &self.shape, values),
+            Values::Floats(values) => TensorProto::of_floats(name, &self.shape, values),
         };
         if let (Values::Longs(values), DataType::Int32 | DataType::Bool) = (&self.values, self.data_type) {
             tensor.data_type = self.data_type as i32;
@@ -124,7 +122,7 @@ pub(super) fn evaluate(node: &NodeProto, inputs: &[Option<Numbers>], shape: Opti
         "Shape" => {
             let sizes: Vec<i64> = shape?.iter().map(|size| *size as i64).collect();
             let end = |name: &str, default: i64| {
-                let at = attribute(node, name).map_or(default, |attribute| attribute.i);
+                let at = node.attribute_named(name).map_or(default, |attribute| attribute.i);
                 (if at < 0 { at + sizes.len() as i64 } else { at }).clamp(0, sizes.len() as i64) as usize
             };
             let (start, end) = (end("start", 0), end("end", sizes.len() as i64));
@@ -132,7 +130,7 @@ pub(super) fn evaluate(node: &NodeProto, inputs: &[Option<Numbers>], shape: Opti
         }
         "Size" => Some(Numbers::scalar(shape?.iter().product::<usize>() as i64)),
         "Identity" => given(0).cloned(),
-        "Cast" => cast(given(0)?, integer(node, "to", 0)),
+        "Cast" => cast(given(0)?, node.integer("to", 0)),
         "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Min" | "Max" | "Equal" | "Greater" | "Less" if inputs.len() == 2 => {
             pairwise(&node.op_type, given(0)?, given(1)?)
         }
@@ -141,7 +139,7 @@ pub(super) fn evaluate(node: &NodeProto, inputs: &[Option<Numbers>], shape: Opti
         "Ceil" => each(given(0)?, |_| None, f32::ceil),
         "Round" => each(given(0)?, |_| None, f32::round_ties_even),
         "Sqrt" => each(given(0)?, |_| None, f32::sqrt),
-        "Gather" => gather(given(0)?, given(1)?, integer(node, "axis", 0)),
+        "Gather" => gather(given(0)?, given(1)?, node.integer("axis", 0)),
         "Slice" => slice(given(0)?, longs(1)?, longs(2)?, longs(3), longs(4)),
         "Concat" => concat(inputs.iter().map(Option::as_ref).collect::<Option<Vec<_>>>()?.as_slice()),
         "Unsqueeze" => unsqueeze(given(0)?, longs(1)?),
@@ -155,7 +153,7 @@ pub(super) fn evaluate(node: &NodeProto, inputs: &[Option<Numbers>], shape: Opti
         "ConstantOfShape" => {
             let shape: Vec<usize> = longs(0)?.iter().map(|size| usize::try_from(*size).ok()).collect::<Option<_>>()?;
             let count = shape.iter().try_fold(1_usize, |product, size| product.checked_mul(*size))?;
-            let value = attribute(node, "value").and_then(|value| value.t.as_ref());
+            let value = node.attribute_named("value").and_then(|value| value.t.as_ref());
             let value = value.map_or(Some(zero()), Numbers::read)?;
             (count <= MOST).then(|| value.pick(&vec![0; count], shape))?
         }
@@ -179,7 +177,7 @@ pub(super) fn evaluate(node: &NodeProto, inputs: &[Option<Numbers>], shape: Opti
         }
         "ReduceProd" => {
             let product = longs(0)?.iter().try_fold(1_i64, |product, size| product.checked_mul(*size))?;
-            let keeps = integer(node, "keepdims", 1) != 0;
+            let keeps = node.integer("keepdims", 1) != 0;
             let one = given(0)?.shape.len() == 1;
             one.then(|| if keeps { Numbers::list(vec![product]) } else { Numbers::scalar(product) })
         }

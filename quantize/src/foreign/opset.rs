@@ -15,9 +15,9 @@
 
 use std::collections::HashSet;
 
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto};
+use parallax_onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::edit::{self, integers, take_attribute};
+use super::edit::{self, take_attribute};
 use super::error::{ForeignError, Result};
 use crate::graph;
 
@@ -130,7 +130,7 @@ pub(super) fn raise(model: &mut ModelProto) -> Result<bool> {
     let taken = edit::names(graph).map(str::to_owned).collect();
     let mut raised = Raised { found, taken, graph: std::mem::take(graph), nodes: Vec::new() };
     for node in std::mem::take(&mut raised.graph.node) {
-        let (name, operator) = (graph::node_name(&node), node.op_type.clone());
+        let (name, operator) = (node.label().to_owned(), node.op_type.clone());
         if !node.domain.is_empty() && node.domain != "ai.onnx" {
             raised.nodes.push(node);
             continue;
@@ -171,7 +171,7 @@ impl Raised {
                 self.float_input(&mut node, "value", &[], &[value]);
             }
             "Slice" if found < 10 => {
-                let starts = integers(&node, "starts").to_vec();
+                let starts = node.integers("starts").unwrap_or_default().to_vec();
                 let axes: Vec<i64> = (0..starts.len() as i64).collect();
                 for (name, default) in [("starts", starts), ("ends", Vec::new()), ("axes", axes)] {
                     let values = take_attribute(&mut node, name).map_or(default, |attribute| attribute.ints);
@@ -190,7 +190,7 @@ impl Raised {
             }
             "Upsample" | "Resize" if found <= 10 => self.upsample(&mut node)?,
             "Softmax" | "LogSoftmax" => return self.softmax(node),
-            "BatchNormalization" if edit::integer(&node, "spatial", 1) != 1 => {
+            "BatchNormalization" if node.integer("spatial", 1) != 1 => {
                 return Err("has statistics for each pixel".to_owned());
             }
             operator if SAME.contains(&operator) => {}
@@ -202,7 +202,7 @@ impl Raised {
 
     /// `Upsample` of 7 and 9, and `Resize` of 10: scales only, places counted from the corner and rounded down.
     fn upsample(&mut self, node: &mut NodeProto) -> std::result::Result<(), String> {
-        let mode = graph::text_attribute(node, "mode").unwrap_or("nearest");
+        let mode = node.text("mode").unwrap_or("nearest");
         let mode = match mode {
             "nearest" => "nearest",
             "linear" | "bilinear" => "linear",
@@ -221,9 +221,9 @@ impl Raised {
         node.input.truncate(1);
         node.input.extend([String::new(), scales]);
         node.attribute = vec![
-            edit::text_attribute("mode", mode),
-            edit::text_attribute("coordinate_transformation_mode", "asymmetric"),
-            edit::text_attribute("nearest_mode", "floor"),
+            AttributeProto::text("mode", mode),
+            AttributeProto::text("coordinate_transformation_mode", "asymmetric"),
+            AttributeProto::text("nearest_mode", "floor"),
         ];
         Ok(())
     }
@@ -235,26 +235,26 @@ impl Raised {
         };
         let axis = take_attribute(&mut node, "axis").map_or(1, |attribute| attribute.i);
         let [flat, done, shape] = ["flat", "done", "shape"].map(|part| self.fresh(&format!("{output}_{part}")));
-        let mut flatten = graph::node("Flatten", &flat, &[&input], &flat);
-        flatten.attribute.push(graph::int_attribute("axis", axis));
+        let mut flatten = NodeProto::new("Flatten", &flat, &[&input], &flat);
+        flatten.attribute.push(AttributeProto::integer("axis", axis));
         node.input = vec![flat];
         node.output = vec![done.clone()];
-        node.attribute.push(graph::int_attribute("axis", 1));
-        let shape_of = graph::node("Shape", &shape, &[&input], &shape);
-        let reshape = graph::node("Reshape", &format!("{output}_as_before"), &[&done, &shape], &output);
+        node.attribute.push(AttributeProto::integer("axis", 1));
+        let shape_of = NodeProto::new("Shape", &shape, &[&input], &shape);
+        let reshape = NodeProto::new("Reshape", &format!("{output}_as_before"), &[&done, &shape], &output);
         self.nodes.extend([flatten, node, shape_of, reshape]);
         Ok(())
     }
 
     fn float_input(&mut self, node: &mut NodeProto, name: &str, shape: &[usize], values: &[f32]) {
         let name = self.constant_name(node, name);
-        self.graph.initializer.push(graph::float_tensor(&name, shape, values));
+        self.graph.initializer.push(TensorProto::of_floats(&name, shape, values));
         node.input.push(name);
     }
 
     fn long_input(&mut self, node: &mut NodeProto, name: &str, values: &[i64]) {
         let name = self.constant_name(node, name);
-        self.graph.initializer.push(graph::int64_tensor(&name, &[values.len()], values));
+        self.graph.initializer.push(TensorProto::of_longs(&name, &[values.len()], values));
         node.input.push(name);
     }
 

@@ -8,11 +8,10 @@
 //! Behind a convolution that nobody else reads they go into its weights and bias, `w' = w · factor`, `b' = b · factor + offset`.
 //! Elsewhere each becomes a convolution of one tap for each channel, which has an int8 form.
 
-use tract_onnx::pb::{GraphProto, NodeProto};
+use parallax_onnx::{AttributeProto, GraphProto, NodeProto, TensorProto};
 
-use super::edit::{self, attribute, constant, floats, input, integer};
+use super::edit::{self, floats};
 use super::sizes::Shapes;
-use crate::graph;
 
 /// One factor and one offset for each channel, or one of each for all.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,13 +24,13 @@ impl Scaling {
     /// What an operator does to the picture that it reads, and the name of that picture.
     pub(super) fn of<'a>(graph: &GraphProto, node: &'a NodeProto) -> Option<(Self, &'a str)> {
         if node.op_type == "BatchNormalization" {
-            return Some((Self::of_batch_norm(graph, node)?, input(node, 0)?));
+            return Some((Self::of_batch_norm(graph, node)?, node.input_at(0)?));
         }
         if !matches!(node.op_type.as_str(), "Mul" | "Add" | "Sub" | "Div") {
             return None;
         }
-        let (a, b) = (input(node, 0)?, input(node, 1)?);
-        let (picture, number, number_first) = match (constant(graph, a), constant(graph, b)) {
+        let (a, b) = (node.input_at(0)?, node.input_at(1)?);
+        let (picture, number, number_first) = match (graph.constant(a), graph.constant(b)) {
             (None, Some(_)) => (a, b, false),
             (Some(_), None) => (b, a, true),
             _ => return None,
@@ -51,8 +50,8 @@ impl Scaling {
     }
 
     fn of_batch_norm(graph: &GraphProto, node: &NodeProto) -> Option<Self> {
-        let epsilon = attribute(node, "epsilon").map_or(1e-5, |epsilon| f64::from(epsilon.f));
-        let read = |index: usize| floats(graph, input(node, index)?);
+        let epsilon = node.attribute_named("epsilon").map_or(1e-5, |epsilon| f64::from(epsilon.f));
+        let read = |index: usize| floats(graph, node.input_at(index)?);
         let (scale, bias, mean, variance) = (read(1)?, read(2)?, read(3)?, read(4)?);
         let channels = scale.len();
         if [&bias, &mean, &variance].iter().any(|numbers| numbers.len() != channels) {
@@ -78,7 +77,7 @@ impl Scaling {
 /// A constant of one number, or of one for each channel of `[1, channels, height, width]`.
 fn per_channel(graph: &GraphProto, name: &str) -> Option<Vec<f64>> {
     let numbers = floats(graph, name)?;
-    let dims = &constant(graph, name)?.dims;
+    let dims = &graph.constant(name)?.dims;
     let of_channels = matches!(dims.as_slice(), [_, 1, 1] | [1, _, 1, 1]);
     let of_all = numbers.len() == 1 && dims.len() <= 4;
     (of_channels || of_all).then(|| numbers.iter().map(|number| f64::from(*number)).collect())
@@ -109,13 +108,13 @@ pub(super) fn fold(graph: &mut GraphProto, shapes: &Shapes) -> (usize, usize) {
 
 /// Puts a scaling into the convolution that alone computes what it reads, and takes it out of the graph.
 fn fold_into_convolution(graph: &mut GraphProto, place: usize, picture: &str, scaling: &Scaling) -> Option<()> {
-    if edit::readers(graph, picture) != 1 {
+    if graph.readers(picture) != 1 {
         return None;
     }
-    let at = edit::writer(graph, picture)?;
+    let at = graph.writer(picture)?;
     let node = &graph.node[at];
-    let weights_name = input(node, 1)?;
-    let dims = constant(graph, weights_name)?.dims.clone();
+    let weights_name = node.input_at(1)?;
+    let dims = graph.constant(weights_name)?.dims.clone();
     let weights = floats(graph, weights_name)?;
     let channels = scaling.factors.len();
     let scaled = match node.op_type.as_str() {
@@ -129,7 +128,7 @@ fn fold_into_convolution(graph: &mut GraphProto, place: usize, picture: &str, sc
                 .collect::<Vec<f32>>()
         }
         // [inputs, outputs, height, width]
-        "ConvTranspose" if integer(node, "group", 1) == 1 && dims.get(1) == Some(&(channels as i64)) => {
+        "ConvTranspose" if node.integer("group", 1) == 1 && dims.get(1) == Some(&(channels as i64)) => {
             let taps: usize = dims[2..].iter().map(|size| *size as usize).product();
             weights
                 .iter()
@@ -140,7 +139,7 @@ fn fold_into_convolution(graph: &mut GraphProto, place: usize, picture: &str, sc
         }
         _ => return None,
     };
-    let bias = match input(node, 2) {
+    let bias = match node.input_at(2) {
         Some(name) => floats(graph, name).filter(|bias| bias.len() == channels)?,
         None => vec![0.0; channels],
     };
@@ -151,8 +150,8 @@ fn fold_into_convolution(graph: &mut GraphProto, place: usize, picture: &str, sc
     let (weights_name, bias_name) =
         (edit::fresh(graph, &format!("{output}_scaled_weights")), edit::fresh(graph, &format!("{output}_scaled_bias")));
     let shape: Vec<usize> = dims.iter().map(|size| *size as usize).collect();
-    graph.initializer.push(graph::float_tensor(&weights_name, &shape, &scaled));
-    graph.initializer.push(graph::float_tensor(&bias_name, &[channels], &bias));
+    graph.initializer.push(TensorProto::of_floats(&weights_name, &shape, &scaled));
+    graph.initializer.push(TensorProto::of_floats(&bias_name, &[channels], &bias));
     let node = &mut graph.node[at];
     node.input.truncate(1);
     node.input.extend([weights_name, bias_name]);
@@ -168,12 +167,12 @@ fn become_convolution(graph: &mut GraphProto, place: usize, picture: &str, scali
     let (weights, bias) =
         (edit::fresh(graph, &format!("{output}_factors")), edit::fresh(graph, &format!("{output}_offsets")));
     let numbers = |numbers: &[f64]| numbers.iter().map(|number| *number as f32).collect::<Vec<f32>>();
-    graph.initializer.push(graph::float_tensor(&weights, &[channels, 1, 1, 1], &numbers(&scaling.factors)));
-    graph.initializer.push(graph::float_tensor(&bias, &[channels], &numbers(&scaling.offsets)));
+    graph.initializer.push(TensorProto::of_floats(&weights, &[channels, 1, 1, 1], &numbers(&scaling.factors)));
+    graph.initializer.push(TensorProto::of_floats(&bias, &[channels], &numbers(&scaling.offsets)));
     let node = &mut graph.node[place];
     "Conv".clone_into(&mut node.op_type);
     node.input = vec![picture.to_owned(), weights, bias];
     node.output.truncate(1);
     node.attribute =
-        vec![edit::ints_attribute("kernel_shape", &[1, 1]), graph::int_attribute("group", channels as i64)];
+        vec![AttributeProto::integers("kernel_shape", &[1, 1]), AttributeProto::integer("group", channels as i64)];
 }

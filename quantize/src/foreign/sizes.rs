@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
+use parallax_onnx::{GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
 use super::edit;
 use super::error::{ForeignError, Result};
@@ -36,8 +36,8 @@ pub(super) fn fold(model: &mut ModelProto, size: (u32, u32)) -> Result<()> {
             shapes.extend(runner::facts(&part)?.shapes);
         }
         if shapes.len() == before {
-            let tensor = edit::input(first, 0).unwrap_or_default().to_owned();
-            let (operator, node) = (first.op_type.clone(), graph::node_name(first));
+            let tensor = first.input_at(0).unwrap_or_default().to_owned();
+            let (operator, node) = (first.op_type.clone(), first.label().to_owned());
             return Err(ForeignError::Sizes { tensor, operator, node });
         }
     }
@@ -56,7 +56,7 @@ fn fold_known(graph: &mut GraphProto, shapes: &Shapes) {
     graph.node.retain(|node| {
         let Some(output) = edit::only_output(node).filter(|output| !outputs.contains(*output)) else { return true };
         let inputs: Vec<Option<Numbers>> = node.input.iter().map(|name| known.get(name).cloned()).collect();
-        let shape = edit::input(node, 0).and_then(|name| shapes.get(name)).map(Vec::as_slice);
+        let shape = node.input_at(0).and_then(|name| shapes.get(name)).map(Vec::as_slice);
         let Some(numbers) = evaluate(node, &inputs, shape) else { return true };
         folded.push(numbers.tensor(output));
         known.insert(output.to_owned(), numbers);
@@ -78,7 +78,7 @@ fn known_part(model: &ModelProto, open: &[usize]) -> Result<(ModelProto, Vec<Str
         }
     }
     let written: HashSet<&str> = free.iter().flat_map(|node| node.output.iter().map(String::as_str)).collect();
-    let asked = open.iter().filter_map(|place| edit::input(&graph.node[*place], 0));
+    let asked = open.iter().filter_map(|place| graph.node[*place].input_at(0));
     let mut wanted: Vec<String> = asked.filter(|name| written.contains(name)).map(str::to_owned).collect();
     wanted.sort_unstable();
     wanted.dedup();

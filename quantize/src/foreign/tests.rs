@@ -5,13 +5,11 @@ mod refusals;
 mod whole;
 
 use parallax_core::model_input::Channels;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Size;
-use tract_onnx::pb::{ModelProto, NodeProto, type_proto};
+use parallax_onnx::{DimensionValue, ModelProto, NodeProto};
 
 use tract_onnx::prelude::*;
 
 use super::*;
-use crate::graph;
 use crate::runner::Runner;
 use crate::tests::{Builder, HEIGHT, WIDTH, numbers};
 
@@ -34,8 +32,8 @@ fn run(model: &ModelProto, picture: &[f32]) -> Vec<f32> {
 
 /// The same of a model whose sizes are not constant yet.
 fn run_as_it_is(model: &ModelProto, picture: &[f32]) -> Vec<f32> {
-    let plan =
-        tract_onnx::onnx().model_for_proto_model(model).unwrap().into_optimized().unwrap().into_runnable().unwrap();
+    let read = tract_onnx::onnx().model_for_read(&mut model.to_bytes().as_slice()).unwrap();
+    let plan = read.into_optimized().unwrap().into_runnable().unwrap();
     let input = Tensor::from_shape(&PICTURE, picture).unwrap();
     let outputs = plan.run(tvec!(input.into())).unwrap();
     outputs[0].try_as_plain_ram().unwrap().as_slice::<f32>().unwrap().to_vec()
@@ -56,11 +54,9 @@ fn with_opset(mut model: ModelProto, opset: i64) -> ModelProto {
 /// Batch, height and width of the input as symbols.
 fn dynamic(mut model: ModelProto) -> ModelProto {
     let input = &mut model.graph.as_mut().unwrap().input[0];
-    let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_mut().unwrap().value.as_mut() else {
-        panic!("the input is a tensor")
-    };
+    let shape = input.tensor_mut().unwrap().shape.as_mut().unwrap();
     for (axis, name) in [(0, "batch"), (2, "height"), (3, "width")] {
-        tensor.shape.as_mut().unwrap().dim[axis].value = Some(Size::DimParam(name.to_owned()));
+        shape.dim[axis].value = Some(DimensionValue::Named(name.to_owned()));
     }
     model
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use parallax_core::labels::LabelMap;
 use parallax_core::model_output::mask_from_logits;
+use parallax_onnx::{ModelProto, metadata};
 
 use super::*;
 use crate::by_layer::Watch;
@@ -49,7 +50,7 @@ fn measured(pictures: Vec<JudgedPicture>) -> (Quantized, Judge) {
 /// The convolutions whose weights are not quantized.
 fn float_convolutions(model: &ModelProto) -> Vec<String> {
     let graph = graph::graph(model).unwrap();
-    let producers = graph::producers(graph);
+    let producers = graph.producers();
     let convolutions = graph.node.iter().filter(|node| node.op_type == "Conv");
     let in_float = convolutions.filter(|node| !producers.contains_key(node.input[1].as_str()));
     in_float.map(|node| node.name.clone()).collect()
@@ -155,7 +156,7 @@ fn layers_over_the_budget_are_float_in_the_file_and_named() {
     assert_eq!(float_convolutions(&quantized.model), kept);
     let whole = quantized.report.whole.as_ref().unwrap();
     assert_eq!(judge.judge(&quantized.model).unwrap(), whole.written);
-    let summary = graph::metadata(&quantized.model, "parallax.quantization").unwrap();
+    let summary = quantized.model.metadata(metadata::QUANTIZATION).unwrap();
     assert!(expected.iter().all(|name| summary.contains(name.as_str())), "{summary}");
     let text = quantized.report.to_string();
     assert!(text.contains(&format!("kept in float: {}", expected[0])), "{text}");

@@ -2,6 +2,8 @@
 
 use arbitrary::Unstructured;
 
+use parallax_onnx::{AttributeProto, DimensionValue, GraphProto, ModelProto, ValueInfoProto};
+
 use super::*;
 
 /// What is done to the graph of a good model.
@@ -18,7 +20,7 @@ fn refusal(change: impl Fn(&mut GraphProto)) -> String {
     refused.to_string()
 }
 
-fn initializer<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut tract_onnx::pb::TensorProto {
+fn initializer<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut parallax_onnx::TensorProto {
     graph.initializer.iter_mut().find(|tensor| tensor.name == name).unwrap()
 }
 
@@ -66,16 +68,11 @@ fn broken_constants_are_refused_by_their_name() {
 
 #[test]
 fn an_input_of_unknown_size_is_refused() {
-    let refused = refusal(|graph| graph.input[0] = graph::value_info("image", &[]));
+    let refused = refusal(|graph| graph.input[0] = ValueInfoProto::of_floats("image", &[]));
     assert!(!refused.is_empty());
     let refused = refusal(|graph| {
-        let Some(tract_onnx::pb::type_proto::Value::TensorType(tensor)) =
-            graph.input[0].r#type.as_mut().and_then(|r#type| r#type.value.as_mut())
-        else {
-            panic!("the input is a tensor");
-        };
-        let symbol = tract_onnx::pb::tensor_shape_proto::dimension::Value::DimParam("batch".to_owned());
-        tensor.shape.as_mut().unwrap().dim[0].value = Some(symbol);
+        let symbol = DimensionValue::Named("batch".to_owned());
+        graph.input[0].tensor_mut().unwrap().shape.as_mut().unwrap().dim[0].value = Some(symbol);
     });
     assert!(refused.contains("static input shape"), "{refused}");
 }
@@ -132,7 +129,7 @@ fn broken(case: u64) -> Option<ModelProto> {
     let bytes: Vec<u8> = numbers(160, case).iter().map(|number| (number * 8_388_608.0) as i32 as u8).collect();
     let (mut edits, mut model) = (Unstructured::new(&bytes), unet());
     if case.is_multiple_of(3) {
-        let mut encoded = graph::encode(&model);
+        let mut encoded = model.to_bytes();
         fuzzed::scramble(&mut edits, &mut encoded).unwrap();
         return graph::decode(&encoded).ok();
     }
@@ -159,7 +156,7 @@ fn models_broken_by_chance_are_errors_or_are_quantized() {
 
 #[test]
 fn a_file_cut_anywhere_gives_an_error_or_a_model() {
-    let whole = graph::encode(&unet());
+    let whole = unet().to_bytes();
     let frames = frames(1);
     let given = CalibrationFrames { calibration: &frames, held: &[] };
     let config = QuantizeConfig { ranges: Some(RangeMethod::MinMax), ..QuantizeConfig::default() };
@@ -181,7 +178,7 @@ fn a_model_that_asks_for_more_than_memory_holds_is_refused_before_it_is_run() {
     });
     assert!(refused.contains("c1") && refused.contains("more than"), "{refused}");
     let refused = refusal(|graph| {
-        graph.node[0].attribute.push(ints_attribute("strides", &[0, 1]));
+        graph.node[0].attribute.push(AttributeProto::integers("strides", &[0, 1]));
     });
     assert!(refused.contains("its strides is 0"), "{refused}");
 }

@@ -9,6 +9,7 @@ use parallax_core::files::{OutputKind, check_output, write_atomically};
 use parallax_core::program::print;
 use parallax_core::run::{RunDescription, RunKind};
 use parallax_models::{DepthNetwork, SegmentationNetwork};
+use parallax_onnx::metadata;
 use parallax_quantize::graph;
 use parallax_quantize::origin::Origin;
 use parallax_train::training::RunFolder;
@@ -56,9 +57,9 @@ fn with_origin(bytes: &[u8], folder: &RunFolder, description: &RunDescription) -
     let mut model = graph::decode(bytes)?;
     graph::check_finite(&model)?;
     Origin::of_run(folder.path(), description)?.write(&mut model)?;
-    graph::set_metadata(&mut model, "parallax.version", env!("CARGO_PKG_VERSION"));
-    graph::set_metadata(&mut model, "parallax.seed", &description.seed.to_string());
-    Ok(graph::encode(&model))
+    model.set_metadata(metadata::VERSION, env!("CARGO_PKG_VERSION"));
+    model.set_metadata(metadata::SEED, &description.seed.to_string());
+    Ok(model.to_bytes())
 }
 
 fn show(args: &ExportArgs, description: &RunDescription, output: &str, bytes: usize) {

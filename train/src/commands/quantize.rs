@@ -248,7 +248,7 @@ fn write(args: &QuantizeArgs, quantized: &Quantized) -> anyhow::Result<()> {
     let [report_path, picture_path] = report_paths(args);
     write_bytes(&report_path, &serde_json::to_vec_pretty(&quantized.report)?)?;
     plot::draw(&quantized.report, &picture_path)?;
-    let bytes = graph::encode(&quantized.model);
+    let bytes = quantized.model.to_bytes();
     write_atomically(&args.out, |file| file.write_all(&bytes))?;
     show(args, &quantized.report, bytes.len(), [&report_path, &picture_path])
 }

@@ -1,5 +1,7 @@
 //! What a network ends in.
 
+use parallax_onnx::{AttributeProto, ModelProto, NodeProto, ValueInfoProto};
+
 use super::*;
 
 /// A network of one convolution with stride 1 or 4, and what comes behind its logits.
@@ -40,8 +42,8 @@ fn what_only_orders_the_logits_is_left_out_and_the_mask_is_the_same() {
         ending(1, |builder| {
             let builder = builder.node("ArgMax", &["logits"], "best", &[]).with_axis("best", 1);
             let builder = builder.longs("axes", &[1]).node("Squeeze", &["best", "axes"], "flat", &[]);
-            let mut cast = graph::node("Cast", "cast", &["flat"], "out");
-            cast.attribute.push(graph::int_attribute("to", 2));
+            let mut cast = NodeProto::new("Cast", "cast", &["flat"], "out");
+            cast.attribute.push(AttributeProto::integer("to", 2));
             (builder.push(cast), "out")
         }),
         ending(1, |builder| {
@@ -98,7 +100,7 @@ fn logits_of_a_quarter_are_enlarged_between_the_centres_and_a_mask_by_repetition
 #[test]
 fn one_of_several_outputs_is_chosen_and_the_rest_is_dropped() {
     let mut model = ending(1, |builder| (builder.conv("image", "aux", [2, 3, 1, 1], 9), "logits"));
-    model.graph.as_mut().unwrap().output.push(graph::value_info("aux", &[1, 2, HEIGHT, WIDTH]));
+    model.graph.as_mut().unwrap().output.push(ValueInfoProto::of_floats("aux", &[1, 2, HEIGHT, WIDTH]));
     let refused = adopt(&model, &PLAIN, None, None, Purpose::Masks(3)).unwrap_err();
     assert!(refused.to_string().contains("gives 2: logits, aux") && refused.hint().unwrap().contains("--output"));
     let adopted = adopt(&model, &PLAIN, None, Some("logits"), Purpose::Masks(3)).unwrap();

@@ -1,7 +1,8 @@
 //! What cannot be taken is refused by its name, with what to do.
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{StringStringEntryProto, ValueInfoProto};
+use parallax_onnx::{
+    AttributeProto, DataType, ModelProto, NodeProto, StringStringEntryProto, TensorProto, ValueInfoProto,
+};
 
 use super::*;
 use crate::tests::unet;
@@ -16,12 +17,11 @@ fn refusal(change: impl Fn(&mut ModelProto)) -> String {
 }
 
 fn input(shape: &[usize]) -> impl Fn(&mut ModelProto) {
-    move |model| model.graph.as_mut().unwrap().input[0] = graph::value_info("image", shape)
+    move |model| model.graph.as_mut().unwrap().input[0] = ValueInfoProto::of_floats("image", shape)
 }
 
 fn of_type(mut value: ValueInfoProto, data_type: DataType) -> ValueInfoProto {
-    if let Some(type_proto::Value::TensorType(tensor)) = value.r#type.as_mut().and_then(|r#type| r#type.value.as_mut())
-    {
+    if let Some(tensor) = value.tensor_mut() {
         tensor.elem_type = data_type as i32;
     }
     value
@@ -40,7 +40,7 @@ fn inputs_that_are_no_picture_are_refused_by_name() {
         let refused = refusal(input(&shape));
         assert!(refused.contains(expected), "{refused}");
     }
-    let refused = refusal(|model| model.graph.as_mut().unwrap().input.push(graph::value_info("mask", &[1])));
+    let refused = refusal(|model| model.graph.as_mut().unwrap().input.push(ValueInfoProto::of_floats("mask", &[1])));
     assert!(refused.contains("takes 2: image, mask"), "{refused}");
     for (data_type, expected) in [(DataType::Uint8, "uint8"), (DataType::Double, "double"), (DataType::Int64, "int64")]
     {
@@ -83,11 +83,11 @@ fn networks_in_training_are_refused_by_the_operator() {
     let builder = batch_norm(Builder::default().conv("image", "c1", [3, 3, 1, 1], 1), "c1", "logits", 3);
     let mut model = builder.model(&PICTURE, ("logits", &PICTURE));
     let norm = model.graph.as_mut().unwrap().node.last_mut().unwrap();
-    norm.attribute.push(graph::int_attribute("training_mode", 1));
+    norm.attribute.push(AttributeProto::integer("training_mode", 1));
     let refused = adopt(&model, &PLAIN, None, None, Purpose::Masks(3)).unwrap_err();
     assert!(refused.to_string().contains("BatchNormalization logits_node takes mean and variance"), "{refused}");
 
-    let mut learning = graph::int64_tensor("learning", &[], &[]);
+    let mut learning = TensorProto::of_longs("learning", &[], &[]);
     (learning.data_type, learning.raw_data) = (DataType::Bool as i32, vec![1]);
     let builder = Builder::default().conv("image", "c1", [3, 3, 1, 1], 1).floats("ratio", &[], &[0.5]);
     let builder = builder.tensor(learning).node("Dropout", &["c1", "ratio", "learning"], "logits", &[]);
@@ -110,8 +110,8 @@ fn answers_that_are_no_logits_are_refused_with_what_they_are() {
     let whole = conv(3).node("GlobalAveragePool", &["c1"], "p", &[]).node("Flatten", &["p"], "out", &[]);
     assert!(ends(whole, "out").contains("names a whole picture"));
     let ints = conv(3).node("Relu", &["c1"], "r", &[]);
-    let mut cast = graph::node("Cast", "cast", &["r"], "out");
-    cast.attribute.push(graph::int_attribute("to", 7));
+    let mut cast = NodeProto::new("Cast", "cast", &["r"], "out");
+    cast.attribute.push(AttributeProto::integer("to", 7));
     let ints = ints.push(cast);
     let said = ends(ints, "out");
     assert!(said.contains("out") && said.contains("int64"), "{said}");
@@ -126,7 +126,7 @@ fn old_and_unknown_operator_sets_are_refused_by_number() {
     }
 }
 
-fn external(tensor: &mut tract_onnx::pb::TensorProto, location: &str, offset: usize) -> Vec<u8> {
+fn external(tensor: &mut parallax_onnx::TensorProto, location: &str, offset: usize) -> Vec<u8> {
     let entry = |key: &str, value: String| StringStringEntryProto { key: key.to_owned(), value };
     let bytes = std::mem::take(&mut tensor.raw_data);
     tensor.external_data = vec![
@@ -151,7 +151,7 @@ fn constants_beside_the_model_are_read_and_nothing_else_is() {
             let bytes = external(tensor, location, data.len());
             data.extend(bytes);
         }
-        std::fs::write(&path, graph::encode(&model)).unwrap();
+        std::fs::write(&path, model.to_bytes()).unwrap();
         data
     };
     let data = written("model.onnx.data");

@@ -1,5 +1,7 @@
 //! Whole networks: what they compute is the same after they were adopted, and their int8 form is int8.
 
+use parallax_onnx::{AttributeProto, ModelProto, NodeProto, ValueInfoProto};
+
 use super::*;
 use crate::tests::{quantized, unet};
 
@@ -24,7 +26,7 @@ fn constants_among_the_inputs_break_nothing_that_is_written_of_them() {
     let graph = old.graph.as_mut().unwrap();
     for tensor in &graph.initializer {
         let shape: Vec<usize> = tensor.dims.iter().map(|size| *size as usize).collect();
-        graph.input.push(graph::value_info(&tensor.name, &shape));
+        graph.input.push(ValueInfoProto::of_floats(&tensor.name, &shape));
     }
     old.ir_version = 3;
     let adopted = adopted(&old, Purpose::Quantization(Some(3)));
@@ -218,9 +220,9 @@ fn normalisation_inside_a_network_goes_into_the_contract() {
         builder.node("Slice", &["unit", "from", "to", "axis", "step"], "swapped", &[])
     };
     let split = |builder: Builder| {
-        let mut split = graph::node("Split", "split", &["unit"], "blue");
+        let mut split = NodeProto::new("Split", "split", &["unit"], "blue");
         split.output.extend(["green".to_owned(), "red".to_owned()]);
-        split.attribute.push(graph::int_attribute("axis", 1));
+        split.attribute.push(AttributeProto::integer("axis", 1));
         builder.push(split).node("Concat", &["red", "green", "blue"], "swapped", &[]).with_axis("swapped", 1)
     };
     let bytes = Normalisation { mean: [0.0; 3], std: [1.0 / 255.0; 3], channels: Channels::Bgr };

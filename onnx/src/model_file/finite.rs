@@ -5,30 +5,30 @@
 
 use std::collections::HashMap;
 
-use super::onnx::{DataType, Graph, Tensor};
-use super::{Constants, Fault, name};
+use super::{Constants, Fault};
+use crate::{DataType, GraphProto, TensorProto};
 
 /// Operators that compare with a constant or hand it on, without arithmetic.
 const BOUNDS: [&str; 6] = ["Clip", "Pad", "Max", "Min", "Where", "ConstantOfShape"];
 
 /// # Errors
 /// The first constant or attribute that holds a NaN, or an infinity that is computed with.
-pub(super) fn check(graph: &Graph, constants: &Constants<'_>) -> Result<(), Fault> {
+pub(super) fn check(graph: &GraphProto, constants: &Constants<'_>) -> Result<(), Fault> {
     let mut readers: HashMap<&str, Vec<&str>> = HashMap::new();
-    for node in &graph.nodes {
-        for input in &node.inputs {
-            readers.entry(input).or_default().push(&node.operator);
+    for node in &graph.node {
+        for input in &node.input {
+            readers.entry(input).or_default().push(&node.op_type);
         }
-        for attribute in &node.attributes {
-            let mut tensors = attribute.tensor.iter().chain(&attribute.tensors);
+        for attribute in &node.attribute {
+            let mut tensors = attribute.t.iter().chain(&attribute.tensors);
             let nan = tensors.any(|tensor| non_finite(tensor, true).is_some());
-            if nan || attribute.float.is_nan() || attribute.floats.iter().any(|float| float.is_nan()) {
-                return Err(format!("{} {}: its {} is NaN", node.operator, name(node), attribute.name));
+            if nan || attribute.f.is_nan() || attribute.floats.iter().any(|float| float.is_nan()) {
+                return Err(format!("{} {}: its {} is NaN", node.op_type, node.label(), attribute.name));
             }
         }
     }
-    let lifted = graph.nodes.iter().filter(|node| node.operator == "Constant").filter_map(|node| node.outputs.first());
-    let names = graph.initializers.iter().map(|tensor| &tensor.name).chain(lifted);
+    let lifted = graph.node.iter().filter(|node| node.op_type == "Constant").filter_map(|node| node.output.first());
+    let names = graph.initializer.iter().map(|tensor| &tensor.name).chain(lifted);
     for (name, tensor) in names.filter_map(|name| Some((name.as_str(), constants.get(name.as_str())?))) {
         let bounds = readers.get(name).is_some_and(|readers| readers.iter().all(|reader| BOUNDS.contains(reader)));
         if let Some(value) = non_finite(tensor, bounds) {
@@ -39,7 +39,7 @@ pub(super) fn check(graph: &Graph, constants: &Constants<'_>) -> Result<(), Faul
 }
 
 /// The first number that is none; infinities are numbers where they are `bounds`.
-fn non_finite(tensor: &Tensor, bounds: bool) -> Option<f64> {
+fn non_finite(tensor: &TensorProto, bounds: bool) -> Option<f64> {
     let is_none = |value: &f64| value.is_nan() || value.is_infinite() && !bounds;
     let raw = &tensor.raw_data;
     match DataType::try_from(tensor.data_type).ok()? {
@@ -57,7 +57,7 @@ fn non_finite(tensor: &Tensor, bounds: bool) -> Option<f64> {
     }
 }
 
-fn halves(tensor: &Tensor) -> impl Iterator<Item = u16> {
+fn halves(tensor: &TensorProto) -> impl Iterator<Item = u16> {
     let raw = tensor.raw_data.as_chunks::<2>().0.iter().map(|bytes| u16::from_le_bytes(*bytes));
     raw.chain(tensor.int32_data.iter().map(|bits| *bits as u16))
 }
@@ -76,18 +76,22 @@ fn short_float(bits: u16, fraction_bits: u32) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::onnx::{Attribute, Node};
     use super::*;
+    use crate::{AttributeProto, NodeProto};
 
-    fn fault(operator: &str, tensor: Tensor) -> Option<Fault> {
-        let inputs = vec!["in".to_owned(), "w".to_owned()];
-        let node = Node { operator: operator.to_owned(), inputs, outputs: vec!["out".to_owned()], ..Node::default() };
-        let graph = Graph { nodes: vec![node], initializers: vec![tensor], ..Graph::default() };
-        check(&graph, &Constants::from([("w", &graph.initializers[0])])).err()
+    fn fault(operator: &str, tensor: TensorProto) -> Option<Fault> {
+        let node = NodeProto::new(operator, "", &["in", "w"], "out");
+        let graph = GraphProto { node: vec![node], initializer: vec![tensor], ..GraphProto::default() };
+        check(&graph, &Constants::from([("w", &graph.initializer[0])])).err()
     }
 
-    fn tensor(data_type: DataType, raw_data: &[u8]) -> Tensor {
-        Tensor { name: "w".to_owned(), data_type: data_type as i32, raw_data: raw_data.to_vec(), ..Tensor::default() }
+    fn tensor(data_type: DataType, raw_data: &[u8]) -> TensorProto {
+        TensorProto {
+            name: "w".to_owned(),
+            data_type: data_type as i32,
+            raw_data: raw_data.to_vec(),
+            ..TensorProto::default()
+        }
     }
 
     #[test]
@@ -102,7 +106,7 @@ mod tests {
             }
             assert_eq!(fault("Conv", tensor(data_type, &vec![0x11; 2 * bytes])), None, "{data_type:?}");
         }
-        let typed = Tensor { float_data: vec![0.0, f32::NAN], ..tensor(DataType::Float, &[]) };
+        let typed = TensorProto { float_data: vec![0.0, f32::NAN], ..tensor(DataType::Float, &[]) };
         assert!(fault("Conv", typed).is_some());
         assert_eq!(fault("Conv", tensor(DataType::Int8, &[0xff; 8])), None, "integers are all numbers");
     }
@@ -126,10 +130,9 @@ mod tests {
 
     #[test]
     fn an_attribute_that_is_no_number_is_refused() {
-        let alpha = Attribute { name: "alpha".to_owned(), float: f32::NAN, ..Attribute::default() };
-        let node =
-            Node { name: "elu".to_owned(), operator: "Elu".to_owned(), attributes: vec![alpha], ..Node::default() };
-        let graph = Graph { nodes: vec![node], ..Graph::default() };
+        let elu = NodeProto::new("Elu", "elu", &["in"], "out");
+        let node = NodeProto { attribute: vec![AttributeProto::float("alpha", f32::NAN)], ..elu };
+        let graph = GraphProto { node: vec![node], ..GraphProto::default() };
         assert_eq!(check(&graph, &Constants::new()).unwrap_err(), "Elu elu: its alpha is NaN");
     }
 }

@@ -5,10 +5,8 @@
 
 use std::collections::HashMap;
 
-use prost::Message as _;
-
-use super::onnx::{Graph, Model, Node};
-use super::{Fault, name};
+use super::Fault;
+use crate::{GraphProto, ModelProto, NodeProto};
 
 /// Numbers of the tensors that are in memory at one time: 2 GiB as 32-bit floats.
 pub const MOST_NUMBERS_AT_ONCE: u64 = 1 << 29;
@@ -21,15 +19,14 @@ pub const MOST_MULTIPLICATIONS: u64 = 1 << 40;
 /// alone, without the instructions that products have.
 pub const MOST_POOLED: u64 = 1 << 33;
 
-/// Looks at what a frame costs. `outline` is the ONNX file, of whose constants only the sizes are looked at; `shape_of` gives
-/// the shape of a tensor by its name, where it is fixed.
+/// Looks at what a frame costs. Of constants only the sizes are looked at; `shape_of` gives the shape of a tensor by its name,
+/// where it is fixed.
 ///
 /// # Errors
 /// The first operator that is too much, alone or together with those before it.
-pub fn check_work(outline: &[u8], shape_of: impl Fn(&str) -> Option<Vec<usize>>) -> Result<(), Fault> {
-    let model = Model::decode(outline).map_err(|error| error.to_string())?;
+pub fn check_work(model: &ModelProto, shape_of: impl Fn(&str) -> Option<Vec<usize>>) -> Result<(), Fault> {
     let Some(graph) = &model.graph else { return Ok(()) };
-    let constants = graph.initializers.iter().map(|tensor| {
+    let constants = graph.initializer.iter().map(|tensor| {
         let sizes = tensor.dims.iter().map(|size| usize::try_from(*size).unwrap_or(0)).collect();
         (tensor.name.as_str(), sizes)
     });
@@ -37,7 +34,7 @@ pub fn check_work(outline: &[u8], shape_of: impl Fn(&str) -> Option<Vec<usize>>)
     let shapes = Shapes { constants, shape_of };
     check_memory(graph, &shapes)?;
     let (mut multiplications, mut pooled) = (0_u64, 0_u64);
-    for node in &graph.nodes {
+    for node in &graph.node {
         match shapes.work(node) {
             Work::Multiplications(count) => multiplications = multiplications.saturating_add(count),
             Work::Pooled(count) => pooled = pooled.saturating_add(count),
@@ -45,7 +42,7 @@ pub fn check_work(outline: &[u8], shape_of: impl Fn(&str) -> Option<Vec<usize>>)
         }
         let most = |most: u64, what: &str| {
             let so_far = if multiplications > most { multiplications } else { pooled };
-            Err(format!("{} {} brings a frame to {so_far} {what}, more than {most}", node.operator, name(node)))
+            Err(format!("{} {} brings a frame to {so_far} {what}, more than {most}", node.op_type, node.label()))
         };
         if multiplications > MOST_MULTIPLICATIONS {
             return most(MOST_MULTIPLICATIONS, "multiply-accumulates");
@@ -74,11 +71,11 @@ impl<ShapeOf: Fn(&str) -> Option<Vec<usize>>> Shapes<'_, ShapeOf> {
     }
 
     /// The work of an operator, as far as its shapes are known.
-    fn work(&self, node: &Node) -> Work {
-        let input = |index: usize| self.of(node.inputs.get(index));
-        let output = self.of(node.outputs.first());
+    fn work(&self, node: &NodeProto) -> Work {
+        let input = |index: usize| self.of(node.input.get(index));
+        let output = self.of(node.output.first());
         let numbers = |shape: &Option<Vec<usize>>| shape.as_deref().map_or(0, product);
-        match node.operator.as_str() {
+        match node.op_type.as_str() {
             "Conv" | "ConvInteger" => Work::Multiplications(by_kernel(output.as_deref(), input(1).as_deref())),
             "QLinearConv" => Work::Multiplications(by_kernel(output.as_deref(), input(3).as_deref())),
             "ConvTranspose" => Work::Multiplications(by_kernel(input(0).as_deref(), input(1).as_deref())),
@@ -98,29 +95,25 @@ impl<ShapeOf: Fn(&str) -> Option<Vec<usize>>> Shapes<'_, ShapeOf> {
                 Work::Multiplications(steps.saturating_mul(weights))
             }
             "MaxPool" | "AveragePool" | "LpPool" => {
-                let kernel = node.attributes.iter().find(|attribute| attribute.name == "kernel_shape");
+                let kernel = node.integers("kernel_shape");
                 let taps = kernel.map_or(1, |kernel| {
-                    kernel.integers.iter().fold(1_u64, |taps, size| taps.saturating_mul(size.unsigned_abs()))
+                    kernel.iter().fold(1_u64, |taps, size| taps.saturating_mul(size.unsigned_abs()))
                 });
                 Work::Pooled(numbers(&output).saturating_mul(taps))
             }
-            "LRN" => {
-                let size = node.attributes.iter().find(|attribute| attribute.name == "size");
-                Work::Pooled(numbers(&output).saturating_mul(size.map_or(1, |size| size.integer.unsigned_abs())))
-            }
+            "LRN" => Work::Pooled(numbers(&output).saturating_mul(node.integer("size", 1).unsigned_abs())),
             _ => Work::Little,
         }
     }
 
     /// Every letter of the equation once.
-    fn einsum(&self, node: &Node) -> u64 {
-        let equation = node.attributes.iter().find(|attribute| attribute.name == "equation");
-        let equation =
-            equation.map(|equation| String::from_utf8_lossy(&equation.text).into_owned()).unwrap_or_default();
+    fn einsum(&self, node: &NodeProto) -> u64 {
+        let equation = node.attribute_named("equation");
+        let equation = equation.map(|equation| String::from_utf8_lossy(&equation.s).into_owned()).unwrap_or_default();
         let inputs = equation.split("->").next().unwrap_or_default().split(',');
         let mut sizes = HashMap::new();
         for (index, letters) in inputs.enumerate() {
-            let shape = self.of(node.inputs.get(index)).unwrap_or_default();
+            let shape = self.of(node.input.get(index)).unwrap_or_default();
             let letters = letters.chars().filter(|letter| letter.is_alphabetic());
             sizes.extend(letters.zip(shape));
         }
@@ -140,24 +133,24 @@ fn by_kernel(picture: Option<&[usize]>, weights: Option<&[usize]>) -> u64 {
 
 /// Follows the operators in their order, each tensor being there from its writer to its last reader.
 fn check_memory<ShapeOf: Fn(&str) -> Option<Vec<usize>>>(
-    graph: &Graph,
+    graph: &GraphProto,
     shapes: &Shapes<'_, ShapeOf>,
 ) -> Result<(), Fault> {
     let mut last_reader: HashMap<&str, usize> = HashMap::new();
-    for (place, node) in graph.nodes.iter().enumerate() {
-        last_reader.extend(node.inputs.iter().map(|name| (name.as_str(), place)));
+    for (place, node) in graph.node.iter().enumerate() {
+        last_reader.extend(node.input.iter().map(|name| (name.as_str(), place)));
     }
-    last_reader.extend(graph.outputs.iter().map(|output| (output.name.as_str(), usize::MAX)));
+    last_reader.extend(graph.output.iter().map(|output| (output.name.as_str(), usize::MAX)));
     let mut leaving: HashMap<usize, Vec<u64>> = HashMap::new();
     let mut there = 0_u64;
-    for (place, node) in graph.nodes.iter().enumerate() {
-        for output in &node.outputs {
+    for (place, node) in graph.node.iter().enumerate() {
+        for output in &node.output {
             let numbers = shapes.of(Some(output)).as_deref().map_or(0, product);
             there = there.saturating_add(numbers);
             leaving.entry(*last_reader.get(output.as_str()).unwrap_or(&place)).or_default().push(numbers);
         }
         if there > MOST_NUMBERS_AT_ONCE {
-            let (operator, name) = (&node.operator, name(node));
+            let (operator, name) = (&node.op_type, node.label());
             return Err(format!(
                 "{operator} {name} brings {there} numbers into memory at once, more than {MOST_NUMBERS_AT_ONCE}"
             ));
@@ -169,30 +162,19 @@ fn check_memory<ShapeOf: Fn(&str) -> Option<Vec<usize>>>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::onnx::{Attribute, Tensor, ValueInfo};
     use super::*;
+    use crate::{AttributeProto, DataType, TensorProto, ValueInfoProto};
 
-    fn node(operator: &str, inputs: &[&str], output: &str, attributes: Vec<Attribute>) -> Node {
-        let inputs = inputs.iter().map(|input| (*input).to_owned()).collect();
-        Node {
-            name: output.to_owned(),
-            operator: operator.to_owned(),
-            inputs,
-            outputs: vec![output.to_owned()],
-            attributes,
-        }
+    fn node(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
+        NodeProto { attribute, ..NodeProto::new(operator, output, inputs, output) }
     }
 
-    fn fault(nodes: Vec<Node>, weights: &[i64], shapes: &[(&str, &[usize])]) -> Option<Fault> {
-        let initializers = vec![Tensor { name: "w".to_owned(), dims: weights.to_vec(), ..Tensor::default() }];
-        let output = ValueInfo { name: nodes.last().unwrap().outputs[0].clone(), r#type: None };
-        let graph = Graph { nodes, initializers, outputs: vec![output], ..Graph::default() };
+    fn fault(node: Vec<NodeProto>, weights: &[usize], shapes: &[(&str, &[usize])]) -> Option<Fault> {
+        let initializer = vec![TensorProto::new("w", weights, DataType::Float, Vec::new())];
+        let output = vec![ValueInfoProto { name: node.last().unwrap().output[0].clone(), ..ValueInfoProto::default() }];
+        let graph = GraphProto { node, initializer, output, ..GraphProto::default() };
         let shape_of = |name: &str| shapes.iter().find(|(known, _)| *known == name).map(|(_, shape)| shape.to_vec());
-        check_work(&Model { graph: Some(graph), ..Model::default() }.encode_to_vec(), shape_of).err()
-    }
-
-    fn integers(name: &str, integers: &[i64]) -> Attribute {
-        Attribute { name: name.to_owned(), integers: integers.to_vec(), ..Attribute::default() }
+        check_work(&ModelProto::new(graph, 18), shape_of).err()
     }
 
     #[test]
@@ -207,7 +189,9 @@ mod tests {
 
     #[test]
     fn a_pool_over_the_whole_picture_passes_and_one_over_it_at_every_pixel_does_not() {
-        let pool = |size: i64| vec![node("AveragePool", &["in"], "out", vec![integers("kernel_shape", &[size, size])])];
+        let pool = |size: i64| {
+            vec![node("AveragePool", &["in"], "out", vec![AttributeProto::integers("kernel_shape", &[size, size])])]
+        };
         assert_eq!(fault(pool(64), &[], &[("out", &[1, 512, 1, 1])]), None);
         assert_eq!(fault(pool(5), &[], &[("out", &[1, 64, 192, 640])]), None);
         assert!(fault(pool(401), &[], &[("out", &[1, 3, 192, 640])]).unwrap().contains("pools look at"));
@@ -222,8 +206,7 @@ mod tests {
             let large = [("in", &[1 << 13, 1 << 15][..]), ("out", square)];
             assert!(fault(product(operator), &[1 << 15, 1 << 13], &large).is_some(), "{operator}");
         }
-        let equation =
-            Attribute { name: "equation".to_owned(), text: b"bij,bjk->bik".to_vec(), ..Attribute::default() };
+        let equation = AttributeProto::text("equation", "bij,bjk->bik");
         let einsum = || vec![node("Einsum", &["in", "w"], "out", vec![equation.clone()])];
         assert_eq!(fault(einsum(), &[8, 64, 64], &[("in", &[8, 64, 64]), ("out", &[8, 64, 64])]), None);
         assert!(fault(einsum(), &[8, 1 << 13, 1 << 13], &[("in", &[8, 1 << 13, 1 << 13])]).is_some());
@@ -234,9 +217,9 @@ mod tests {
         let shape: &[usize] = &[1, 1 << 9, 1 << 9, 1 << 9];
         let names: Vec<String> = (0..9).map(|index| format!("t{index}")).collect();
         let shapes: Vec<(&str, &[usize])> = names.iter().map(|name| (name.as_str(), shape)).collect();
-        let chain: Vec<Node> = names.windows(2).map(|pair| node("Relu", &[&pair[0]], &pair[1], vec![])).collect();
+        let chain: Vec<NodeProto> = names.windows(2).map(|pair| node("Relu", &[&pair[0]], &pair[1], vec![])).collect();
         assert_eq!(fault(chain, &[], &shapes), None);
-        let mut fan: Vec<Node> = names[1..8].iter().map(|name| node("Relu", &["t0"], name, vec![])).collect();
+        let mut fan: Vec<NodeProto> = names[1..8].iter().map(|name| node("Relu", &["t0"], name, vec![])).collect();
         let all: Vec<&str> = names[1..8].iter().map(String::as_str).collect();
         fan.push(node("Sum", &all, "t8", vec![]));
         assert!(fault(fan, &[], &shapes).unwrap().contains("numbers into memory at once"));

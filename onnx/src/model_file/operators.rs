@@ -1,7 +1,7 @@
 //! One operator: its attributes, its scales, and the sizes that it is asked to make.
 
-use super::onnx::{Attribute, Node};
 use super::{Constants, Fault, MOST_NUMBERS, count, tensors};
+use crate::{AttributeProto, NodeProto};
 
 /// Places that a kernel looks at: a window of 512×512, more than a pool over the whole of a network's last pictures.
 const MOST_KERNEL: i64 = 1 << 18;
@@ -9,11 +9,11 @@ const MOST_KERNEL: i64 = 1 << 18;
 /// Kernels, strides, dilations and paddings: no picture is larger.
 const MOST_TAPS: i64 = 1 << 15;
 
-pub(super) fn check(node: &Node, constants: &Constants<'_>) -> Result<(), Fault> {
-    for attribute in &node.attributes {
+pub(super) fn check(node: &NodeProto, constants: &Constants<'_>) -> Result<(), Fault> {
+    for attribute in &node.attribute {
         check_attribute(attribute)?;
     }
-    match node.operator.as_str() {
+    match node.op_type.as_str() {
         "QuantizeLinear" | "DequantizeLinear" => check_scale(node, constants),
         "Conv" | "ConvInteger" | "QLinearConv" | "ConvTranspose" => check_group(node),
         // What they make is as large as their numbers say, so the numbers must be known here.
@@ -39,12 +39,12 @@ enum Sizes {
     Each(i64),
 }
 
-fn check_attribute(attribute: &Attribute) -> Result<(), Fault> {
+fn check_attribute(attribute: &AttributeProto) -> Result<(), Fault> {
     let name = attribute.name.as_str();
-    if attribute.graph.is_some() || !attribute.graphs.is_empty() {
+    if attribute.g.is_some() || !attribute.graphs.is_empty() {
         return Err("it holds a graph of its own; files with branches and loops are not run".to_owned());
     }
-    attribute.tensor.iter().chain(&attribute.tensors).try_for_each(tensors::check)?;
+    attribute.t.iter().chain(&attribute.tensors).try_for_each(tensors::check)?;
     let range = match name {
         "kernel_shape" | "strides" | "dilations" | "blocksize" => 1..=MOST_TAPS,
         "pads" | "output_padding" => 0..=MOST_TAPS,
@@ -53,17 +53,16 @@ fn check_attribute(attribute: &Attribute) -> Result<(), Fault> {
         _ => return Ok(()),
     };
     if name == "kernel_shape" {
-        let places = attribute.integers.iter().fold(1_i64, |places, size| places.saturating_mul((*size).max(0)));
+        let places = attribute.ints.iter().fold(1_i64, |places, size| places.saturating_mul((*size).max(0)));
         if places > MOST_KERNEL {
-            let sizes: Vec<String> = attribute.integers.iter().map(i64::to_string).collect();
+            let sizes: Vec<String> = attribute.ints.iter().map(i64::to_string).collect();
             return Err(format!("its kernel of {} looks at more than {MOST_KERNEL} places", sizes.join("x")));
         }
     }
-    let found =
-        attribute.integers.iter().chain(std::iter::once(&attribute.integer).filter(|_| attribute.integers.is_empty()));
+    let found = attribute.ints.iter().chain(std::iter::once(&attribute.i).filter(|_| attribute.ints.is_empty()));
     // An attribute of several numbers may be an empty list, whose single number is the default zero.
     let several = !matches!(name, "axis" | "blocksize");
-    match found.filter(|_| !several || !attribute.integers.is_empty()).find(|found| !range.contains(found)) {
+    match found.filter(|_| !several || !attribute.ints.is_empty()).find(|found| !range.contains(found)) {
         Some(found) => Err(format!("its {name} is {found}, not from {} to {}", range.start(), range.end())),
         None => Ok(()),
     }
@@ -71,10 +70,10 @@ fn check_attribute(attribute: &Attribute) -> Result<(), Fault> {
 
 /// # Errors
 /// A constant scale that is not a positive number.
-fn check_scale(node: &Node, constants: &Constants<'_>) -> Result<(), Fault> {
-    let name = node.inputs.get(1).ok_or("it has no scale")?;
+fn check_scale(node: &NodeProto, constants: &Constants<'_>) -> Result<(), Fault> {
+    let name = node.input.get(1).ok_or("it has no scale")?;
     let Some(scale) = constants.get(name.as_str()) else { return Ok(()) };
-    let Some(scales) = tensors::floats(scale) else { return Ok(()) };
+    let Some(scales) = scale.floats() else { return Ok(()) };
     if scales.is_empty() {
         return Err("its scale is empty".to_owned());
     }
@@ -84,24 +83,22 @@ fn check_scale(node: &Node, constants: &Constants<'_>) -> Result<(), Fault> {
     }
 }
 
-fn check_group(node: &Node) -> Result<(), Fault> {
-    match node.attributes.iter().find(|attribute| attribute.name == "group") {
-        Some(group) if !(1..=MOST_NUMBERS as i64).contains(&group.integer) => {
-            Err(format!("it has {} groups", group.integer))
-        }
+fn check_group(node: &NodeProto) -> Result<(), Fault> {
+    match node.attribute_named("group") {
+        Some(group) if !(1..=MOST_NUMBERS as i64).contains(&group.i) => Err(format!("it has {} groups", group.i)),
         _ => Ok(()),
     }
 }
 
 /// # Errors
 /// Numbers that are not constant, or ask for more than memory holds.
-fn check_sizes(node: &Node, constants: &Constants<'_>, inputs: &[usize], sizes: Sizes) -> Result<(), Fault> {
-    for name in inputs.iter().filter_map(|index| node.inputs.get(*index)).filter(|name| !name.is_empty()) {
-        let tensor = constants.get(name.as_str());
+fn check_sizes(node: &NodeProto, constants: &Constants<'_>, inputs: &[usize], sizes: Sizes) -> Result<(), Fault> {
+    for name in inputs.iter().filter_map(|index| node.input_at(*index)) {
+        let tensor = constants.get(name);
         let unknown = || format!("its sizes {name} are not constant: export with fixed shapes");
         let tensor = tensor.ok_or_else(unknown)?;
         // Sizes of another type, such as a Range of floats, have no more numbers than the file itself.
-        let Some(numbers) = tensors::longs(tensor) else { continue };
+        let Some(numbers) = tensor.longs() else { continue };
         match sizes {
             Sizes::Product => {
                 count(&numbers).map_err(|fault| format!("what its sizes {name} ask for {fault}"))?;
@@ -118,10 +115,10 @@ fn check_sizes(node: &Node, constants: &Constants<'_>, inputs: &[usize], sizes: 
 
 /// # Errors
 /// Factors of enlargement that are not constant, not positive, or beyond all pictures.
-fn check_factors(node: &Node, constants: &Constants<'_>, index: usize) -> Result<(), Fault> {
-    let Some(name) = node.inputs.get(index).filter(|name| !name.is_empty()) else { return Ok(()) };
-    let tensor = constants.get(name.as_str()).ok_or_else(|| format!("its scales {name} are not constant"))?;
-    let factors = tensors::floats(tensor).ok_or_else(|| format!("its scales {name} are no floats"))?;
+fn check_factors(node: &NodeProto, constants: &Constants<'_>, index: usize) -> Result<(), Fault> {
+    let Some(name) = node.input_at(index) else { return Ok(()) };
+    let tensor = constants.get(name).ok_or_else(|| format!("its scales {name} are not constant"))?;
+    let factors = tensor.floats().ok_or_else(|| format!("its scales {name} are no floats"))?;
     match factors.iter().find(|factor| !(**factor > 0.0 && **factor <= 256.0)) {
         Some(factor) => Err(format!("it enlarges {factor} times")),
         None => Ok(()),

@@ -11,14 +11,12 @@
 //! | `finite` | constants without NaN, and without infinities where arithmetic is done with them |
 //! | `work` | what a frame costs, when the engine knows all shapes |
 //! | `description` | what a file is, in a sentence |
-//! | `onnx` | the messages of an ONNX file that say how large things are |
 //!
 //! and here the graph: every tensor read is an input, a constant or the result of an operator before (so that there is no
 //! cycle), and no two operators write the same.
 
 mod description;
 mod finite;
-mod onnx;
 mod operators;
 mod tensors;
 mod work;
@@ -26,11 +24,10 @@ mod work;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use prost::Message as _;
-
 pub use description::{Description, describe};
-use onnx::{Graph, Model, Node, Size, Tensor, ValueInfo};
 pub use work::{MOST_MULTIPLICATIONS, MOST_NUMBERS_AT_ONCE, MOST_POOLED, check_work};
+
+use crate::{DimensionValue, GraphProto, ModelProto, TensorProto, ValueInfoProto};
 
 /// Why a file is refused: half a sentence about the file, such as `Conv first: its strides is 0, not from 1 to 32768`.
 pub type Fault = String;
@@ -46,34 +43,41 @@ const MOST_AXES: usize = 8;
 const MOST_OPERATORS: usize = 5000;
 
 /// The constants of a graph by name: initialisers and what Constant operators hold.
-type Constants<'a> = HashMap<&'a str, &'a Tensor>;
+type Constants<'a> = HashMap<&'a str, &'a TensorProto>;
 
 /// Reads the bytes of an ONNX file through.
 ///
 /// # Errors
 /// The first fault.
 pub fn check(file: &[u8]) -> Result<(), Fault> {
-    let model = Model::decode(file).map_err(|error| error.to_string())?;
+    check_model(&ModelProto::from_bytes(file)?)
+}
+
+/// The same, of a model that is decoded.
+///
+/// # Errors
+/// The first fault.
+pub fn check_model(model: &ModelProto) -> Result<(), Fault> {
     let graph = model.graph.as_ref().ok_or("it has no graph")?;
-    if graph.nodes.is_empty() {
+    if graph.node.is_empty() {
         return Err("it has no operators".to_owned());
     }
-    if graph.nodes.len() > MOST_OPERATORS {
-        return Err(format!("it has {} operators, more than {MOST_OPERATORS}", graph.nodes.len()));
+    if graph.node.len() > MOST_OPERATORS {
+        return Err(format!("it has {} operators, more than {MOST_OPERATORS}", graph.node.len()));
     }
-    if !graph.sparse_initializers.is_empty() {
+    if !graph.sparse_initializer.is_empty() {
         return Err("it has sparse constants".to_owned());
     }
-    graph.initializers.iter().try_for_each(tensors::check)?;
-    for input in &graph.inputs {
+    graph.initializer.iter().try_for_each(tensors::check)?;
+    for input in &graph.input {
         let shape = fixed_shape(input).ok_or_else(|| format!("its input {} is no tensor", input.name))?;
         count(&shape).map_err(|fault| format!("its input {} {fault}", input.name))?;
     }
     let constants = constants(graph)?;
     check_order(graph)?;
     finite::check(graph, &constants)?;
-    for node in &graph.nodes {
-        operators::check(node, &constants).map_err(|fault| format!("{} {}: {fault}", node.operator, name(node)))?;
+    for node in &graph.node {
+        operators::check(node, &constants).map_err(|fault| format!("{} {}: {fault}", node.op_type, node.label()))?;
     }
     Ok(())
 }
@@ -113,28 +117,22 @@ pub fn count(shape: &[i64]) -> Result<u64, Fault> {
     Ok(count)
 }
 
-/// The name of an operator for messages: its own, else its first output's.
-fn name(node: &Node) -> &str {
-    if node.name.is_empty() { node.outputs.first().map_or("", String::as_str) } else { &node.name }
-}
-
 /// The sizes of an input; those that are not fixed count as one.
-fn fixed_shape(input: &ValueInfo) -> Option<Vec<i64>> {
-    let shape = input.r#type.as_ref()?.tensor.as_ref()?.shape.as_ref()?;
-    let size = |size: &Option<Size>| if let Some(Size::Fixed(size)) = size { *size } else { 1 };
-    Some(shape.axes.iter().map(|axis| size(&axis.size)).collect())
+fn fixed_shape(input: &ValueInfoProto) -> Option<Vec<i64>> {
+    let size = |size: &Option<DimensionValue>| if let Some(DimensionValue::Fixed(size)) = size { *size } else { 1 };
+    Some(input.dimensions()?.iter().map(|dimension| size(&dimension.value)).collect())
 }
 
-fn constants(graph: &Graph) -> Result<Constants<'_>, Fault> {
+fn constants(graph: &GraphProto) -> Result<Constants<'_>, Fault> {
     let mut constants = Constants::new();
-    for tensor in &graph.initializers {
+    for tensor in &graph.initializer {
         if constants.insert(&tensor.name, tensor).is_some() {
             return Err(format!("it has two constants called {}", tensor.name));
         }
     }
-    for node in graph.nodes.iter().filter(|node| node.operator == "Constant") {
-        let value = node.attributes.iter().find(|attribute| attribute.name == "value");
-        if let (Some(name), Some(tensor)) = (node.outputs.first(), value.and_then(|value| value.tensor.as_ref())) {
+    for node in graph.node.iter().filter(|node| node.op_type == "Constant") {
+        let value = node.attribute_named("value");
+        if let (Some(name), Some(tensor)) = (node.output.first(), value.and_then(|value| value.t.as_ref())) {
             constants.insert(name, tensor);
         }
     }
@@ -143,24 +141,24 @@ fn constants(graph: &Graph) -> Result<Constants<'_>, Fault> {
 
 /// # Errors
 /// A tensor that is read and that nothing before gives, or that two operators write.
-fn check_order(graph: &Graph) -> Result<(), Fault> {
-    let initialisers = graph.initializers.iter().map(|tensor| tensor.name.as_str());
-    let mut known: HashSet<&str> = graph.inputs.iter().map(|input| input.name.as_str()).chain(initialisers).collect();
-    for node in &graph.nodes {
-        if let Some(read) = node.inputs.iter().find(|name| !name.is_empty() && !known.contains(name.as_str())) {
-            let later = graph.nodes.iter().any(|node| node.outputs.contains(read));
+fn check_order(graph: &GraphProto) -> Result<(), Fault> {
+    let initialisers = graph.initializer.iter().map(|tensor| tensor.name.as_str());
+    let mut known: HashSet<&str> = graph.input.iter().map(|input| input.name.as_str()).chain(initialisers).collect();
+    for node in &graph.node {
+        if let Some(read) = node.input.iter().find(|name| !name.is_empty() && !known.contains(name.as_str())) {
+            let later = graph.node.iter().any(|node| node.output.contains(read));
             let fault = if later { "is computed only after it: a cycle" } else { "is neither an input nor a constant" };
-            return Err(format!("{} {} reads {read}, which {fault}", node.operator, name(node)));
+            return Err(format!("{} {} reads {read}, which {fault}", node.op_type, node.label()));
         }
-        for written in node.outputs.iter().filter(|name| !name.is_empty()) {
+        for written in node.output.iter().filter(|name| !name.is_empty()) {
             if !known.insert(written) {
-                return Err(format!("{} {} writes {written}, which is there already", node.operator, name(node)));
+                return Err(format!("{} {} writes {written}, which is there already", node.op_type, node.label()));
             }
         }
     }
-    match graph.outputs.iter().find(|output| !known.contains(output.name.as_str())) {
+    match graph.output.iter().find(|output| !known.contains(output.name.as_str())) {
         Some(output) => Err(format!("nothing gives its output {}", output.name)),
-        None if graph.outputs.is_empty() => Err("it has no output".to_owned()),
+        None if graph.output.is_empty() => Err("it has no output".to_owned()),
         None => Ok(()),
     }
 }
@@ -168,20 +166,16 @@ fn check_order(graph: &Graph) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::NodeProto;
 
-    fn node(operator: &str, inputs: &[&str], output: &str) -> Node {
-        let inputs = inputs.iter().map(|input| (*input).to_owned()).collect();
-        Node { operator: operator.to_owned(), inputs, outputs: vec![output.to_owned()], ..Node::default() }
+    fn node(operator: &str, inputs: &[&str], output: &str) -> NodeProto {
+        NodeProto::new(operator, "", inputs, output)
     }
 
-    fn value(name: &str) -> ValueInfo {
-        let tensor = onnx::TensorType { shape: Some(onnx::Shape::default()) };
-        ValueInfo { name: name.to_owned(), r#type: Some(onnx::Type { tensor: Some(tensor) }) }
-    }
-
-    fn file(nodes: Vec<Node>) -> Vec<u8> {
-        let graph = Graph { nodes, inputs: vec![value("in")], outputs: vec![value("out")], ..Graph::default() };
-        Model { graph: Some(graph), ..Model::default() }.encode_to_vec()
+    fn file(node: Vec<NodeProto>) -> Vec<u8> {
+        let (input, output) = (ValueInfoProto::of_floats("in", &[]), ValueInfoProto::of_floats("out", &[]));
+        let graph = GraphProto { node, input: vec![input], output: vec![output], ..GraphProto::default() };
+        ModelProto { graph: Some(graph), ..ModelProto::default() }.to_bytes()
     }
 
     #[test]
