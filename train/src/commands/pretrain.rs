@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use parallax_core::program::{print, tell};
+use parallax_core::run::RunKind;
 use parallax_models::Network;
 use parallax_train::data::{
     Augmentation, CropConfig, CropSources, FrameSize, IntrinsicsSource, PoseSource, RangeChannel, SpeedSource,
@@ -13,7 +14,7 @@ use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
 use parallax_train::lesson::Lesson;
 use parallax_train::loss::photometric::OutOfView;
 use parallax_train::pretraining::{LearnedCamera, PretrainConfig, Pretrained, pretrain, resume};
-use parallax_train::training::{RunFolder, RunKind};
+use parallax_train::training::RunFolder;
 
 use super::frame_gap::{FrameGap, parse_frame_gap, proposed_frame_gap};
 use super::loop_args::{LoopArgs, LoopDefaults, show};

@@ -16,16 +16,17 @@ use parallax_core::camera::{CameraIdentity, ros_yaml};
 use parallax_core::files::{sha256_of_bytes, sha256_of_file};
 use parallax_core::labels::{Classes, LabelMap, LabelledSet};
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{CLASSES_FILE, DataSource, RunDescription, RunKind, SegmentationSettings, Transfer};
 use parallax_models::{Network, SegmentationNetwork};
-use serde::{Deserialize, Serialize};
 
 use super::location_prior::location_prior;
 use super::samples::{Batches, PreparedSample, prepare};
 use super::task::{Preview, SegmentationTask};
-use super::transfer::{Transfer, starting_network};
+use super::transfer::starting_network;
 use crate::Error;
 use crate::device::ChosenDevice;
-use crate::training::{DataSource, LoopChanges, LoopConfig, RunDescription, RunFolder, RunKind, Start, Trained, train};
+use crate::inheritance::inheriting;
+use crate::training::{LoopChanges, LoopConfig, RunFolder, Start, Trained, describe_run, train};
 
 /// Unseen pictures drawn while training.
 const UNSEEN_PREVIEWS: usize = 3;
@@ -53,23 +54,6 @@ pub struct FinetuneConfig {
     pub batch: usize,
     /// Steps, rates and so on.
     pub training: LoopConfig,
-}
-
-/// The part of a fine-tuning run's `run.toml` that is its own: the table `config`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredConfig {
-    labels: PathBuf,
-    count: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    init: Option<PathBuf>,
-    transfer: Transfer,
-    batch: usize,
-    /// Names of the pictures it was trained on; `pack` hands them on.
-    labelled: Vec<String>,
-    /// SHA-256 of those pictures' files, in the same order.
-    labelled_sha256: Vec<String>,
-    training: LoopConfig,
 }
 
 /// A picture that a run was trained on.
@@ -100,7 +84,7 @@ pub fn finetune(
         task.classes.write(&classes_path(&folder))?;
         let truths: Vec<LabelMap> = task.batches.samples().iter().map(|sample| sample.truth.clone()).collect();
         location_prior(&truths, task.classes.len()).write(&prior_path(&folder), &task.classes)?;
-        folder.write_description(&description.inheriting(init)?)?;
+        folder.write_description(&inheriting(description, init)?)?;
         train(&task, model, &config.training, &folder, &on, Start::Fresh)
     };
     folder.or_discard(started())
@@ -198,7 +182,7 @@ fn describe(
     let images = hashes(&|index| set.image_path(index).to_path_buf())?;
     let labels = hashes(&|index| set.labels_path(index).to_path_buf())?;
     let identity = [images.join(" "), labels.join(" ")].join(";");
-    let stored = StoredConfig {
+    let stored = SegmentationSettings {
         labels: config.labels.clone(),
         count: config.count,
         init: config.init.clone(),
@@ -214,7 +198,7 @@ fn describe(
         sha256: sha256_of_bytes(identity.as_bytes()),
         camera: camera_of(&config.labels)?,
     }];
-    RunDescription::new(RunKind::Segmentation, config.network, config.seed, device, &stored, config.input, data)
+    describe_run(RunKind::Segmentation, config.network, config.seed, device, &stored, config.input, data)
 }
 
 /// The camera that took a labelled set's pictures, where a `camera.yaml` lies in the set.
@@ -235,7 +219,7 @@ fn previews(set: &LabelledSet, chosen: &[usize], rest: &[usize]) -> Result<Vec<P
 }
 
 fn classes_path(folder: &RunFolder) -> PathBuf {
-    folder.path().join("classes.toml")
+    folder.path().join(CLASSES_FILE)
 }
 
 fn prior_path(folder: &RunFolder) -> PathBuf {
@@ -267,13 +251,10 @@ impl FinetunedRun {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let folder = RunFolder::open(path)?;
         let description = folder.description()?;
-        let unfit = |what: String, hint| Error::Run { what, path: path.to_path_buf(), hint };
         let hint =
             "depth runs are scored with `evaluate RUN --depth --data DIR`; `finetune --init RUN` makes masks of any";
         description.kind.expect(RunKind::Segmentation, path, hint)?;
-        let stored: StoredConfig = description.config.clone().try_into().map_err(|error| {
-            unfit(format!("cannot read run.toml: {error}"), "the run was made by another version of this program")
-        })?;
+        let stored: SegmentationSettings<LoopConfig> = description.segmentation(path)?;
         let network: Network = description.network.parse()?;
         let config = FinetuneConfig {
             labels: stored.labels,

@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::module::Module as _;
 use parallax_core::camera::ros_yaml;
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{DataSource, RunDescription, RunKind};
 use parallax_models::{DepthNetwork, SIZE_MULTIPLE};
 
 use super::{
@@ -15,9 +16,9 @@ use crate::data::{
     DepthBatches, DepthBatchesConfig, Footage, FootageConfig, FootageNeeds, FrameSize, IntrinsicsSource,
 };
 use crate::device::{ChosenDevice, DeviceKind};
-use crate::inheritance::Beginning;
+use crate::inheritance::{Beginning, inheriting};
 use crate::lesson::Lesson;
-use crate::training::{DataSource, LoopChanges, RunDescription, RunFolder, RunKind, Start, Trained, train};
+use crate::training::{LoopChanges, RunFolder, Start, Trained, describe_run, train};
 
 /// Disparity maps that a depth network gives.
 const SCALES: usize = 4;
@@ -37,7 +38,7 @@ pub fn pretrain(config: PretrainConfig, out: &Path, device: &ChosenDevice) -> Re
     let folder = RunFolder::create(out)?;
     let config = PretrainConfig { metres_per_unit: task.batches.metres_per_unit, ..config };
     let trained = folder
-        .write_description(&describe(&config, &task, device)?.inheriting(config.init.as_deref())?)
+        .write_description(&inheriting(describe(&config, &task, device)?, config.init.as_deref())?)
         .and_then(|()| train(&task, model, &config.steps, &folder, &on, Start::Fresh));
     finish(folder.or_discard(trained)?, lessons, config, &task, &folder, device)
 }
@@ -235,7 +236,7 @@ fn fresh_model(config: &PretrainConfig, task: &DepthTask, device: &burn::tensor:
 fn describe(config: &PretrainConfig, task: &DepthTask, device: &ChosenDevice) -> Result<RunDescription, Error> {
     let (network, seed, input) = (config.network, config.seed, task.batches.config.input);
     let data = task.batches.footage.sources()?;
-    let description = RunDescription::new(RunKind::Depth, network, seed, device, config, input, data)?;
+    let description = describe_run(RunKind::Depth, network, seed, device, config, input, data)?;
     Ok(RunDescription { validation: validation_sources(task)?, ..description })
 }
 

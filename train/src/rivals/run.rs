@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{DataSource, RunDescription, RunKind};
 
 use super::contrastive::ContrastiveTask;
 use super::flow::FlowTask;
@@ -12,9 +13,9 @@ use super::pictures::{Order, Pictures};
 use super::{Method, RivalConfig};
 use crate::Error;
 use crate::device::ChosenDevice;
-use crate::inheritance::Beginning;
+use crate::inheritance::{Beginning, inheriting};
 use crate::lesson::Lesson;
-use crate::training::{DataSource, LoopChanges, RunDescription, RunFolder, RunKind, Start, Task, Trained, train};
+use crate::training::{LoopChanges, RunFolder, Start, Task, Trained, describe_run, train};
 
 /// What a rival adds to a task: its first weights, and what its pictures have for it.
 pub(super) trait RivalTask: Task {
@@ -100,7 +101,7 @@ fn start<T: RivalTask>(
     let on = device.device.clone().autodiff();
     let beginning = Beginning::of(config.init.as_deref(), kind(config), config.network, &on)?;
     let model = task.begin(beginning, &on)?;
-    let description = describe(config, sources, device)?.inheriting(config.init.as_deref())?;
+    let description = inheriting(describe(config, sources, device)?, config.init.as_deref())?;
     let lesson = told(task)?;
     let folder = RunFolder::create(out)?;
     let trained = folder
@@ -165,5 +166,5 @@ fn config_of(folder: &RunFolder, description: &RunDescription) -> Result<RivalCo
 
 fn describe(config: &RivalConfig, data: Vec<DataSource>, device: &ChosenDevice) -> Result<RunDescription, Error> {
     let (network, seed) = (config.network, config.seed);
-    RunDescription::new(kind(config), network, seed, device, config, model_input(config), data)
+    describe_run(kind(config), network, seed, device, config, model_input(config), data)
 }

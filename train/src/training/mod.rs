@@ -32,7 +32,7 @@ mod tensorboard;
 pub use changes::LoopChanges;
 pub use config::LoopConfig;
 pub use early_stop::{Best, Watched};
-pub use run_folder::{DataSource, RunDescription, RunFolder, RunKind};
+pub use run_folder::{RunFolder, describe_run};
 pub use schedule::Schedule;
 pub use steps::{Ended, Start, Trained, adam, train};
 pub use task::{LossTerm, Sample, StepLoss, Task};

@@ -4,9 +4,11 @@
 //! last bits. The programs train one network per process, so that is not promised. It could not be brought about again: 960
 //! trainings in one sitting, four and eight at a time in one process, all ended with the same bits.
 
-use crate::few_shot::{changed, config, cpu, labelled_set, tensors};
-use parallax_train::finetune::{Transfer, finetune, resume};
+use parallax_core::run::Transfer;
+use parallax_train::finetune::{finetune, resume};
 use parallax_train::training::LoopChanges;
+
+use crate::few_shot::{changed, config, cpu, labelled_set, tensors};
 
 #[test]
 fn a_resumed_run_ends_with_the_same_bits_as_one_in_one_sitting() {
