@@ -89,6 +89,16 @@ pub enum Error {
         /// How to put it right.
         hint: &'static str,
     },
+    /// A training run cannot be used for this.
+    #[error("{what}: {}", path.display())]
+    Run {
+        /// Expected and found.
+        what: String,
+        /// The run folder or the file in it.
+        path: PathBuf,
+        /// How to put it right.
+        hint: &'static str,
+    },
     /// A labelled set is not usable.
     #[error("{what}: {}", path.display())]
     Labels {
@@ -162,6 +172,7 @@ impl Error {
             Self::Picture { hint, .. }
             | Self::Malformed { hint, .. }
             | Self::Recording { hint, .. }
+            | Self::Run { hint, .. }
             | Self::Labels { hint, .. }
             | Self::Bundle { hint, .. } => Some(hint),
             Self::OtherCamera { .. } => Some(

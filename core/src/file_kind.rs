@@ -5,7 +5,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use crate::model_file;
+use parallax_onnx::model_file;
 
 /// A model larger than this is not read to be described: a bundle holds no larger one.
 const LARGEST_MODEL: u64 = crate::bundle::MOST_FILE_BYTES;

@@ -10,12 +10,10 @@
 //! | [`camera`] | how rays become pixels: intrinsics, distortion, rectification, ROS files |
 //! | [`recording`] | a drive on disk: MCAP or a folder of images, with random access |
 //! | [`labels`] | the labelled set and its classes |
-//! | [`model_file`] | what a model file must fulfil before an inference engine sees it |
 //! | [`model_input`] | the one path from a picture to the numbers a network sees |
 //! | [`model_output`] | the one path from a network's logits to a mask |
 //! | [`bundle`] | a model with everything needed to run it elsewhere |
-//! | [`optical_flow`] | corners followed from picture to picture, and how much of their motion is parallax |
-//! | [`footage`] | what footage is good for: blur, exposure, the camera's motion between two frames |
+//! | [`run`] | what a training run says of itself, for who evaluates, exports and packs it |
 //! | [`score`] | confusion matrix, mean IoU, pixel accuracy |
 //! | [`picture_file`] | the one door for pictures: strict, turned by EXIF, bounded |
 //! | [`picture`] | overlays, colour maps and sheets for people to look at |
@@ -33,18 +31,16 @@ pub mod depth;
 mod error;
 pub mod file_kind;
 pub mod files;
-pub mod footage;
 pub mod frame;
 pub mod labels;
-pub mod model_file;
 pub mod model_input;
 pub mod model_output;
-pub mod optical_flow;
 pub mod picture;
 pub mod picture_file;
 pub mod program;
 pub mod reading;
 pub mod recording;
+pub mod run;
 pub mod score;
 
 pub use error::{Error, Result};

@@ -7,12 +7,11 @@ use std::sync::Arc;
 
 use parallax_core::bundle::{Bundle, BundledModel};
 use parallax_core::labels::Classes;
-use parallax_core::model_file;
 use parallax_core::model_input::ModelInput;
 use parallax_kernels::Isa;
 use parallax_kernels::shape::PictureShape;
 use parallax_kernels::team::Team;
-use tract_onnx::pb::ModelProto;
+use parallax_onnx::{ModelProto, model_file};
 use tract_onnx::prelude::*;
 
 use crate::cores::{self, Placement};
@@ -181,9 +180,9 @@ pub(crate) fn find_model<'a>(bundle: &'a Bundle, role: Option<&str>) -> Result<&
 pub(crate) fn read_proto(bundle: &Bundle, model: &BundledModel) -> Result<ModelProto> {
     let not_onnx =
         |reason: String| EdgeError::NotOnnx { file: model.file.clone(), reason, bundle: bundle.path().to_path_buf() };
-    let mut bytes = bundle.model_bytes(model);
-    model_file::check(bytes).map_err(not_onnx)?;
-    tract_onnx::onnx().proto_model_for_read(&mut bytes).map_err(|error| not_onnx(one_line(&error)))
+    let proto = ModelProto::from_bytes(bundle.model_bytes(model)).map_err(not_onnx)?;
+    model_file::check_model(&proto).map_err(not_onnx)?;
+    Ok(proto)
 }
 
 /// A model before optimisation, with every operator known and every shape fixed.

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 
 use parallax_core::bundle::{Arithmetic, Bundle, BundledModel};
 use parallax_core::camera::CameraIdentity;
+use parallax_onnx::{DataType, ModelProto};
 use serde::Serialize;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_core::ops::Cost;
 use tract_onnx::tract_core::ops::cnn::Conv;

@@ -18,9 +18,7 @@ use std::path::Path;
 use arbitrary::Unstructured;
 use parallax_core::bundle::{self, Bundle};
 use parallax_edge::{EdgeError, Engine, EngineConfig, Int8Files, Worker};
-use prost::Message as _;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
+use parallax_onnx::{AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// Models that are tried; set `PARALLAX_FUZZ_CASES` for more.
 const CASES: u64 = 1500;
@@ -44,7 +42,7 @@ fn fault(change: impl Fn(&mut GraphProto)) -> String {
     let mut model = fuzzed::network();
     change(model.graph.as_mut().unwrap());
     let folder = tempfile::tempdir().unwrap();
-    load(model.encode_to_vec(), folder.path(), Int8Files::InIntegers).unwrap_err().to_string()
+    load(model.to_bytes(), folder.path(), Int8Files::InIntegers).unwrap_err().to_string()
 }
 
 fn constant<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut TensorProto {
@@ -52,7 +50,7 @@ fn constant<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut TensorProto {
 }
 
 fn operator<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut NodeProto {
-    graph.node.iter_mut().find(|node| node.name == name).unwrap()
+    graph.node.iter_mut().find(|node| node.output[0] == name).unwrap()
 }
 
 fn floats(graph: &mut GraphProto, name: &str, value: f32) {
@@ -64,7 +62,7 @@ fn floats(graph: &mut GraphProto, name: &str, value: f32) {
 fn the_sound_model_runs() {
     let folder = tempfile::tempdir().unwrap();
     for int8 in [Int8Files::InIntegers, Int8Files::InFloat] {
-        load(fuzzed::network().encode_to_vec(), folder.path(), int8).unwrap();
+        load(fuzzed::network().to_bytes(), folder.path(), int8).unwrap();
     }
 }
 
@@ -94,8 +92,7 @@ fn every_fault_is_named() {
         operator(graph, "deep").attribute.iter_mut().filter(|one| one.name == "group").for_each(|group| group.i = 0);
     });
     said("its strides is 0", &|graph| {
-        let strides = AttributeProto { name: "strides".to_owned(), ints: vec![0, 1], r#type: 7, ..Default::default() };
-        operator(graph, "first").attribute.push(strides);
+        operator(graph, "first").attribute.push(AttributeProto::integers("strides", &[0, 1]));
     });
     said("a graph of its own", &|graph| {
         let body = AttributeProto { name: "body".to_owned(), g: Some(GraphProto::default()), ..Default::default() };
@@ -103,11 +100,8 @@ fn every_fault_is_named() {
     });
     said("it enlarges 1000000000000", &|graph| floats(graph, "twice", 1e12));
     said("what its sizes huge ask for", &|graph| {
-        let huge = [1_i64 << 20; 4].iter().flat_map(|size| size.to_le_bytes()).collect();
-        let (name, data_type) = ("huge".to_owned(), DataType::Int64 as i32);
-        graph.initializer.push(TensorProto { name, dims: vec![4], data_type, raw_data: huge, ..Default::default() });
-        let (op_type, output) = ("ConstantOfShape".to_owned(), vec!["large".to_owned()]);
-        graph.node.insert(0, NodeProto { op_type, input: vec!["huge".to_owned()], output, ..Default::default() });
+        graph.initializer.push(TensorProto::of_longs("huge", &[4], &[1 << 20; 4]));
+        graph.node.insert(0, NodeProto::new("ConstantOfShape", "", &["huge"], "large"));
     });
 }
 
@@ -133,12 +127,12 @@ fn models_broken_by_chance_are_errors_or_run() {
         let mut model = fuzzed::network();
         let mut edits = Unstructured::new(&bytes);
         let bytes = if case % 4 == 0 {
-            let mut encoded = model.encode_to_vec();
+            let mut encoded = model.to_bytes();
             fuzzed::scramble(&mut edits, &mut encoded).unwrap();
             encoded
         } else {
             fuzzed::edit(&mut edits, &mut model).unwrap();
-            model.encode_to_vec()
+            model.to_bytes()
         };
         let int8 = if case % 5 == 0 { Int8Files::InFloat } else { Int8Files::InIntegers };
         match catch_unwind(AssertUnwindSafe(|| load(bytes, folder.path(), int8))) {
@@ -158,7 +152,7 @@ fn models_broken_by_chance_are_errors_or_run() {
 #[test]
 fn bytes_that_are_no_model_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    for bytes in [Vec::new(), vec![0xFF; 64], ModelProto::default().encode_to_vec()] {
+    for bytes in [Vec::new(), vec![0xFF; 64], ModelProto::default().to_bytes()] {
         assert!(load(bytes, folder.path(), Int8Files::InIntegers).is_err());
     }
 }

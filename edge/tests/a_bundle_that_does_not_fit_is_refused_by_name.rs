@@ -11,8 +11,7 @@ use parallax_core::labels::Classes;
 use parallax_core::model_input::ModelInput;
 use parallax_edge::golden::check_golden;
 use parallax_edge::{EdgeError, Engine, Result, Worker};
-use prost::Message as _;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, tensor_shape_proto, type_proto};
+use parallax_onnx::{AttributeProto, DimensionValue, GraphProto, ModelProto, NodeProto};
 
 use common::{HEIGHT, WIDTH, model, picture, write_bundle};
 
@@ -106,24 +105,13 @@ fn a_role_that_the_bundle_does_not_have() {
 
 /// The model with its graph changed.
 fn changed(change: impl FnOnce(&mut GraphProto)) -> Vec<u8> {
-    let mut proto = ModelProto::decode(model("Conv", WIDTH, HEIGHT).as_slice()).unwrap();
+    let mut proto = ModelProto::from_bytes(&model("Conv", WIDTH, HEIGHT)).unwrap();
     change(proto.graph.as_mut().unwrap());
-    proto.encode_to_vec()
+    proto.to_bytes()
 }
 
 fn node(operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> NodeProto {
-    NodeProto {
-        op_type: operator.to_owned(),
-        name: format!("{output}_node"),
-        input: inputs.iter().map(|name| (*name).to_owned()).collect(),
-        output: vec![output.to_owned()],
-        attribute,
-        ..Default::default()
-    }
-}
-
-fn integers(name: &str, values: &[i64]) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..Default::default() }
+    NodeProto { attribute, ..NodeProto::new(operator, &format!("{output}_node"), inputs, output) }
 }
 
 #[test]
@@ -152,19 +140,20 @@ fn more_models_than_a_board_chooses_from_and_two_of_one_role() {
 #[test]
 fn a_pool_that_would_look_at_millions_of_places_for_every_pixel() {
     for (size, said) in [(4001, "its kernel of 4001x4001 looks at more than"), (501, "pools look at")] {
-        let pads = integers("pads", &[size / 2; 4]);
-        let pool = node("AveragePool", &["image"], "mean", vec![integers("kernel_shape", &[size, size]), pads]);
+        let pads = AttributeProto::integers("pads", &[size / 2; 4]);
+        let pool = node(
+            "AveragePool",
+            &["image"],
+            "mean",
+            vec![AttributeProto::integers("kernel_shape", &[size, size]), pads],
+        );
         let model = changed(|graph| {
             graph.node.insert(0, pool);
             graph.node[1].input[0] = "mean".to_owned();
             for value in graph.input.iter_mut().chain(&mut graph.output) {
-                let Some(type_proto::Value::TensorType(tensor)) = value.r#type.as_mut().and_then(|t| t.value.as_mut())
-                else {
-                    panic!("a tensor")
-                };
+                let shape = value.tensor_mut().unwrap().shape.as_mut().unwrap();
                 for (axis, size) in [(2, 192), (3, 640)] {
-                    tensor.shape.as_mut().unwrap().dim[axis].value =
-                        Some(tensor_shape_proto::dimension::Value::DimValue(size));
+                    shape.dim[axis].value = Some(DimensionValue::Fixed(size));
                 }
             }
         });

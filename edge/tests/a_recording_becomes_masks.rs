@@ -18,8 +18,7 @@ use parallax_edge::{EdgeError, Engine, EngineConfig};
 use serde_json::json;
 
 use common::{HEIGHT, WIDTH, classes, model, picture, write_bundle};
-use prost::Message as _;
-use tract_onnx::pb::{ModelProto, NodeProto, TensorProto, tensor_proto};
+use parallax_onnx::{ModelProto, NodeProto, TensorProto};
 
 /// Frames of another size than the network: the mask must come back at theirs.
 const FRAME: (u32, u32) = (64, 32);
@@ -169,31 +168,19 @@ fn a_damaged_frame_is_reported_and_skipped_with_exit_code_three() {
 
 /// The network of the other tests plus the root of what is left of blue: no number where a picture is very blue.
 fn model_without_blue() -> Vec<u8> {
-    let mut file = ModelProto::decode(model("Conv", WIDTH, HEIGHT).as_slice()).unwrap();
+    let mut file = ModelProto::from_bytes(&model("Conv", WIDTH, HEIGHT)).unwrap();
     let graph = file.graph.as_mut().unwrap();
     graph.node[0].output = vec!["red".to_owned()];
-    let floats = |name: &str, dims: &[i64], values: &[f32]| TensorProto {
-        name: name.to_owned(),
-        dims: dims.to_vec(),
-        data_type: tensor_proto::DataType::Float as i32,
-        float_data: values.to_vec(),
-        ..Default::default()
-    };
-    graph.initializer.extend([floats("blue", &[1, 3, 1, 1], &[0.0, 0.0, -1.0]), floats("rest", &[1], &[0.5])]);
-    for (operator, input, output) in [
-        ("Conv", vec!["image", "blue", "rest"], "left"),
-        ("Sqrt", vec!["left"], "root"),
-        ("Add", vec!["red", "root"], "logits"),
+    graph.initializer.push(TensorProto::of_floats("blue", &[1, 3, 1, 1], &[0.0, 0.0, -1.0]));
+    graph.initializer.push(TensorProto::of_floats("rest", &[1], &[0.5]));
+    for (operator, inputs, output) in [
+        ("Conv", &["image", "blue", "rest"][..], "left"),
+        ("Sqrt", &["left"], "root"),
+        ("Add", &["red", "root"], "logits"),
     ] {
-        graph.node.push(NodeProto {
-            op_type: operator.to_owned(),
-            name: output.to_owned(),
-            input: input.into_iter().map(str::to_owned).collect(),
-            output: vec![output.to_owned()],
-            ..Default::default()
-        });
+        graph.node.push(NodeProto::new(operator, output, inputs, output));
     }
-    file.encode_to_vec()
+    file.to_bytes()
 }
 
 #[test]

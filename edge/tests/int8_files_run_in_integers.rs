@@ -12,12 +12,8 @@ use std::process::{Command, Output};
 use parallax_core::bundle::{Arithmetic, Bundle};
 use parallax_edge::inspection::inspect;
 use parallax_edge::{Engine, EngineConfig, Int8Files, Worker};
-use prost::Message as _;
+use parallax_onnx::{ModelProto, ValueInfoProto};
 use serde_json::Value as Json;
-use tract_onnx::pb::ModelProto;
-use tract_onnx::pb::tensor_shape_proto::Dimension;
-use tract_onnx::pb::tensor_shape_proto::dimension::Value::DimValue;
-use tract_onnx::pb::type_proto::Value;
 
 use common::{HEIGHT, WIDTH, picture, write_bundle};
 use quantized::quantized;
@@ -165,25 +161,20 @@ fn threads_that_cannot_have_a_core_each_are_refused() {
 
 #[test]
 fn constants_among_the_inputs_of_an_old_exporter_change_nothing() {
-    let whole = ModelProto::decode(quantized(0).as_slice()).unwrap();
+    let whole = ModelProto::from_bytes(&quantized(0)).unwrap();
     let mut listed = whole.clone();
     let graph = listed.graph.as_mut().unwrap();
     for tensor in &graph.initializer {
         let mut input = graph.input[0].clone();
         input.name.clone_from(&tensor.name);
-        let Some(Value::TensorType(described)) = input.r#type.as_mut().unwrap().value.as_mut() else {
-            panic!("an input is a tensor")
-        };
-        described.elem_type = tensor.data_type;
-        let shape = described.shape.as_mut().unwrap();
-        shape.dim =
-            tensor.dims.iter().map(|size| Dimension { value: Some(DimValue(*size)), ..Default::default() }).collect();
+        input.r#type = ValueInfoProto::of_floats("", &tensor.shape().unwrap()).r#type;
+        input.tensor_mut().unwrap().elem_type = tensor.data_type;
         graph.input.push(input);
     }
     let mask = |model: &ModelProto| {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bundle");
-        write_bundle(&path, model.encode_to_vec(), |manifest| manifest.models[0].arithmetic = Arithmetic::Int8Qdq);
+        write_bundle(&path, model.to_bytes(), |manifest| manifest.models[0].arithmetic = Arithmetic::Int8Qdq);
         let bundle = Bundle::open(&path).unwrap();
         let inspection = inspect(&bundle, EngineConfig::default()).unwrap();
         assert_eq!(inspection.models[0].convolutions.run_in_int8, 1, "{}", inspection.models[0].runs_on);

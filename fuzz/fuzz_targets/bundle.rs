@@ -10,7 +10,6 @@ use libfuzzer_sys::fuzz_target;
 use parallax_core::bundle::{Bundle, MANIFEST};
 use parallax_edge::Engine;
 use parallax_fuzz::{bundle, golden, network, scramble};
-use prost::Message as _;
 
 /// A file in memory, where there is memory for files.
 fn path() -> &'static Path {
@@ -29,7 +28,7 @@ fn archive(bytes: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     if what == 0 {
         scramble(bytes, &mut frame)?;
     }
-    let (mut manifest, files) = bundle(network().encode_to_vec(), frame);
+    let (mut manifest, files) = bundle(network().to_bytes(), frame);
     if what == 1 {
         manifest.input.width = bytes.arbitrary()?;
         manifest.input.height = bytes.arbitrary()?;

@@ -11,7 +11,6 @@ use libfuzzer_sys::fuzz_target;
 use parallax_core::bundle::{Bundle, BundleManifest, MANIFEST};
 use parallax_edge::{Engine, EngineConfig, Int8Files, Worker};
 use parallax_fuzz::{bundle, edit, golden, network, scramble};
-use prost::Message as _;
 
 /// A folder in memory, where there is one.
 fn folder() -> &'static Path {
@@ -32,12 +31,12 @@ fn write(manifest: &BundleManifest, files: &BTreeMap<String, Vec<u8>>) {
 fn model(bytes: &mut Unstructured<'_>) -> Result<Vec<u8>> {
     let mut model = network();
     if bytes.ratio(1, 4)? {
-        let mut encoded = model.encode_to_vec();
+        let mut encoded = model.to_bytes();
         scramble(bytes, &mut encoded)?;
         return Ok(encoded);
     }
     edit(bytes, &mut model)?;
-    Ok(model.encode_to_vec())
+    Ok(model.to_bytes())
 }
 
 fuzz_target!(

@@ -1,11 +1,8 @@
 //! Edits of a model that leave it a protobuf and make it something nobody exports.
 
 use arbitrary::{Result, Unstructured};
-use tract_onnx::pb::tensor_shape_proto::dimension;
-use tract_onnx::pb::type_proto::Value;
-use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto};
+use parallax_onnx::{AttributeProto, DimensionValue, GraphProto, ModelProto, NodeProto};
 
-use super::model::{integer, integers, text};
 use super::wild;
 
 /// Operators that a model may be made of.
@@ -207,10 +204,10 @@ fn edit_graph(bytes: &mut Unstructured<'_>, graph: &mut GraphProto) -> Result<()
         3 => {
             let (axis, size) = (bytes.int_in_range(0..=3)?, wild(bytes)?);
             for input in &mut graph.input {
-                if let Some(Value::TensorType(tensor)) = input.r#type.as_mut().and_then(|kind| kind.value.as_mut())
+                if let Some(tensor) = input.tensor_mut()
                     && let Some(dim) = tensor.shape.as_mut().and_then(|shape| shape.dim.get_mut(axis))
                 {
-                    dim.value = Some(dimension::Value::DimValue(size));
+                    dim.value = Some(DimensionValue::Fixed(size));
                 }
             }
         }
@@ -246,13 +243,13 @@ fn names(graph: &GraphProto) -> Vec<String> {
 fn attribute(bytes: &mut Unstructured<'_>) -> Result<AttributeProto> {
     let name = *bytes.choose(&ATTRIBUTES)?;
     Ok(match bytes.int_in_range(0..=3)? {
-        0 => integer(name, wild(bytes)?),
-        1 => text(name, bytes.choose(&TEXTS)?),
-        2 => AttributeProto { name: name.to_owned(), f: *bytes.choose(&FLOATS)?, r#type: 1, ..Default::default() },
+        0 => AttributeProto::integer(name, wild(bytes)?),
+        1 => AttributeProto::text(name, bytes.choose(&TEXTS)?),
+        2 => AttributeProto::float(name, *bytes.choose(&FLOATS)?),
         _ => {
             let count = bytes.int_in_range(0..=5)?;
             let values = (0..count).map(|_| wild(bytes)).collect::<Result<Vec<i64>>>()?;
-            integers(name, &values)
+            AttributeProto::integers(name, &values)
         }
     })
 }

@@ -5,9 +5,9 @@ use image::RgbImage;
 use nalgebra::{Isometry3, Point3, UnitQuaternion, Vector3};
 use parallax_core::camera::Camera;
 use parallax_core::depth::DepthMap;
-use parallax_core::footage::statistics::median;
 use parallax_core::frame::{Frame, Timestamp};
 use parallax_core::recording::{Encoding, Eye, RecordingHeader, RecordingWriter};
+use parallax_vision::footage::statistics::median;
 use parallax_world::{DriveConfig, RenderConfig, World, WorldConfig, right_from_left_pose, robot_camera};
 use std::path::Path;
 

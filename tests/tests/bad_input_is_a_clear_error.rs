@@ -118,7 +118,7 @@ fn flags_that_hints_name_are_there() {
     assert!(flags.len() > 15, "{:?}", flags.keys());
     let anywhere: BTreeSet<&String> = flags.values().flatten().collect();
     let mut looked_at = 0;
-    for room in ["core", "world", "camera", "calib", "train", "edge"] {
+    for room in ["onnx", "core", "vision", "world", "camera", "calib", "doctor", "quantize", "train", "edge"] {
         for source in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(room).join("src")) {
             let text = std::fs::read_to_string(&source).unwrap();
             // Text of tests is no hint, and what tells clap of a flag is none either.
@@ -141,6 +141,7 @@ const OF_OTHERS: &[&str] = &[
     "--release",
     "--features",
     "--workspace",
+    "--path",
     "--codec",
     "--once",
     "--chunk-size",

@@ -3,10 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use parallax_core::footage::TARGET_PARALLAX_PX;
 use parallax_core::recording::{Eye, Recording, recordings_in};
 use parallax_tests::field::{Field, FieldConfig, Stretch};
 use parallax_tests::programs::{argument, run_for_json, run_to_end};
+use parallax_vision::footage::TARGET_PARALLAX_PX;
 use std::path::Path;
 use std::sync::OnceLock;
 

@@ -10,10 +10,10 @@ use parallax_core::model_input::ModelInput;
 use parallax_core::model_output::mask_from_logits;
 use parallax_edge::operators::{layers, operators};
 use parallax_edge::{Engine, EngineConfig, Int8Files, Worker};
+use parallax_quantize::runner::Runner;
+use parallax_quantize::{CalibrationFrames, QuantizeConfig, graph, quantize};
 use parallax_tests::programs::argument;
 use parallax_tests::python::{run_script, with_onnxruntime};
-use parallax_train::quantize::runner::Runner;
-use parallax_train::quantize::{CalibrationFrames, QuantizeConfig, graph, quantize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -148,7 +148,7 @@ fn the_quantisers_own_measures_are_onnxruntimes() {
         let frames: Vec<Vec<f32>> = (0..5).map(frame).collect();
         let (calibration, held) = frames.split_at(3);
         let quantized = quantize(&model, CalibrationFrames { calibration, held }, &QuantizeConfig::default()).unwrap();
-        std::fs::write(file("int8.onnx"), graph::encode(&quantized.model)).unwrap();
+        std::fs::write(file("int8.onnx"), quantized.model.to_bytes()).unwrap();
         write_floats(&file("inputs"), &held.concat());
         let arguments = [file("float.onnx"), file("int8.onnx"), file("inputs")];
         let arguments = arguments.each_ref().map(String::as_str);

@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use parallax_core::camera::CameraIdentity;
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{RunDescription, RunKind};
 use parallax_models::{Backbone, Network};
 
 use crate::Error;
-use crate::training::{RunDescription, RunFolder, RunKind};
+use crate::training::RunFolder;
 
 /// What a new run starts from.
 #[derive(Debug)]
@@ -82,6 +83,14 @@ pub fn cameras(init: Option<&Path>) -> Result<Vec<CameraIdentity>, Error> {
         Some(path) if !path.is_file() => Ok(RunFolder::open(path)?.description()?.cameras()),
         _ => Ok(Vec::new()),
     }
+}
+
+/// A description that knows the cameras that taught what `init` gives.
+///
+/// # Errors
+/// As [`cameras`].
+pub fn inheriting(description: RunDescription, init: Option<&Path>) -> Result<RunDescription, Error> {
+    Ok(RunDescription { inherited_cameras: cameras(init)?, ..description })
 }
 
 fn run(path: &Path, network: Network) -> Result<(RunFolder, RunDescription), Error> {

@@ -13,9 +13,9 @@
 
 use image::RgbImage;
 use parallax_core::camera::Intrinsics;
-use parallax_core::footage::statistics::quantile;
-use parallax_core::footage::{Followed, LEAST_PARALLAX_PX, Sight};
-use parallax_core::optical_flow::{GrayPicture, Pyramid, RotationFit};
+use parallax_vision::footage::statistics::quantile;
+use parallax_vision::footage::{Followed, LEAST_PARALLAX_PX, Sight};
+use parallax_vision::optical_flow::{GrayPicture, Pyramid, RotationFit};
 
 /// Targets that are looked at, spread over the run: half a second of work.
 pub(crate) const TARGETS: usize = 48;

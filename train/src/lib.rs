@@ -1,10 +1,11 @@
-//! Depth pre-training, few-shot segmentation, scores, export and quantization.
+//! Depth pre-training, few-shot segmentation and scores.
+//!
+//! The program `parallax-train` also looks at footage (`doctor`), quantizes and packs: with the crates of those names.
 //!
 //! In reading order:
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`doctor`] | will this footage train? |
 //! | [`data`] | from recordings to batches |
 //! | [`geometry`] | from a depth map to another frame's pixels, differentiably |
 //! | [`loss`] | what depth pre-training minimises |
@@ -15,27 +16,18 @@
 //! | [`evaluation`] | depth scores |
 //! | [`finetune`] | masks from a few labelled pictures |
 //! | [`device`] | which device to train on, proven |
-//! | [`foreign`] | models from elsewhere, made into what the quantizer and the board know |
-//! | [`origin`] | where a model says that it comes from |
-//! | [`quantize`] | from a float ONNX model to an int8 one, calibrated on the user's frames |
-//! | [`pack`] | a model, its contract and a golden frame into a bundle |
 //! | [`training`] | the loop, checkpoints, log and resuming, shared by everything that learns |
 
 pub mod data;
 pub mod device;
-pub mod doctor;
 mod error;
 pub mod evaluation;
 pub mod finetune;
-pub mod foreign;
 pub mod geometry;
 pub mod inheritance;
 pub mod lesson;
 pub mod loss;
-pub mod origin;
-pub mod pack;
 pub mod pretraining;
-pub mod quantize;
 pub mod rivals;
 pub mod training;
 

@@ -16,7 +16,11 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return program::answer(error.render().ansi(), error.use_stderr(), error.exit_code()),
     };
-    program::start(if cli.verbose { "parallax_train=debug,warn" } else { "parallax_train=info,warn" });
+    program::start(if cli.verbose {
+        "parallax_train=debug,parallax_doctor=debug,parallax_quantize=debug,warn"
+    } else {
+        "parallax_train=info,parallax_doctor=info,parallax_quantize=info,warn"
+    });
     program::end(match run(cli.command) {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::DoneWithLostInput | Outcome::DoneWithFindings) => 3,

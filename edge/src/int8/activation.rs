@@ -1,8 +1,8 @@
 //! Functions of one number, as ONNX defines them: what a table of 256 entries is made of.
 
-use tract_onnx::pb::NodeProto;
+use parallax_onnx::NodeProto;
 
-use super::graph::{self, Graph};
+use super::graph::Graph;
 use super::recognition::Refusal;
 
 /// A function of one number.
@@ -10,7 +10,7 @@ pub(crate) type Function = Box<dyn Fn(f32) -> f32>;
 
 /// The function of an operator with one input.
 pub(crate) fn activation(graph: &Graph<'_>, node: &NodeProto) -> Result<Function, Refusal> {
-    let alpha = |default| graph::float(node, "alpha", default);
+    let alpha = |default| node.float("alpha", default);
     Ok(match node.op_type.as_str() {
         "Identity" => Box::new(|x| x),
         "Relu" => Box::new(|x| x.max(0.0)),
@@ -29,7 +29,7 @@ pub(crate) fn activation(graph: &Graph<'_>, node: &NodeProto) -> Result<Function
         "Sigmoid" => Box::new(|x| 1.0 / (1.0 + (-x).exp())),
         "Tanh" => Box::new(f32::tanh),
         "HardSigmoid" => {
-            let (alpha, beta) = (alpha(0.2), graph::float(node, "beta", 0.5));
+            let (alpha, beta) = (alpha(0.2), node.float("beta", 0.5));
             Box::new(move |x| (alpha * x + beta).clamp(0.0, 1.0))
         }
         "HardSwish" => Box::new(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)),
@@ -40,8 +40,8 @@ pub(crate) fn activation(graph: &Graph<'_>, node: &NodeProto) -> Result<Function
 /// A limit of a Clip: a constant, or not given.
 fn limit(graph: &Graph<'_>, node: &NodeProto, index: usize, default: f32) -> Result<f32, Refusal> {
     // Before operator set 11 limits were attributes.
-    let Some(name) = graph::input(node, index) else {
-        return Ok(graph::float(node, if index == 1 { "min" } else { "max" }, default));
+    let Some(name) = node.input_at(index) else {
+        return Ok(node.float(if index == 1 { "min" } else { "max" }, default));
     };
     match graph.floats(name).as_deref() {
         Some([limit]) => Ok(*limit),

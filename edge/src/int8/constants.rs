@@ -4,10 +4,9 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{ModelProto, NodeProto, TensorProto};
+use parallax_onnx::{DataType, ModelProto, NodeProto, TensorProto};
 
-use super::graph::{self, Graph};
+use super::graph::Graph;
 
 /// The model with each QuantizeLinear of a constant replaced by its integers. What is unusual is left as it is.
 pub(super) fn with_quantized_constants(proto: &ModelProto) -> Cow<'_, ModelProto> {
@@ -29,13 +28,13 @@ pub(super) fn with_quantized_constants(proto: &ModelProto) -> Cow<'_, ModelProto
 /// The integers of a QuantizeLinear of a constant.
 fn quantized(graph: &Graph<'_>, node: &NodeProto) -> Option<TensorProto> {
     let output = node.output.first().filter(|output| node.op_type == "QuantizeLinear" && !graph.is_output(output))?;
-    let constant = graph::input(node, 0)?;
+    let constant = node.input_at(0)?;
     let (numbers, shape) = (graph.floats(constant)?, graph.constant_shape(constant)?);
-    let scales = graph.floats(graph::input(node, 1)?)?;
-    let integers = match graph::input(node, 2) {
+    let scales = graph.floats(node.input_at(1)?)?;
+    let integers = match node.input_at(2) {
         Some(zero_points) => DataType::try_from(graph.constant_type(zero_points)?).ok()?,
-        None if graph::integer(node, "output_dtype", 0) == DataType::Int8 as i64 => DataType::Int8,
-        None if matches!(graph::integer(node, "output_dtype", 0), 0 | 2) => DataType::Uint8,
+        None if node.integer("output_dtype", 0) == DataType::Int8 as i64 => DataType::Int8,
+        None if matches!(node.integer("output_dtype", 0), 0 | 2) => DataType::Uint8,
         None => return None,
     };
     let (low, high) = match integers {
@@ -43,7 +42,7 @@ fn quantized(graph: &Graph<'_>, node: &NodeProto) -> Option<TensorProto> {
         DataType::Uint8 => (0, i32::from(u8::MAX)),
         _ => return None,
     };
-    let zero_points: Vec<i32> = match (graph::input(node, 2), integers) {
+    let zero_points: Vec<i32> = match (node.input_at(2), integers) {
         (Some(name), DataType::Int8) => graph.signed_bytes(name)?.into_iter().map(i32::from).collect(),
         (Some(name), _) => graph.unsigned_bytes(name)?.into_iter().map(i32::from).collect(),
         (None, _) => vec![0],
@@ -51,13 +50,13 @@ fn quantized(graph: &Graph<'_>, node: &NodeProto) -> Option<TensorProto> {
     let (places, run) = if scales.len() == 1 && zero_points.len() == 1 {
         (1, numbers.len().max(1))
     } else {
-        let axis = graph::integer(node, "axis", 1);
+        let axis = node.integer("axis", 1);
         let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
         let axis = usize::try_from(axis).ok().filter(|axis| *axis < shape.len())?;
         (shape[axis], shape[axis + 1..].iter().product::<usize>().max(1))
     };
     let fits = |count: usize| count == 1 || count == places;
-    if !fits(scales.len()) || !fits(zero_points.len()) || graph::integer(node, "block_size", 0) != 0 {
+    if !fits(scales.len()) || !fits(zero_points.len()) || node.integer("block_size", 0) != 0 {
         return None;
     }
     let byte = |(at, number): (usize, &f32)| {

@@ -7,9 +7,8 @@ use parallax_kernels::convolution::{Convolution, ConvolutionConfig};
 use parallax_kernels::depthwise::{Depthwise, DepthwiseConfig};
 use parallax_kernels::requantization::Requantization;
 use parallax_kernels::shape::{Padding, Window};
-use tract_onnx::pb::NodeProto;
+use parallax_onnx::NodeProto;
 
-use super::graph;
 use super::operator::{Finish, Kernel};
 use super::rearrangement::PaddedInput;
 use super::recognition::{Planned, Quantized, Recognition, Refusal, SHIFT, because, window};
@@ -46,7 +45,7 @@ impl Recognition<'_> {
         let sum = |one: [usize; 2], two: [usize; 2]| [0, 1].map(|axis| one[axis].saturating_add(two[axis]));
         let window = Window { before: sum(own.before, before), after: sum(own.after, after), ..own };
         let bias = self.bias(node, picture.grid.scale, &weights.scales)?;
-        let groups = graph::integer(node, "group", 1);
+        let groups = node.integer("group", 1);
         let kernel = self.convolution(&picture, weights, &bias, (window, padding, groups), (grid, range))?;
         self.check_promise(node, &kernel)?;
         if let Some(border) = border {
@@ -85,13 +84,13 @@ impl Recognition<'_> {
 
     fn weights(&self, node: &NodeProto) -> Result<Weights, Refusal> {
         let dequantize = self.constant_behind(node, 1).ok_or("its weights are not quantized constants")?;
-        let name = graph::input(dequantize, 0).unwrap_or_default();
+        let name = dequantize.input_at(0).unwrap_or_default();
         // u8 weights around 128 are s8 weights around 0.
         let integers = self.shifted_bytes(name).ok_or("its weights are neither s8 nor u8")?;
         let integers: Vec<i8> = integers.into_iter().map(|byte| (byte ^ SHIFT).cast_signed()).collect();
         let shape = self.graph.constant_shape(name).and_then(|shape| shape.try_into().ok());
         let shape: [usize; 4] = shape.ok_or("its weights are not those of a picture")?;
-        let symmetric = match graph::input(dequantize, 2) {
+        let symmetric = match dequantize.input_at(2) {
             Some(zero_points) => {
                 let zero_points =
                     self.shifted_bytes(zero_points).ok_or("its weights' zero point is neither s8 nor u8")?;
@@ -102,31 +101,31 @@ impl Recognition<'_> {
         if !symmetric {
             return Err("its weights are not symmetric".to_owned());
         }
-        let scales = graph::input(dequantize, 1).and_then(|name| self.graph.floats(name));
+        let scales = dequantize.input_at(1).and_then(|name| self.graph.floats(name));
         let mut scales = scales.ok_or("its weights' scales are not constant")?;
         if scales.len() == 1 {
             scales = vec![scales[0]; shape[0]];
-        } else if graph::integer(dequantize, "axis", 1) != 0 || scales.len() != shape[0] {
+        } else if dequantize.integer("axis", 1) != 0 || scales.len() != shape[0] {
             return Err("its weights' scales are not one per output channel".to_owned());
         }
-        if graph::integer(dequantize, "block_size", 0) != 0 {
+        if dequantize.integer("block_size", 0) != 0 {
             return Err("its weights are quantized in blocks".to_owned());
         }
         Ok(Weights { shape, integers, scales })
     }
 
     fn bias(&self, node: &NodeProto, input_scale: f32, scales: &[f32]) -> Result<Vec<i32>, Refusal> {
-        if graph::input(node, 2).is_none() {
+        if node.input_at(2).is_none() {
             return Ok(vec![0; scales.len()]);
         }
         let dequantize = self.constant_behind(node, 2).ok_or("its bias is not a quantized constant")?;
-        let integers = graph::input(dequantize, 0).and_then(|name| self.graph.integers(name));
+        let integers = dequantize.input_at(0).and_then(|name| self.graph.integers(name));
         let integers = integers.ok_or("its bias is not s32")?;
-        let zero_point = graph::input(dequantize, 2).map(|name| self.graph.integers(name));
+        let zero_point = dequantize.input_at(2).map(|name| self.graph.integers(name));
         if zero_point.is_some_and(|zero| zero.is_none_or(|zero| zero.iter().any(|zero| *zero != 0))) {
             return Err("its bias has a zero point".to_owned());
         }
-        let found = graph::input(dequantize, 1).and_then(|name| self.graph.floats(name)).unwrap_or_default();
+        let found = dequantize.input_at(1).and_then(|name| self.graph.floats(name)).unwrap_or_default();
         let fits = |(index, scale): (usize, &f32)| {
             let expected = input_scale * scale;
             let found = if found.len() == 1 { found.first() } else { found.get(index) };
@@ -140,8 +139,8 @@ impl Recognition<'_> {
 
     /// The DequantizeLinear of a constant that an operator reads as its input `index`.
     pub(super) fn constant_behind(&self, node: &NodeProto, index: usize) -> Option<&NodeProto> {
-        let (_, dequantize) = self.graph.writer(graph::input(node, index)?)?;
-        let constant = self.graph.is_constant(graph::input(dequantize, 0)?);
+        let (_, dequantize) = self.graph.writer(node.input_at(index)?)?;
+        let constant = self.graph.is_constant(dequantize.input_at(0)?);
         (dequantize.op_type == "DequantizeLinear" && constant).then_some(dequantize)
     }
 }

@@ -3,7 +3,7 @@
 use parallax_kernels::addition::{Addition, Grid, Term};
 use parallax_kernels::multiplication::Multiplication;
 use parallax_kernels::table::Table;
-use tract_onnx::pb::NodeProto;
+use parallax_onnx::NodeProto;
 
 use super::activation::activation;
 use super::operator::{Finish, Kernel};

@@ -6,9 +6,8 @@
 
 use std::collections::HashSet;
 
-use tract_onnx::pb::NodeProto;
+use parallax_onnx::NodeProto;
 
-use super::graph;
 use super::recognition::{Quantized, Recognition, Refusal};
 
 /// An operator that the file quantises and that stays with tract.
@@ -39,7 +38,7 @@ impl Recognition<'_> {
     /// Lists what was refused, and after it what was not even tried.
     pub(super) fn list_left(&mut self) {
         for (place, node) in self.graph.nodes.iter().enumerate() {
-            let name = graph::name(node);
+            let name = node.label();
             if self.covered.contains(&place) {
                 continue;
             }
@@ -69,7 +68,7 @@ impl Recognition<'_> {
         }
         self.float_before(place).map(|between| {
             let between = &self.graph.nodes[between];
-            format!("what it reads is in float in the file: {} {} is before it", between.op_type, graph::name(between))
+            format!("what it reads is in float in the file: {} {} is before it", between.op_type, between.label())
         })
     }
 
@@ -77,7 +76,7 @@ impl Recognition<'_> {
     fn not_read(&self, node: &NodeProto) -> Option<Refusal> {
         let mut inputs = (0..node.input.len()).filter(|index| {
             let constant = |name| self.graph.is_constant(name);
-            self.constant_behind(node, *index).is_none() && !graph::input(node, *index).is_some_and(constant)
+            self.constant_behind(node, *index).is_none() && !node.input_at(*index).is_some_and(constant)
         });
         inputs.find_map(|index| self.read(node, index).err())
     }
@@ -87,7 +86,7 @@ impl Recognition<'_> {
         let output = node.output.first().map_or("", String::as_str);
         let readers = self.graph.readers(output).iter().map(|reader| &self.graph.nodes[*reader]);
         let floats = readers.filter(|reader| reader.op_type != "QuantizeLinear");
-        match floats.map(|reader| format!("{} {}", reader.op_type, graph::name(reader))).next() {
+        match floats.map(|reader| format!("{} {}", reader.op_type, reader.label())).next() {
             Some(reader) => format!("its result is not quantized: {reader} reads it in float"),
             None => "its result is not quantized".to_owned(),
         }
@@ -98,7 +97,7 @@ impl Recognition<'_> {
     fn float_before(&self, place: usize) -> Option<usize> {
         let (mut seen, mut waiting) = (HashSet::new(), vec![(place, None)]);
         while let Some((at, before)) = waiting.pop() {
-            for name in graph::inputs(&self.graph.nodes[at]) {
+            for name in self.graph.nodes[at].given_inputs() {
                 if self.is_dequantized(name) {
                     return before;
                 }
@@ -114,14 +113,14 @@ impl Recognition<'_> {
     /// Whether a tensor, which is no constant, comes from a DequantizeLinear.
     pub(super) fn is_dequantized(&self, tensor: &str) -> bool {
         let writer = self.graph.writer(tensor).filter(|(_, writer)| writer.op_type == "DequantizeLinear");
-        writer.and_then(|(_, node)| graph::input(node, 0)).is_some_and(|integers| !self.graph.is_constant(integers))
+        writer.and_then(|(_, node)| node.input_at(0)).is_some_and(|integers| !self.graph.is_constant(integers))
     }
 
     /// Why a tensor is no quantised picture.
     pub(super) fn why_not_quantized(&self, name: &str) -> Refusal {
         let Some((place, node)) = self.graph.writer(name) else { return format!("its input {name} is in float") };
         if node.op_type != "DequantizeLinear" {
-            return format!("its input {name} comes in float from {} {}", node.op_type, graph::name(node));
+            return format!("its input {name} comes in float from {} {}", node.op_type, node.label());
         }
         let why = self.why_not_dequantized(place, node).unwrap_or_else(|| "is not a quantized picture".to_owned());
         format!("its input {name} {why}")
@@ -132,7 +131,7 @@ impl Recognition<'_> {
         if let Some(Quantized { .. }) = self.dequantized_by(place, node) {
             return None;
         }
-        let integers = graph::input(node, 0)?;
+        let integers = node.input_at(0)?;
         if self.graph.is_constant(integers) {
             return Some("is a constant".to_owned());
         }
@@ -140,10 +139,10 @@ impl Recognition<'_> {
             return Some("is the model's input, as integers".to_owned());
         };
         if quantize.op_type != "QuantizeLinear" {
-            return Some(format!("comes as integers from {} {}", quantize.op_type, graph::name(quantize)));
+            return Some(format!("comes as integers from {} {}", quantize.op_type, quantize.label()));
         }
         for one in [quantize, node] {
-            let scales = graph::input(one, 1).and_then(|scale| self.graph.floats(scale));
+            let scales = one.input_at(1).and_then(|scale| self.graph.floats(scale));
             let what = match scales.as_deref() {
                 None => "has a scale that is not constant",
                 Some([_]) if self.grid(one).is_none() => {
@@ -159,9 +158,9 @@ impl Recognition<'_> {
         }
         let mut readers = self.graph.readers(integers).iter().map(|reader| &self.graph.nodes[*reader]);
         if let Some(other) = readers.find(|reader| reader.op_type != "DequantizeLinear") {
-            return Some(format!("is read as integers by {} {}", other.op_type, graph::name(other)));
+            return Some(format!("is read as integers by {} {}", other.op_type, other.label()));
         }
-        let float = graph::input(quantize, 0)?;
+        let float = quantize.input_at(0)?;
         self.picture(float).is_none().then(|| "is no picture [1, channels, height, width] of fixed size".to_owned())
     }
 }

@@ -12,12 +12,12 @@
 #[allow(clippy::wildcard_imports, reason = "the macros of an operator need what is in it")]
 use tract_onnx::tract_hir::internal::*;
 
+use parallax_onnx::{DataType, NodeProto};
+use prost::Message as _;
 use tract_onnx::Onnx;
 use tract_onnx::model::ParsingContext;
-use tract_onnx::pb::NodeProto;
-use tract_onnx::pb::tensor_proto::DataType;
+use tract_onnx::pb;
 
-use super::graph;
 use super::operator::check_numbers;
 
 /// tract's ONNX, with the two operators in the place of its own.
@@ -30,8 +30,9 @@ pub(crate) fn onnx() -> Onnx {
 
 type Built = TractResult<(Box<dyn InferenceOp>, Vec<String>)>;
 
-fn quantize_linear(_context: &ParsingContext<'_>, node: &NodeProto) -> Built {
-    let integers = match graph::integer(node, "output_dtype", 0) {
+fn quantize_linear(_context: &ParsingContext<'_>, node: &pb::NodeProto) -> Built {
+    let node = &ours(node)?;
+    let integers = match node.integer("output_dtype", 0) {
         0 => DatumType::U8,
         other if other == DataType::Uint8 as i64 => DatumType::U8,
         other if other == DataType::Int8 as i64 => DatumType::I8,
@@ -40,14 +41,19 @@ fn quantize_linear(_context: &ParsingContext<'_>, node: &NodeProto) -> Built {
     build(node, Direction::Quantize { integers })
 }
 
-fn dequantize_linear(_context: &ParsingContext<'_>, node: &NodeProto) -> Built {
-    build(node, Direction::Dequantize)
+fn dequantize_linear(_context: &ParsingContext<'_>, node: &pb::NodeProto) -> Built {
+    build(&ours(node)?, Direction::Dequantize)
+}
+
+/// tract hands its own form of an operator.
+fn ours(node: &pb::NodeProto) -> TractResult<NodeProto> {
+    Ok(NodeProto::decode(node.encode_to_vec().as_slice())?)
 }
 
 fn build(node: &NodeProto, direction: Direction) -> Built {
-    ensure!(graph::integer(node, "block_size", 0) == 0, "quantization in blocks is not supported");
-    let has_zero_point = graph::input(node, 2).is_some();
-    let linear = Linear { direction, axis: graph::integer(node, "axis", 1) };
+    ensure!(node.integer("block_size", 0) == 0, "quantization in blocks is not supported");
+    let has_zero_point = node.input_at(2).is_some();
+    let linear = Linear { direction, axis: node.integer("axis", 1) };
     let operator = inference_wrap(linear, 1, move |_op, solver, inputs, outputs| {
         solver.equals(&inputs[0].shape, &outputs[0].shape)?;
         match direction {

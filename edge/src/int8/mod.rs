@@ -2,7 +2,7 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`graph`] | reads the ONNX graph: constants, attributes, who writes and who reads a tensor |
+//! | [`graph`] | reads the ONNX graph: constants, who writes and who reads a tensor |
 //! | [`constants`] | weights that the file quantises when it is run, quantised once |
 //! | [`recognition`] | finds the patterns and plans the fused operators |
 //! | [`convolution`], [`elementwise`], [`activation`], [`pooling`], [`resampling`], [`rearrangement`] | what the patterns' middles are |
@@ -31,14 +31,12 @@ mod tests;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use parallax_core::model_file;
 use parallax_kernels::Isa;
 use parallax_kernels::boundary::Boundary;
 use parallax_kernels::shape::PictureShape;
 use parallax_kernels::team::Team;
-use prost::Message as _;
+use parallax_onnx::{ModelProto, NodeProto, model_file};
 use tract_onnx::Onnx;
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::infer::Factoid as _;
 use tract_onnx::tract_hir::internal::DimLike as _;
@@ -129,7 +127,7 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
         let read: HashSet<&str> = graph.node.iter().flat_map(|node| node.input.iter().map(String::as_str)).collect();
         graph.initializer.retain(|tensor| read.contains(tensor.name.as_str()));
     }
-    let mut model = onnx.model_for_proto_model(&rewritten)?;
+    let mut model = in_tract(&onnx, &rewritten)?;
     let mut dequantized = HashMap::new();
     for node in model.nodes_mut() {
         if let Some(operator) = operators.remove(&node.name) {
@@ -147,29 +145,17 @@ pub(crate) fn load(proto: &ModelProto, isa: Isa, team: &Arc<Team>) -> TractResul
 /// # Errors
 /// A model that tract cannot load, or that asks for too much.
 pub(crate) fn analysed(onnx: &Onnx, proto: &ModelProto) -> TractResult<InferenceModel> {
-    let mut model = onnx.model_for_proto_model(proto)?;
+    let mut model = in_tract(onnx, proto)?;
     model.analyse(false)?;
     check_shapes(&model)?;
     let shapes = fixed_shapes(&model)?;
-    model_file::check_work(&outline(proto), |name| shapes.get(name).cloned()).map_err(TractError::msg)?;
+    model_file::check_work(proto, |name| shapes.get(name).cloned()).map_err(TractError::msg)?;
     Ok(model)
 }
 
-/// The bytes of a model without the numbers of its constants.
-fn outline(proto: &ModelProto) -> Vec<u8> {
-    let graph = proto.graph.as_ref().map(|graph| GraphProto {
-        node: graph.node.clone(),
-        initializer: graph.initializer.iter().map(without_numbers).collect(),
-        input: graph.input.clone(),
-        output: graph.output.clone(),
-        ..GraphProto::default()
-    });
-    ModelProto { graph, ..ModelProto::default() }.encode_to_vec()
-}
-
-fn without_numbers(tensor: &TensorProto) -> TensorProto {
-    let (name, dims, data_type) = (tensor.name.clone(), tensor.dims.clone(), tensor.data_type);
-    TensorProto { name, dims, data_type, ..TensorProto::default() }
+/// A model as tract reads it.
+fn in_tract(onnx: &Onnx, proto: &ModelProto) -> TractResult<InferenceModel> {
+    onnx.model_for_proto_model(&onnx.proto_model_for_read(&mut proto.to_bytes().as_slice())?)
 }
 
 /// # Errors
@@ -226,7 +212,7 @@ fn rewrite(recognition: &Recognition<'_>) -> (Vec<NodeProto>, HashMap<String, In
 
 /// A QuantizeLinear or DequantizeLinear between tract's pictures and ours.
 fn boundary(recognition: &Recognition<'_>, held: &HashSet<&str>, place: usize, node: &NodeProto) -> Option<Planned> {
-    let (input, output) = (graph::input(node, 0)?, node.output.first()?);
+    let (input, output) = (node.input_at(0)?, node.output.first()?);
     let isa = recognition.isa;
     let kernel = match node.op_type.as_str() {
         "QuantizeLinear" if held.contains(output.as_str()) => {
@@ -240,7 +226,7 @@ fn boundary(recognition: &Recognition<'_>, held: &HashSet<&str>, place: usize, n
     };
     let mut planned = Planned::new(&node.op_type, vec![input.to_owned()], kernel);
     planned.output.clone_from(output);
-    graph::name(node).clone_into(&mut planned.name);
+    node.label().clone_into(&mut planned.name);
     Some(planned)
 }
 

@@ -2,7 +2,7 @@
 
 use parallax_kernels::addition::Grid;
 use parallax_kernels::pooling::{AveragePool, AveragePoolConfig, Counted, MaxPool};
-use tract_onnx::pb::NodeProto;
+use parallax_onnx::NodeProto;
 
 use super::graph;
 use super::operator::Kernel;
@@ -14,7 +14,7 @@ impl Recognition<'_> {
         if input.grid != grid {
             return Err("its result has another scale than its input".to_owned());
         }
-        if graph::integer(node, "ceil_mode", 0) != 0 || graph::integer(node, "storage_order", 0) != 0 {
+        if node.integer("ceil_mode", 0) != 0 || node.integer("storage_order", 0) != 0 {
             return Err("it rounds sizes up, or stores by columns".to_owned());
         }
         let kernel = graph::sizes(node, "kernel_shape", 0).ok_or("its kernel is not two-dimensional")?;
@@ -27,11 +27,11 @@ impl Recognition<'_> {
         let grids = [input.grid, grid];
         let pool = match node.op_type.as_str() {
             "AveragePool" => {
-                if graph::integer(node, "ceil_mode", 0) != 0 {
+                if node.integer("ceil_mode", 0) != 0 {
                     return Err("it rounds sizes up".to_owned());
                 }
                 let kernel = graph::sizes(node, "kernel_shape", 0).ok_or("its kernel is not two-dimensional")?;
-                let all = graph::integer(node, "count_include_pad", 0) != 0;
+                let all = node.integer("count_include_pad", 0) != 0;
                 let counted = if all { Counted::All } else { Counted::Inside };
                 let window = window(node, kernel)?;
                 AveragePool::new(AveragePoolConfig { input: input.shape, window, counted, grids }, self.isa)
@@ -46,12 +46,12 @@ impl Recognition<'_> {
     }
 
     fn reduces_height_and_width(&self, node: &NodeProto) -> bool {
-        let axes = match graph::input(node, 1) {
+        let axes = match node.input_at(1) {
             Some(name) => self.graph.longs(name),
-            None => graph::integers(node, "axes"),
+            None => node.integers("axes").map(<[i64]>::to_vec),
         };
         let mut axes: Vec<i64> = axes.unwrap_or_default().iter().map(|axis| axis.rem_euclid(4)).collect();
         axes.sort_unstable();
-        axes == [2, 3] && graph::integer(node, "keepdims", 1) == 1
+        axes == [2, 3] && node.integer("keepdims", 1) == 1
     }
 }

@@ -5,9 +5,8 @@ use parallax_kernels::assembly::{Assembly, Part};
 use parallax_kernels::border::{Border, BorderConfig, Fill};
 use parallax_kernels::shape::Padding;
 use parallax_kernels::table::Table;
-use tract_onnx::pb::NodeProto;
+use parallax_onnx::NodeProto;
 
-use super::graph;
 use super::operator::Kernel;
 use super::recognition::{Planned, Quantized, Recognition, Refusal, because, chained};
 
@@ -40,7 +39,7 @@ pub(super) struct PaddedInput {
 
 impl Recognition<'_> {
     pub(super) fn plan_concatenation(&mut self, at: usize, node: &NodeProto, grid: Grid) -> Result<Planned, Refusal> {
-        if !matches!(graph::integer(node, "axis", 1), 1 | -3) {
+        if !matches!(node.integer("axis", 1), 1 | -3) {
             return Err("it does not join channels".to_owned());
         }
         let upsampling = |kernel: &Kernel| matches!(kernel, Kernel::Assembly(assembly) if assembly.parts().len() == 1);
@@ -87,7 +86,7 @@ impl Recognition<'_> {
     /// What the convolution at `at` reads: a picture, or a picture with a border that the convolution itself can make. The
     /// border is in float between DequantizeLinear and the convolution, or a fused operator that nobody else reads.
     pub(super) fn padded_input(&self, at: usize, node: &NodeProto) -> Result<PaddedInput, Refusal> {
-        let name = graph::input(node, 0).ok_or("an input is missing")?;
+        let name = node.input_at(0).ok_or("an input is missing")?;
         if let Some((_, pad)) = self.graph.writer(name)
             && pad.op_type == "Pad"
         {
@@ -119,18 +118,18 @@ impl Recognition<'_> {
     /// # Errors
     /// Sizes that are not constant, or cut something off, or do not belong to a picture's height and width.
     fn pads(&self, node: &NodeProto) -> Result<Pads, Refusal> {
-        let fill = match graph::text(node, "mode", "constant") {
+        let fill = match node.text("mode").unwrap_or("constant") {
             "constant" => FloatFill::Number(self.number(node, 2).ok_or("it pads with a number that is not constant")?),
             "reflect" => FloatFill::Reflect,
             "edge" => FloatFill::Edge,
             other => return Err(format!("it pads in the mode {other}")),
         };
-        let sizes = match graph::input(node, 1) {
+        let sizes = match node.input_at(1) {
             Some(name) => self.graph.longs(name),
-            None => graph::integers(node, "pads"),
+            None => node.integers("pads").map(<[i64]>::to_vec),
         };
         let sizes = sizes.ok_or("its sizes are not constant")?;
-        let axes = match graph::input(node, 3) {
+        let axes = match node.input_at(3) {
             Some(name) => self.graph.longs(name).ok_or("its axes are not constant")?,
             None => vec![0, 1, 2, 3],
         };
@@ -154,12 +153,12 @@ impl Recognition<'_> {
 
     /// A number that an operator reads as its input `index`: a constant, or one behind a DequantizeLinear; 0 if not given.
     fn number(&self, node: &NodeProto, index: usize) -> Option<f32> {
-        let Some(name) = graph::input(node, index) else { return Some(graph::float(node, "value", 0.0)) };
+        let Some(name) = node.input_at(index) else { return Some(node.float("value", 0.0)) };
         if let Some(number) = self.graph.floats(name) {
             return number.first().copied().filter(|_| number.len() == 1);
         }
         let dequantize = self.constant_behind(node, index)?;
-        let integers = self.shifted_bytes(graph::input(dequantize, 0)?)?;
+        let integers = self.shifted_bytes(dequantize.input_at(0)?)?;
         Some(self.grid(dequantize)?.dequantize(*integers.first()?))
     }
 }

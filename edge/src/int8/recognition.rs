@@ -20,8 +20,7 @@ use parallax_kernels::addition::Grid;
 use parallax_kernels::shape::{PictureShape, Window};
 use parallax_kernels::table::Table;
 use parallax_kernels::team::Team;
-use tract_onnx::pb::NodeProto;
-use tract_onnx::pb::tensor_proto::DataType;
+use parallax_onnx::{DataType, NodeProto};
 
 use super::activation::activation;
 use super::graph::{self, Graph};
@@ -139,7 +138,7 @@ impl<'a> Recognition<'a> {
         if node.op_type != "DequantizeLinear" {
             return None;
         }
-        let tensor = graph::input(node, 0)?;
+        let tensor = node.input_at(0)?;
         let (_, writer) = self.graph.writer(tensor)?;
         self.grid(writer).filter(|_| writer.op_type == "QuantizeLinear")?;
         if self.integers_of(writer) != self.integers_of(node) {
@@ -150,15 +149,15 @@ impl<'a> Recognition<'a> {
         if self.graph.is_output(tensor) || others.next().is_some() {
             return None;
         }
-        let shape = self.picture(graph::input(writer, 0)?)?;
+        let shape = self.picture(writer.input_at(0)?)?;
         Some(Quantized { tensor: tensor.to_owned(), grid: self.grid(node)?, shape, place })
     }
 
     /// The grid of a QuantizeLinear or DequantizeLinear of whole tensors. s8 is u8 with 128 taken away, from integers and
     /// zero point alike, so that such tensors are u8 here: nobody but the two operators sees their integers.
     pub(crate) fn grid(&self, node: &NodeProto) -> Option<Grid> {
-        let [scale] = self.graph.floats(graph::input(node, 1)?)?[..] else { return None };
-        let zero_point = match (graph::input(node, 2), self.integers_of(node)?) {
+        let [scale] = self.graph.floats(node.input_at(1)?)?[..] else { return None };
+        let zero_point = match (node.input_at(2), self.integers_of(node)?) {
             (None, Integers::Unsigned) => 0,
             (None, Integers::Signed) => SHIFT,
             (Some(name), _) => *self.shifted_bytes(name)?.first()?,
@@ -169,16 +168,16 @@ impl<'a> Recognition<'a> {
 
     /// What a QuantizeLinear gives or a DequantizeLinear reads.
     fn integers_of(&self, node: &NodeProto) -> Option<Integers> {
-        if let Some(zero_point) = graph::input(node, 2) {
+        if let Some(zero_point) = node.input_at(2) {
             return Integers::of(self.graph.constant_type(zero_point)?);
         }
         if node.op_type == "QuantizeLinear" {
-            return match graph::integer(node, "output_dtype", 0) {
+            return match node.integer("output_dtype", 0) {
                 0 => Some(Integers::Unsigned),
                 data_type => Integers::of(i32::try_from(data_type).ok()?),
             };
         }
-        let read = graph::input(node, 0)?;
+        let read = node.input_at(0)?;
         match self.graph.writer(read) {
             Some((_, writer)) if writer.op_type == "QuantizeLinear" => self.integers_of(writer),
             _ => Integers::of(self.graph.constant_type(read)?),
@@ -200,7 +199,7 @@ impl<'a> Recognition<'a> {
 
     /// The picture that an operator reads as its input `index`.
     pub(crate) fn read(&self, node: &NodeProto, index: usize) -> Result<&Quantized, Refusal> {
-        let name = graph::input(node, index).ok_or("an input is missing")?;
+        let name = node.input_at(index).ok_or("an input is missing")?;
         self.dequantized.get(name).ok_or_else(|| self.why_not_quantized(name))
     }
 
@@ -217,7 +216,7 @@ impl<'a> Recognition<'a> {
                 self.planned.insert(place, planned);
             }
             Err(reason) => {
-                let (node, operator) = (graph::name(middle.node).to_owned(), middle.node.op_type.clone());
+                let (node, operator) = (middle.node.label().to_owned(), middle.node.op_type.clone());
                 self.left.push(Left { node, operator, reason });
             }
         }
@@ -225,30 +224,30 @@ impl<'a> Recognition<'a> {
 
     /// Whether a node is a convolution that the file keeps in float on purpose: its weights are not quantised.
     pub(super) fn is_kept_in_float(&self, node: &NodeProto) -> bool {
-        let weights = graph::input(node, 1).and_then(|weights| self.graph.writer(weights));
+        let weights = node.input_at(1).and_then(|weights| self.graph.writer(weights));
         node.op_type == "Conv" && weights.is_none_or(|(_, writer)| writer.op_type != "DequantizeLinear")
     }
 
     /// The convolutions that the file keeps in float on purpose, in its order.
     pub(crate) fn kept_in_float(&self) -> Vec<String> {
         let kept = self.graph.nodes.iter().filter(|node| self.is_kept_in_float(node));
-        kept.map(|node| graph::name(node).to_owned()).collect()
+        kept.map(|node| node.label().to_owned()).collect()
     }
 
     /// Whether a float tensor is a quantized picture, or one with a border around it.
     fn is_quantized_picture(&self, tensor: &str) -> bool {
         let bordered = self.graph.writer(tensor).filter(|(_, writer)| writer.op_type == "Pad");
-        let picture = bordered.and_then(|(_, pad)| graph::input(pad, 0)).unwrap_or(tensor);
+        let picture = bordered.and_then(|(_, pad)| pad.input_at(0)).unwrap_or(tensor);
         self.is_dequantized(picture)
     }
 
     /// What computes the float tensor that a QuantizeLinear reads.
     fn middle(&self, place: usize, quantize: &NodeProto) -> Option<Middle<'a>> {
-        let float = graph::input(quantize, 0)?;
+        let float = quantize.input_at(0)?;
         let (at, node) = self.graph.writer(float)?;
         let alone = self.graph.is_read_only_by(float, place);
         if matches!(node.op_type.as_str(), "Relu" | "Clip")
-            && let Some(before) = graph::input(node, 0)
+            && let Some(before) = node.input_at(0)
             && let Some((clamped_at, clamped)) = self.graph.writer(before)
             && matches!(clamped.op_type.as_str(), "Conv" | "Add")
         {
@@ -287,7 +286,7 @@ impl<'a> Recognition<'a> {
             planned.label = format!("{}+{}", planned.label, last.op_type);
         }
         planned.output.clone_from(output);
-        graph::name(last).clone_into(&mut planned.name);
+        last.label().clone_into(&mut planned.name);
         Ok(planned)
     }
 
@@ -348,7 +347,7 @@ pub(super) fn chained(first: Option<&Table>, second: Option<&Table>) -> Option<T
 
 /// The window of a Conv or MaxPool.
 pub(super) fn window(node: &NodeProto, kernel: [usize; 2]) -> Result<Window, Refusal> {
-    let automatic = graph::text(node, "auto_pad", "NOTSET");
+    let automatic = node.text("auto_pad").unwrap_or("NOTSET");
     let not_flat = "its strides, dilations or pads are not those of a picture";
     let [top, left, bottom, right] = match automatic {
         "NOTSET" | "" => graph::sizes(node, "pads", 0).ok_or(not_flat)?,

@@ -4,9 +4,8 @@ use parallax_kernels::addition::Grid;
 use parallax_kernels::assembly::{Assembly, Part};
 use parallax_kernels::interpolation::{Coordinates, Interpolation};
 use parallax_kernels::shape::PictureShape;
-use tract_onnx::pb::NodeProto;
+use parallax_onnx::NodeProto;
 
-use super::graph;
 use super::operator::Kernel;
 use super::rearrangement::rescaling;
 use super::recognition::{Planned, Quantized, Recognition, Refusal, because};
@@ -18,10 +17,10 @@ impl Recognition<'_> {
         if output.channels != input.shape.channels {
             return Err("it changes the number of channels".to_owned());
         }
-        if graph::input(node, 1).is_some() && node.input.len() == 2 {
+        if node.input_at(1).is_some() && node.input.len() == 2 {
             return Err("it is that of operator set 10, whose pixels lie elsewhere".to_owned());
         }
-        let kernel = match graph::text(node, "mode", "nearest") {
+        let kernel = match node.text("mode").unwrap_or("nearest") {
             "linear" => self.interpolation(node, input, output, grid)?,
             _ => repetition(node, input, output, grid)?,
         };
@@ -35,7 +34,7 @@ impl Recognition<'_> {
         output: PictureShape,
         grid: Grid,
     ) -> Result<Kernel, Refusal> {
-        let coordinates = match graph::text(node, "coordinate_transformation_mode", "half_pixel") {
+        let coordinates = match node.text("coordinate_transformation_mode").unwrap_or("half_pixel") {
             // The symmetric form differs where the scale gives no whole size, which is refused below.
             "half_pixel" | "half_pixel_symmetric" => Coordinates::HalfPixel,
             "pytorch_half_pixel" => Coordinates::PytorchHalfPixel,
@@ -43,14 +42,14 @@ impl Recognition<'_> {
             "asymmetric" => Coordinates::Asymmetric,
             other => return Err(format!("its coordinates are {other}")),
         };
-        let odd = graph::integer(node, "antialias", 0) != 0
-            || graph::integer(node, "exclude_outside", 0) != 0
-            || graph::integers(node, "axes").is_some()
-            || graph::text(node, "keep_aspect_ratio_policy", "stretch") != "stretch";
+        let odd = node.integer("antialias", 0) != 0
+            || node.integer("exclude_outside", 0) != 0
+            || node.integers("axes").is_some()
+            || node.text("keep_aspect_ratio_policy").unwrap_or("stretch") != "stretch";
         if odd {
             return Err("it asks for antialias, exclude_outside, axes or a fixed aspect ratio".to_owned());
         }
-        if let Some(name) = graph::input(node, 2) {
+        if let Some(name) = node.input_at(2) {
             let scales = self.graph.floats(name).ok_or("its scales are not constant")?;
             let size = |size: usize, scale: f32| size as f32 * scale;
             let sizes = [output.height as f32, output.width as f32];
@@ -74,7 +73,7 @@ fn repetition(node: &NodeProto, input: &Quantized, output: PictureShape, grid: G
     }
     let mode = ["mode", "coordinate_transformation_mode", "nearest_mode"];
     let defaults = ["nearest", "half_pixel", "round_prefer_floor"];
-    let [mode, coordinates, rounding] = [0, 1, 2].map(|index| graph::text(node, mode[index], defaults[index]));
+    let [mode, coordinates, rounding] = [0, 1, 2].map(|index| node.text(mode[index]).unwrap_or(defaults[index]));
     // These repeat every pixel `factor` times; others begin elsewhere.
     let repeats = (coordinates, rounding) == ("asymmetric", "floor")
         || factor == 2 && coordinates == "half_pixel" && rounding.starts_with("round_prefer");

@@ -10,7 +10,7 @@
 //! spot went too far, the camera was lost, too much time has passed) a new snippet begins. A snippet too short to hold one
 //! target is not kept.
 //!
-//! What is measured and its thresholds are those of `parallax-train doctor` ([`parallax_core::footage`]).
+//! What is measured and its thresholds are those of `parallax-train doctor` ([`parallax_vision::footage`]).
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,13 +19,13 @@ use image::RgbImage;
 use parallax_camera::Shot;
 use parallax_core::camera::rectify::Rectifier;
 use parallax_core::camera::{Camera, Intrinsics};
-use parallax_core::footage::statistics::quantile;
-use parallax_core::footage::{
+use parallax_core::frame::Timestamp;
+use parallax_core::model_input::PictureResizer;
+use parallax_vision::footage::statistics::quantile;
+use parallax_vision::footage::{
     BLURRED, CameraMotion, Followed, LEAST_FOLLOWED, LEAST_PARALLAX_PX, MOST_FLOW, MotionMeasure, Sight,
     TARGET_PARALLAX_PX, blur, exposure,
 };
-use parallax_core::frame::Timestamp;
-use parallax_core::model_input::PictureResizer;
 use serde::Serialize;
 
 /// Part of the corners that is still found where waiting for more parallax would lose the near things, which have most of

@@ -16,8 +16,8 @@
 
 use std::collections::VecDeque;
 
-use parallax_core::footage::TARGET_PARALLAX_PX;
-use parallax_core::optical_flow::GrayPicture;
+use parallax_vision::footage::TARGET_PARALLAX_PX;
+use parallax_vision::optical_flow::GrayPicture;
 
 /// Parallax, in targets, beyond which more of it is worth no more.
 const MOST_PARALLAX: f64 = 2.0;

@@ -8,10 +8,8 @@ use parallax_core::bundle::{self, Arithmetic, BundleManifest, BundledModel, Gold
 use parallax_core::files::sha256_of_bytes;
 use parallax_core::labels::Classes;
 use parallax_core::model_input::ModelInput;
-use prost::Message as _;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::type_proto::{self, Value};
-use tract_onnx::pb::*;
+use parallax_onnx::writer::GraphWriter;
+use parallax_onnx::{NodeProto, TensorProto};
 
 pub(crate) const WIDTH: u32 = 16;
 pub(crate) const HEIGHT: u32 = 8;
@@ -27,52 +25,20 @@ pub(crate) fn classes() -> Classes {
     classes
 }
 
-fn value_info(name: &str, shape: [i64; 4]) -> ValueInfoProto {
-    let dim = |size: i64| tensor_shape_proto::Dimension {
-        value: Some(tensor_shape_proto::dimension::Value::DimValue(size)),
-        ..Default::default()
-    };
-    let shape = TensorShapeProto { dim: shape.map(dim).to_vec() };
-    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape: Some(shape) };
-    let r#type = Some(TypeProto { value: Some(Value::TensorType(tensor)), ..Default::default() });
-    ValueInfoProto { name: name.to_owned(), r#type, ..Default::default() }
-}
-
-fn floats(name: &str, dims: &[i64], values: &[f32]) -> TensorProto {
-    TensorProto {
-        name: name.to_owned(),
-        dims: dims.to_vec(),
-        data_type: DataType::Float as i32,
-        float_data: values.to_vec(),
-        ..Default::default()
-    }
+fn floats(name: &str, shape: &[usize], values: &[f32]) -> TensorProto {
+    TensorProto { float_data: values.to_vec(), ..TensorProto::of_floats(name, shape, &[]) }
 }
 
 /// `logits = [-red, red]` for a normalised picture of the given size; `operator` is `Conv` unless a test breaks it.
 pub(crate) fn model(operator: &str, width: u32, height: u32) -> Vec<u8> {
-    let node = NodeProto {
-        op_type: operator.to_owned(),
-        name: "classify".to_owned(),
-        input: vec!["image".to_owned(), "weights".to_owned()],
-        output: vec!["logits".to_owned()],
-        ..Default::default()
-    };
-    let (width, height) = (i64::from(width), i64::from(height));
-    let graph = GraphProto {
-        name: "by hand".to_owned(),
-        node: vec![node],
-        initializer: vec![floats("weights", &[2, 3, 1, 1], &[-1.0, 0.0, 0.0, 1.0, 0.0, 0.0])],
-        input: vec![value_info("image", [1, 3, height, width])],
-        output: vec![value_info("logits", [1, 2, height, width])],
-        ..Default::default()
-    };
-    let model = ModelProto {
-        ir_version: 8,
-        opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 17 }],
-        graph: Some(graph),
-        ..Default::default()
-    };
-    model.encode_to_vec()
+    let mut writer = GraphWriter::new("by hand");
+    let (width, height) = (width as usize, height as usize);
+    writer.input("image", &[1, 3, height, width]);
+    writer.tensor(floats("weights", &[2, 3, 1, 1], &[-1.0, 0.0, 0.0, 1.0, 0.0, 0.0]));
+    writer.graph.node.push(NodeProto::new(operator, "classify", &["image", "weights"], "logits"));
+    let mut model = writer.finish("logits", &[1, 2, height, width]);
+    model.opset_import[0].version = 17;
+    model.to_bytes()
 }
 
 pub(crate) fn input() -> ModelInput {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{AttributeProto, GraphProto, NodeProto, TensorProto, ValueInfoProto};
+use parallax_onnx::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
 
 use crate::error::{ModelError, Result};
 
@@ -51,27 +50,11 @@ impl Graph {
     /// Values of a float constant.
     pub(super) fn floats(&self, name: &str) -> Result<Vec<f32>> {
         let tensor = self.constants.get(name).ok_or_else(|| ModelError::Export(format!("`{name}` is no constant")))?;
-        if tensor.data_type != DataType::Float as i32 {
-            return Err(ModelError::Export(format!("`{name}` is not of type float")));
-        }
-        let from_raw = || tensor.raw_data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        Ok(if tensor.raw_data.is_empty() { tensor.float_data.clone() } else { from_raw() })
+        tensor.floats().ok_or_else(|| ModelError::Export(format!("`{name}` is not of type float")))
     }
 
     /// Adds or replaces a float constant.
     pub(super) fn set_floats(&mut self, name: &str, dims: Vec<i64>, values: &[f32]) {
-        let tensor = TensorProto {
-            name: name.into(),
-            dims,
-            data_type: DataType::Float as i32,
-            raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            ..TensorProto::default()
-        };
-        self.constants.insert(name.into(), tensor);
+        self.constants.insert(name.into(), TensorProto { dims, ..TensorProto::of_floats(name, &[], values) });
     }
-}
-
-/// The attribute of that name.
-pub(super) fn attribute<'node>(node: &'node NodeProto, name: &str) -> Option<&'node AttributeProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
 }

@@ -20,8 +20,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use burn_onnx::export::OnnxExporter;
-use prost::Message;
-use tract_onnx::pb::{ModelProto, StringStringEntryProto};
+use parallax_onnx::{ModelProto, StringStringEntryProto};
 
 use crate::depth::DepthNetwork;
 use crate::error::{ModelError, Result};
@@ -87,7 +86,7 @@ fn export<M: Module>(
     let module = module.valid().fork(&device);
     let sample = Tensor::<4>::zeros([1, 3, height, width], &device);
     let recorded = OnnxExporter::new().export(&module, sample, forward).map_err(failed)?;
-    let mut model = ModelProto::decode(recorded.as_bytes()).map_err(failed)?;
+    let mut model = ModelProto::from_bytes(recorded.as_bytes()).map_err(failed)?;
     let graph = model.graph.take().ok_or_else(|| ModelError::Export("the recording holds no graph".into()))?;
     let mut graph = Graph::new(graph);
     passes::fold_batch_norm(&mut graph)?;
@@ -99,7 +98,7 @@ fn export<M: Module>(
     model.producer_name = "parallax".into();
     model.producer_version = env!("CARGO_PKG_VERSION").into();
     model.metadata_props = vec![StringStringEntryProto { key: "network".into(), value: network.name().into() }];
-    Ok(model.encode_to_vec())
+    Ok(model.to_bytes())
 }
 
 fn failed(error: impl std::fmt::Display) -> ModelError {

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tract_onnx::pb::tensor_shape_proto::dimension::Value as Dimension;
-use tract_onnx::pb::{NodeProto, ValueInfoProto, type_proto};
+use parallax_onnx::{DimensionValue, NodeProto, ValueInfoProto};
 
-use super::graph::{Graph, attribute};
+use super::graph::Graph;
 use crate::error::{ModelError, Result};
 
 /// Names the graph's input and output as given, and every other node and its output after its layer: a convolution
@@ -84,18 +83,16 @@ pub(super) fn spatial_sizes(graph: &Graph) -> Result<BTreeMap<String, [i64; 2]>>
 
 fn declared_size(value: &ValueInfoProto) -> Result<[i64; 2]> {
     let unknown = || ModelError::Export(format!("`{}` declares no static shape", value.name));
-    let type_proto::Value::TensorType(tensor) =
-        value.r#type.as_ref().and_then(|kind| kind.value.as_ref()).ok_or_else(unknown)?;
-    let dims = &tensor.shape.as_ref().ok_or_else(unknown)?.dim;
+    let dims = value.dimensions().ok_or_else(unknown)?;
     let side = |axis: usize| match dims.get(axis).and_then(|dim| dim.value.as_ref()) {
-        Some(Dimension::DimValue(side)) => Ok(*side),
+        Some(DimensionValue::Fixed(side)) => Ok(*side),
         _ => Err(unknown()),
     };
     Ok([side(2)?, side(3)?])
 }
 
 fn strided(node: &NodeProto, graph: &Graph, from: [i64; 2]) -> [i64; 2] {
-    let ints = |name: &str| attribute(node, name).map(|attribute| attribute.ints.clone());
+    let ints = |name: &str| node.integers(name).map(<[i64]>::to_vec);
     let kernel = ints("kernel_shape")
         .or_else(|| graph.constants.get(node.input.get(1)?).map(|weight| weight.dims[2..].to_vec()))
         .unwrap_or_else(|| vec![1, 1]);

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use tract_onnx::pb::{NodeProto, attribute_proto::AttributeType};
+use parallax_onnx::{AttributeType, NodeProto};
 
-use super::graph::{Graph, attribute};
+use super::graph::Graph;
 use super::names::spatial_sizes;
 use crate::error::{ModelError, Result};
 use crate::layers::BATCH_NORM_EPSILON;
@@ -32,7 +32,7 @@ pub fn fold_batch_norm(graph: &mut Graph) -> Result<()> {
 }
 
 fn fold_into(graph: &mut Graph, conv: usize, norm: &NodeProto) -> Result<()> {
-    let epsilon = attribute(norm, "epsilon").map_or(BATCH_NORM_EPSILON, |attribute| f64::from(attribute.f));
+    let epsilon = norm.attribute_named("epsilon").map_or(BATCH_NORM_EPSILON, |attribute| f64::from(attribute.f));
     let [scale, offset, mean, variance] = [1, 2, 3, 4].map(|input| graph.floats(&norm.input[input]));
     let (scale, offset, mean, variance) = (scale?, offset?, mean?, variance?);
     let factors: Vec<f64> =

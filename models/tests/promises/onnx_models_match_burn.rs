@@ -10,8 +10,7 @@ use std::process::Command;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use parallax_models::{ModelError, Network, SegmentationNetwork};
-use prost::Message;
-use tract_onnx::pb::ModelProto;
+use parallax_onnx::ModelProto;
 use tract_onnx::prelude::{Framework, InferenceModelExt, IntoRunnable, tract_ndarray, tvec};
 
 const WIDTH: usize = 96;
@@ -96,7 +95,7 @@ fn the_exported_graph_holds_only_what_a_board_needs() {
     {
         let bytes =
             network.segmentation(6, 0, &Device::flex()).expect("classes").to_onnx(WIDTH, HEIGHT).expect("exported");
-        let model = ModelProto::decode(bytes.as_slice()).expect("a model");
+        let model = ModelProto::from_bytes(&bytes).expect("a model");
         let graph = model.graph.expect("a graph");
         let mut operators: Vec<&str> = graph.node.iter().map(|node| node.op_type.as_str()).collect();
         operators.sort_unstable();

@@ -20,17 +20,17 @@ pub(crate) struct CheckDeviceArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &CheckDeviceArgs) -> anyhow::Result<Outcome> {
-    if !cfg!(feature = "gpu") {
-        tracing::warn!("{NOT_BUILT_IN}: {GET_GPU}");
-        return Ok(Outcome::DoneWithFindings);
-    }
     match report_on_best_adapter(args.after.as_deref(), &mut Results)? {
         Checked::Right => Ok(Outcome::Done),
         Checked::Wrong(operators) => {
             anyhow::bail!("this GPU computes {} wrong: nothing can be trained on it", operators.join(", "))
         }
         Checked::NoGpu => {
-            tracing::warn!("Vulkan offers no GPU on this machine");
+            if cfg!(feature = "gpu") {
+                tracing::warn!("Vulkan offers no GPU on this machine");
+            } else {
+                tracing::warn!("{NOT_BUILT_IN}: {GET_GPU}");
+            }
             Ok(Outcome::DoneWithFindings)
         }
     }

@@ -6,8 +6,7 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::program::print;
 use parallax_core::recording::picture_size;
-use parallax_train::Error;
-use parallax_train::doctor::{Check, DoctorConfig, DriveConfig, DriveReport, Report, examine, sheet};
+use parallax_doctor::{Check, DoctorConfig, DoctorError, DriveConfig, DriveReport, Report, examine, sheet};
 
 use super::pretrain::parse_size;
 use super::{BadArguments, Outcome};
@@ -67,7 +66,7 @@ pub(crate) fn run(args: &DoctorArgs) -> anyhow::Result<Outcome> {
     });
     bar.finish_and_clear();
     let mut report = examined.map_err(|error| match error {
-        Error::Settings { what, hint } => BadArguments::error(what, hint),
+        DoctorError::Settings { what, hint } => BadArguments::error(what, hint),
         other => other.into(),
     })?;
     if let Some(out) = &args.out {

@@ -7,10 +7,12 @@ use burn::tensor::Device;
 use clap::Args;
 use parallax_core::files::{OutputKind, check_output, write_atomically};
 use parallax_core::program::print;
+use parallax_core::run::{RunDescription, RunKind};
 use parallax_models::{DepthNetwork, SegmentationNetwork};
-use parallax_train::origin::Origin;
-use parallax_train::quantize::graph;
-use parallax_train::training::{RunDescription, RunFolder, RunKind};
+use parallax_onnx::metadata;
+use parallax_quantize::graph;
+use parallax_quantize::origin::Origin;
+use parallax_train::training::RunFolder;
 
 use super::Outcome;
 
@@ -54,10 +56,10 @@ pub(crate) fn run(args: &ExportArgs) -> anyhow::Result<Outcome> {
 fn with_origin(bytes: &[u8], folder: &RunFolder, description: &RunDescription) -> anyhow::Result<Vec<u8>> {
     let mut model = graph::decode(bytes)?;
     graph::check_finite(&model)?;
-    Origin::of_run(folder, description)?.write(&mut model)?;
-    graph::set_metadata(&mut model, "parallax.version", env!("CARGO_PKG_VERSION"));
-    graph::set_metadata(&mut model, "parallax.seed", &description.seed.to_string());
-    Ok(graph::encode(&model))
+    Origin::of_run(folder.path(), description)?.write(&mut model)?;
+    model.set_metadata(metadata::VERSION, env!("CARGO_PKG_VERSION"));
+    model.set_metadata(metadata::SEED, &description.seed.to_string());
+    Ok(model.to_bytes())
 }
 
 fn show(args: &ExportArgs, description: &RunDescription, output: &str, bytes: usize) {

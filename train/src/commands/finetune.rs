@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::Transfer;
 use parallax_models::Network;
 use parallax_train::device::{ChosenDevice, DeviceChoice, Inspector, choose};
-use parallax_train::finetune::{FinetuneConfig, Transfer, finetune, resume};
+use parallax_train::finetune::{FinetuneConfig, finetune, resume};
 use parallax_train::inheritance;
 
 use super::loop_args::{LoopArgs, LoopDefaults, show};
@@ -49,7 +50,7 @@ pub(crate) struct FinetuneArgs {
     pub(crate) init: Option<PathBuf>,
     /// What is taken over from --init.
     #[arg(long, value_enum, default_value_t)]
-    pub(crate) transfer: Transfer,
+    pub(crate) transfer: TransferChoice,
     /// Pictures per step.
     #[arg(long, default_value_t = 8)]
     pub(crate) batch: usize,
@@ -74,6 +75,28 @@ pub(crate) struct FinetuneArgs {
     pub(crate) resume: bool,
 }
 
+/// `--transfer`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum TransferChoice {
+    /// Everything but the last layer.
+    #[default]
+    Whole,
+    /// The encoder; the decoder is fresh.
+    Encoder,
+    /// Everything but the last layer, and the encoder is not trained.
+    Frozen,
+}
+
+impl From<TransferChoice> for Transfer {
+    fn from(choice: TransferChoice) -> Self {
+        match choice {
+            TransferChoice::Whole => Self::Whole,
+            TransferChoice::Encoder => Self::Encoder,
+            TransferChoice::Frozen => Self::Frozen,
+        }
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &FinetuneArgs) -> anyhow::Result<Outcome> {
     let trained = if args.resume {
@@ -91,7 +114,7 @@ fn device(args: &FinetuneArgs) -> anyhow::Result<ChosenDevice> {
 }
 
 fn config_of(args: &FinetuneArgs) -> anyhow::Result<FinetuneConfig> {
-    if args.init.is_none() && args.transfer == Transfer::Encoder {
+    if args.init.is_none() && args.transfer == TransferChoice::Encoder {
         return Err(BadArguments::error(
             "--transfer encoder takes the encoder over from a pre-trained run, but there is no --init",
             "name a run of `parallax-train pretrain` with --init, or leave --transfer out",
@@ -114,7 +137,7 @@ fn config_of(args: &FinetuneArgs) -> anyhow::Result<FinetuneConfig> {
         count: args.count,
         seed: args.seed,
         init: args.init.clone(),
-        transfer: args.transfer,
+        transfer: args.transfer.into(),
         network: args.network.unwrap_or(default_network),
         input: ModelInput { width, height, ..default_input },
         batch: args.batch,

@@ -5,10 +5,10 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use parallax_core::labels::Classes;
 use parallax_core::model_input::{Channels, ModelInput};
-use parallax_train::foreign::contract::Contract;
-use parallax_train::foreign::{Asked, Purpose, adopt, read_model};
-use parallax_train::quantize::graph;
-use tract_onnx::pb::ModelProto;
+use parallax_onnx::{ModelProto, metadata};
+use parallax_quantize::foreign::contract::Contract;
+use parallax_quantize::foreign::{Asked, Purpose, adopt, read_model};
+use parallax_quantize::graph;
 
 use super::BadArguments;
 
@@ -106,7 +106,7 @@ impl ForeignArgs {
         }
         contract.write(&adopted.input, &mut adopted.model)?;
         if let (None, Some(named)) = (&stated, &named) {
-            graph::set_metadata(&mut adopted.model, graph::CLASSES, &serde_json::to_string(named)?);
+            adopted.model.set_metadata(metadata::CLASSES, &serde_json::to_string(named)?);
         }
         Ok((adopted.model, adopted.input))
     }

@@ -1,9 +1,9 @@
 //! `--frame-gap N|auto`: frames between partners, as given or as the doctor proposes.
 
 use parallax_core::recording::Recording;
+use parallax_doctor::{DoctorConfig, DriveConfig, propose_frame_gap};
 use parallax_train::Error;
 use parallax_train::data::Supervision;
-use parallax_train::doctor::{DoctorConfig, DriveConfig, propose_frame_gap};
 use parallax_train::pretraining::PretrainConfig;
 
 /// Frames between partners, as given.

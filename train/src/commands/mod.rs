@@ -20,10 +20,11 @@ mod quantize_frames;
 use std::error::Error;
 use std::path::PathBuf;
 
-use parallax_train::foreign::ForeignError;
-use parallax_train::pack::PackError;
+use parallax_doctor::DoctorError;
+use parallax_quantize::QuantizeError;
+use parallax_quantize::foreign::ForeignError;
+use parallax_quantize::pack::PackError;
 use parallax_train::pretraining::prediction::Views;
-use parallax_train::quantize::QuantizeError;
 
 /// How a command that did not fail has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,7 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
         .downcast_ref::<BadArguments>()
         .map(|error| error.hint.clone())
         .or_else(|| error.downcast_ref::<parallax_train::Error>().and_then(parallax_train::Error::hint))
+        .or_else(|| owned(error.downcast_ref::<DoctorError>().and_then(DoctorError::hint)))
         .or_else(|| owned(error.downcast_ref::<QuantizeError>().and_then(QuantizeError::hint)))
         .or_else(|| owned(error.downcast_ref::<PackError>().and_then(PackError::hint)))
         .or_else(|| owned(error.downcast_ref::<ForeignError>().and_then(ForeignError::hint)))

@@ -10,9 +10,10 @@ use parallax_core::files::read_rgb;
 use parallax_core::labels::Classes;
 use parallax_core::program::print;
 use parallax_core::recording::{Eye, Recording};
-use parallax_train::origin::{Origin, Unstated, network_of};
-use parallax_train::pack::{PackRequest, Parts, Source, pack};
-use parallax_train::training::{RunDescription, RunFolder, RunKind};
+use parallax_core::run::{CLASSES_FILE, RunDescription, RunKind};
+use parallax_quantize::origin::{Origin, Unstated, network_of};
+use parallax_quantize::pack::{PackRequest, Parts, Source, pack, training_of};
+use parallax_train::training::RunFolder;
 
 use super::foreign_args::ForeignArgs;
 use super::{BadArguments, Outcome};
@@ -83,11 +84,12 @@ fn of_run(args: &PackArgs, run: &Path) -> anyhow::Result<Packed> {
     let description = folder.description()?;
     let hint = "a bundle makes masks: name a run folder that `parallax-train finetune` has written";
     description.kind.expect(RunKind::Segmentation, run, hint)?;
-    let origin = Origin::of_run(&folder, &description)?;
+    let origin = Origin::of_run(folder.path(), &description)?;
     let unstated = if args.any_model { Unstated::Take } else { Unstated::Refuse };
     let parts = Parts::read(&files(args), Source::Run(&origin, unstated))?;
     let golden = golden_frame(args, &description)?;
-    write(args, parts, classes_of(&folder)?, training_of(&description), description.cameras(), &golden)
+    let classes = Classes::read(&folder.path().join(CLASSES_FILE))?;
+    write(args, parts, classes, training_of(&description, run)?, description.cameras(), &golden)
 }
 
 /// Packs models that were made elsewhere.
@@ -150,39 +152,6 @@ fn drawn_picture(width: u32, height: u32) -> RgbImage {
                 .map(|value| value as u8),
         )
     })
-}
-
-/// The classes a segmentation run was trained with: `classes.toml` in its folder.
-fn classes_of(folder: &RunFolder) -> anyhow::Result<Classes> {
-    Ok(Classes::read(&folder.path().join("classes.toml"))?)
-}
-
-fn training_of(description: &RunDescription) -> Training {
-    let texts = |key: &str| -> Vec<String> {
-        let values = description.config.get(key).and_then(toml::Value::as_array);
-        values.into_iter().flatten().filter_map(toml::Value::as_str).map(str::to_owned).collect()
-    };
-    Training {
-        network: description.network.clone(),
-        transfer: transfer_of(description),
-        seed: description.seed,
-        labelled: texts("labelled"),
-        labelled_sha256: texts("labelled_sha256"),
-    }
-}
-
-/// What was taken over from a pre-trained run; with no such run, `none`, and whether the encoder's random weights stayed.
-fn transfer_of(description: &RunDescription) -> String {
-    let transfer = text(description, "transfer").unwrap_or_default();
-    match text(description, "init") {
-        Some(_) => transfer,
-        None if transfer == "frozen" => "none (frozen)".to_owned(),
-        None => "none".to_owned(),
-    }
-}
-
-fn text(description: &RunDescription, key: &str) -> Option<String> {
-    description.config.get(key).and_then(toml::Value::as_str).map(str::to_owned)
 }
 
 /// The picture given, else the first of the data the run was trained on.

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::files::{OutputKind, check_output, write_atomically, write_bytes};
 use parallax_core::program::{print, stop_on_signal};
-use parallax_train::quantize::{
+use parallax_quantize::{
     BiasCorrection, CalibrationFrames, JudgedPicture, QuantizeConfig, QuantizeReport, Quantized, RangeMethod, Watch,
     WeightBits, graph, plot, quantize,
 };
@@ -248,7 +248,7 @@ fn write(args: &QuantizeArgs, quantized: &Quantized) -> anyhow::Result<()> {
     let [report_path, picture_path] = report_paths(args);
     write_bytes(&report_path, &serde_json::to_vec_pretty(&quantized.report)?)?;
     plot::draw(&quantized.report, &picture_path)?;
-    let bytes = graph::encode(&quantized.model);
+    let bytes = quantized.model.to_bytes();
     write_atomically(&args.out, |file| file.write_all(&bytes))?;
     show(args, &quantized.report, bytes.len(), [&report_path, &picture_path])
 }

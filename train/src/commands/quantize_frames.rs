@@ -5,7 +5,7 @@ use std::path::Path;
 use parallax_core::labels::LabelledSet;
 use parallax_core::model_input::{ModelInput, Preparer};
 use parallax_core::recording::{Eye, Recording};
-use parallax_train::quantize::{JudgedPicture, QuantizeError};
+use parallax_quantize::{JudgedPicture, QuantizeError};
 
 use super::BadArguments;
 

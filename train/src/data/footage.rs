@@ -10,12 +10,12 @@ use parallax_core::camera::rectify::Rectifier;
 use parallax_core::camera::{Camera, CameraIdentity, Intrinsics, baseline_of_pair, rectified_depth};
 use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, OpenOptions, Recording};
+use parallax_core::run::DataSource;
 
 use super::crop::FrameSize;
 use super::motion;
 use super::supervision::{IntrinsicsSource, PoseSource, RangeChannel};
 use crate::Error;
-use crate::training::DataSource;
 
 /// Which recordings, at what size.
 #[derive(Debug, Clone, PartialEq)]

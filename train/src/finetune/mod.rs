@@ -30,4 +30,3 @@ pub mod transfer;
 
 pub use evaluation::{EvaluationReport, evaluate};
 pub use run::{FinetuneConfig, FinetunedRun, TrainedOn, finetune, resume};
-pub use transfer::Transfer;

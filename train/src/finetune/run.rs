@@ -17,18 +17,17 @@ use parallax_core::camera::{CameraIdentity, ros_yaml};
 use parallax_core::files::{sha256_of_bytes, sha256_of_file};
 use parallax_core::labels::{Classes, LabelMap, LabelledSet, Split};
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{CLASSES_FILE, DataSource, RunDescription, RunKind, SegmentationSettings, Transfer};
 use parallax_models::{Network, SegmentationNetwork};
-use serde::{Deserialize, Serialize};
 
 use super::location_prior::location_prior;
 use super::samples::{Batches, PreparedSample, prepare};
 use super::task::{Preview, SegmentationTask};
-use super::transfer::{Transfer, starting_network};
+use super::transfer::starting_network;
 use crate::Error;
 use crate::device::ChosenDevice;
 use crate::training::{
-    ChangedData, DataSource, LoopChanges, LoopConfig, RunFolder, RunIdentity, RunKind, RunPlan, RunSources, Sitting,
-    Trained, lifecycle,
+    ChangedData, LoopChanges, LoopConfig, RunFolder, RunIdentity, RunPlan, RunSources, Sitting, Trained, lifecycle,
 };
 
 /// Unseen pictures drawn while training.
@@ -57,23 +56,6 @@ pub struct FinetuneConfig {
     pub batch: usize,
     /// Steps, rates and so on.
     pub training: LoopConfig,
-}
-
-/// The part of a fine-tuning run's `run.toml` that is its own: the table `config`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StoredConfig {
-    labels: PathBuf,
-    count: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    init: Option<PathBuf>,
-    transfer: Transfer,
-    batch: usize,
-    /// Names of the pictures it was trained on; `pack` hands them on.
-    labelled: Vec<String>,
-    /// SHA-256 of those pictures' files, in the same order.
-    labelled_sha256: Vec<String>,
-    training: LoopConfig,
 }
 
 /// A picture that a run was trained on.
@@ -179,7 +161,7 @@ impl RunPlan for FinetuneConfig {
     fn settings(&self, task: &SegmentationTask) -> impl Serialize {
         let (labelled, labelled_sha256) =
             task.learned.iter().map(|learned| (learned.name.clone(), learned.image_sha256.clone())).unzip();
-        StoredConfig {
+        SegmentationSettings {
             labels: self.labels.clone(),
             count: self.count,
             init: self.init.clone(),
@@ -259,7 +241,7 @@ fn previews(set: &LabelledSet, chosen: &[usize], rest: &[usize]) -> Result<Vec<P
 }
 
 fn classes_path(folder: &RunFolder) -> PathBuf {
-    folder.path().join("classes.toml")
+    folder.path().join(CLASSES_FILE)
 }
 
 fn prior_path(folder: &RunFolder) -> PathBuf {
@@ -294,7 +276,7 @@ impl FinetunedRun {
         let hint =
             "depth runs are scored with `evaluate RUN --depth --data DIR`; `finetune --init RUN` makes masks of any";
         description.kind.expect(RunKind::Segmentation, path, hint)?;
-        let stored: StoredConfig = folder.settings(&description)?;
+        let stored: SegmentationSettings<LoopConfig> = description.segmentation(path)?;
         let network: Network = description.network.parse()?;
         let config = FinetuneConfig {
             labels: stored.labels,

@@ -9,12 +9,13 @@ use parallax_core::labels::{Classes, LabelMap};
 use parallax_core::model_input::{ModelInput, Preparer};
 use parallax_core::model_output::mask_from_logits;
 use parallax_core::picture;
+use parallax_core::run::Transfer;
 use parallax_models::SegmentationNetwork;
 
 use super::cross_entropy::cross_entropy;
 use super::run::TrainedOn;
 use super::samples::{Batches, SegmentationBatch};
-use super::transfer::{Transfer, frozen_as};
+use super::transfer::frozen_as;
 use crate::Error;
 use crate::training::{LossTerm, Sample, StepLoss, Task};
 

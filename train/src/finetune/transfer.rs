@@ -13,38 +13,14 @@
 //! Frozen means: no gradient reaches the encoder's weights and its batch norms use and keep their running statistics.
 //! (Switching batch norm to evaluation alone, as is often done, freezes nothing but the statistics.)
 
-use std::fmt;
 use std::path::Path;
 
 use burn::tensor::Device;
+use parallax_core::run::Transfer;
 use parallax_models::{Network, SegmentationNetwork};
-use serde::{Deserialize, Serialize};
 
 use crate::training::RunFolder;
 use crate::{Error, inheritance};
-
-/// What is taken over from pre-training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Transfer {
-    /// Everything but the last layer.
-    #[default]
-    Whole,
-    /// The encoder; the decoder is fresh.
-    Encoder,
-    /// Everything but the last layer, and the encoder is not trained.
-    Frozen,
-}
-
-impl fmt::Display for Transfer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Whole => "whole",
-            Self::Encoder => "encoder",
-            Self::Frozen => "frozen",
-        })
-    }
-}
 
 /// Makes the network to start from, on an autodiff device.
 ///

@@ -6,6 +6,7 @@ use burn::module::Module as _;
 use burn::tensor::Device;
 use parallax_core::camera::ros_yaml;
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{DataSource, RunDescription, RunKind};
 use parallax_models::{DepthNetwork, SIZE_MULTIPLE};
 use serde::Serialize;
 
@@ -20,8 +21,8 @@ use crate::device::{ChosenDevice, DeviceKind};
 use crate::inheritance::Beginning;
 use crate::lesson::Lesson;
 use crate::training::{
-    ChangedData, DataSource, EndedRun, LoopChanges, LoopConfig, RunDescription, RunFolder, RunIdentity, RunKind,
-    RunPlan, RunSources, Sitting, Trained, lifecycle,
+    ChangedData, EndedRun, LoopChanges, LoopConfig, RunFolder, RunIdentity, RunPlan, RunSources, Sitting, Trained,
+    lifecycle, with_settings,
 };
 
 /// Disparity maps that a depth network gives.
@@ -75,7 +76,7 @@ pub struct Pretrained {
 fn write_cameras(cameras: &[LearnedCamera], folder: &RunFolder, description: RunDescription) -> Result<(), Error> {
     if !cameras.is_empty() {
         let config = PretrainConfig { learned_cameras: cameras.to_vec(), ..config_of(folder, &description)? };
-        folder.write_description(&description.with_settings(&config)?)?;
+        folder.write_description(&with_settings(description, &config)?)?;
     }
     for (number, learned) in cameras.iter().enumerate().filter(|(_, learned)| learned.determined) {
         let name = if number == 0 { "camera.yaml".into() } else { format!("camera_{number}.yaml") };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum as _;
+use parallax_core::run::RunKind;
 use parallax_models::Network;
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +11,7 @@ use super::contrastive::ContrastiveSettings;
 use super::flow::FlowSettings;
 use super::inpainting::InpaintingSettings;
 use crate::Error;
-use crate::training::{LoopConfig, RunKind, limits};
+use crate::training::{LoopConfig, limits};
 
 /// Which rival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -17,11 +17,11 @@ use parallax_core::camera::CameraIdentity;
 use parallax_core::files::read_rgb;
 use parallax_core::model_input::PictureResizer;
 use parallax_core::recording::{Eye, Recording, images_in};
+use parallax_core::run::DataSource;
 
 use crate::Error;
 use crate::data::footage::identify;
 use crate::lesson::{Lesson, Look, TARGETS};
-use crate::training::DataSource;
 
 /// What is asked of the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

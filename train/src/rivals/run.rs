@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{DataSource, RunDescription, RunKind};
 use serde::Serialize;
 
 use super::contrastive::ContrastiveTask;

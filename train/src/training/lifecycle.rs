@@ -18,12 +18,15 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{DataSource, RunDescription, RunKind};
 use parallax_models::Network;
 use serde::Serialize;
 
-use super::{DataSource, LoopChanges, LoopConfig, RunDescription, RunFolder, RunKind, Start, Task, Trained, train};
+use super::run_folder::description_of;
+use super::{LoopChanges, LoopConfig, RunFolder, Start, Task, Trained, train};
 use crate::Error;
 use crate::device::ChosenDevice;
+use crate::inheritance::inheriting;
 use crate::lesson::Lesson;
 
 /// The settings of a run, and what follows from them: all that one kind of run has of its own.
@@ -178,7 +181,7 @@ fn start<P: RunPlan>(mut plan: P, out: &Path, device: &ChosenDevice) -> Result<E
     let lessons = told(plan.lessons(&task)?);
     let on = device.device.clone().autodiff();
     let model = plan.begin(&task, &on)?;
-    let description = describe(&plan, &task, sources, device)?.inheriting(plan.identity().init)?;
+    let description = inheriting(describe(&plan, &task, sources, device)?, plan.identity().init)?;
     let folder = RunFolder::create(out)?;
     let trained = plan
         .write_beside(&task, &folder)
@@ -222,7 +225,7 @@ fn describe<P: RunPlan>(
     sources: RunSources,
     device: &ChosenDevice,
 ) -> Result<RunDescription, Error> {
-    RunDescription::new(plan.identity(), &plan.settings(task), sources, device)
+    description_of(plan.identity(), &plan.settings(task), sources, device)
 }
 
 fn told(lessons: Vec<Lesson>) -> Vec<Lesson> {

@@ -35,7 +35,7 @@ pub use changes::LoopChanges;
 pub use config::LoopConfig;
 pub use early_stop::{Best, Watched};
 pub use lifecycle::{ChangedData, EndedRun, RunIdentity, RunPlan, RunSources, Sitting};
-pub use run_folder::{DataSource, RunDescription, RunFolder, RunKind};
+pub use run_folder::{RunFolder, with_settings};
 pub use schedule::Schedule;
 pub use steps::{Ended, Start, Trained, adam, train};
 pub use task::{LossTerm, Sample, StepLoss, Task};

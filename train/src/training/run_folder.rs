@@ -13,23 +13,18 @@
 //!
 //! A run killed at any moment has its last whole checkpoint: the module `saving` says how.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use parallax_core::camera::CameraIdentity;
 use parallax_core::files::{FolderLock, is_partial_of};
-use parallax_core::model_input::ModelInput;
+use parallax_core::run::{DESCRIPTION_FILE, RunDescription, SCHEMA, WEIGHTS_FILE};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::{RunIdentity, RunSources, checksums};
 use crate::Error;
 use crate::device::ChosenDevice;
-
-/// The version of `run.toml` this program writes and reads.
-pub const SCHEMA: u32 = 1;
 
 /// The folder of the best checkpoint.
 pub(super) const BEST: &str = "best";
@@ -52,142 +47,37 @@ impl PartialEq for RunFolder {
 
 impl Eq for RunFolder {}
 
-/// What a run teaches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RunKind {
-    /// Depth pre-training.
-    Depth,
-    /// Optical-flow pre-training.
-    Flow,
-    /// Pre-training by filling in what was blanked.
-    Inpainting,
-    /// Contrastive pre-training.
-    Contrastive,
-    /// Segmentation.
-    Segmentation,
+/// The description of a run by this version of the program.
+///
+/// # Errors
+/// When the settings cannot be written as TOML.
+pub(super) fn description_of(
+    identity: RunIdentity,
+    settings: &impl Serialize,
+    sources: RunSources,
+    device: &ChosenDevice,
+) -> Result<RunDescription, Error> {
+    Ok(RunDescription {
+        schema: SCHEMA,
+        kind: identity.kind,
+        parallax: env!("CARGO_PKG_VERSION").into(),
+        network: identity.network.name().into(),
+        seed: identity.seed,
+        device: device.name.clone(),
+        config: table(settings)?,
+        input: identity.input,
+        inherited_cameras: Vec::new(),
+        data: sources.data,
+        validation: sources.validation,
+    })
 }
 
-impl RunKind {
-    /// Passes if this is the `expected` kind.
-    ///
-    /// # Errors
-    /// Names both kinds and the run at `path`.
-    pub fn expect(self, expected: Self, path: &Path, hint: &'static str) -> Result<(), Error> {
-        if self == expected {
-            return Ok(());
-        }
-        let what = format!("expected a run of {expected}, found one of {self}");
-        Err(Error::Run { what, path: path.to_path_buf(), hint })
-    }
-}
-
-impl std::fmt::Display for RunKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Depth => "depth pre-training",
-            Self::Flow => "optical-flow pre-training",
-            Self::Inpainting => "inpainting pre-training",
-            Self::Contrastive => "contrastive pre-training",
-            Self::Segmentation => "segmentation",
-        })
-    }
-}
-
-/// Where a run's data came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DataSource {
-    /// The recording, folder or labelled set as it was named.
-    pub path: PathBuf,
-    /// Frames or images in it.
-    pub count: usize,
-    /// SHA-256 of what identifies its content.
-    pub sha256: String,
-    /// The calibration of its left or only camera, where known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub camera: Option<CameraIdentity>,
-}
-
-/// `run.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunDescription {
-    /// Version of this form: 1.
-    pub schema: u32,
-    /// What was taught.
-    pub kind: RunKind,
-    /// Version of the program.
-    pub parallax: String,
-    /// The network's name, as `--network` takes it.
-    pub network: String,
-    /// Seed of everything random in the run.
-    pub seed: u64,
-    /// The device it ran on.
-    pub device: String,
-    /// The command's effective settings.
-    pub config: toml::Table,
-    /// The contract between a picture and the network's numbers.
-    pub input: ModelInput,
-    /// Cameras whose pictures have taught what `--init` gave.
-    #[serde(default)]
-    pub inherited_cameras: Vec<CameraIdentity>,
-    /// What it was taught with.
-    pub data: Vec<DataSource>,
-    /// What was kept out of training, to choose the best checkpoint by.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub validation: Vec<DataSource>,
-}
-
-impl RunDescription {
-    /// The description of a run by this version of the program.
-    ///
-    /// # Errors
-    /// When the settings cannot be written as TOML.
-    pub(super) fn new(
-        identity: RunIdentity,
-        settings: &impl Serialize,
-        sources: RunSources,
-        device: &ChosenDevice,
-    ) -> Result<Self, Error> {
-        Ok(Self {
-            schema: SCHEMA,
-            kind: identity.kind,
-            parallax: env!("CARGO_PKG_VERSION").into(),
-            network: identity.network.name().into(),
-            seed: identity.seed,
-            device: device.name.clone(),
-            config: table(settings)?,
-            input: identity.input,
-            inherited_cameras: Vec::new(),
-            data: sources.data,
-            validation: sources.validation,
-        })
-    }
-
-    /// This description with other settings.
-    ///
-    /// # Errors
-    /// When the settings cannot be written as TOML.
-    pub fn with_settings(self, settings: &impl Serialize) -> Result<Self, Error> {
-        Ok(Self { config: table(settings)?, ..self })
-    }
-
-    /// This description, knowing the cameras that taught what `init` gives.
-    ///
-    /// # Errors
-    /// When `init` is neither a run folder nor a weights file.
-    pub(super) fn inheriting(self, init: Option<&Path>) -> Result<Self, Error> {
-        Ok(Self { inherited_cameras: crate::inheritance::cameras(init)?, ..self })
-    }
-
-    /// Cameras whose pictures have shaped the weights, before this run or in it, each once.
-    #[must_use]
-    pub fn cameras(&self) -> Vec<CameraIdentity> {
-        let own = self.data.iter().filter_map(|source| source.camera.clone());
-        let all: BTreeSet<_> = own.chain(self.inherited_cameras.iter().cloned()).collect();
-        all.into_iter().collect()
-    }
+/// `description` with other settings.
+///
+/// # Errors
+/// When the settings cannot be written as TOML.
+pub fn with_settings(description: RunDescription, settings: &impl Serialize) -> Result<RunDescription, Error> {
+    Ok(RunDescription { config: table(settings)?, ..description })
 }
 
 impl RunFolder {
@@ -269,13 +159,13 @@ impl RunFolder {
     /// `run.toml`.
     #[must_use]
     pub fn description_path(&self) -> PathBuf {
-        self.path.join("run.toml")
+        self.path.join(DESCRIPTION_FILE)
     }
 
     /// `model.safetensors`.
     #[must_use]
     pub fn weights_path(&self) -> PathBuf {
-        self.path.join("model.safetensors")
+        self.path.join(WEIGHTS_FILE)
     }
 
     /// `optimizer.bpk`.

@@ -6,8 +6,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use image::{GrayImage, Luma, RgbImage};
 use parallax_core::labels::LabelledSet;
+use parallax_core::run::Transfer;
 use parallax_train::finetune::evaluation::Pictures;
-use parallax_train::finetune::{FinetuneConfig, FinetunedRun, Transfer, evaluate, finetune};
+use parallax_train::finetune::{FinetuneConfig, FinetunedRun, evaluate, finetune};
 
 use crate::few_shot::{SIZE, changed, config, cpu, depth_run, labelled_set, tensors};
 

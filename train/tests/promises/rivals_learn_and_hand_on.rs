@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::Transfer;
 use parallax_models::Network;
 use parallax_train::data::{Augmentation, IntrinsicsSource, Supervision, TermsConfig};
-use parallax_train::finetune::{Transfer, finetune};
+use parallax_train::finetune::finetune;
 use parallax_train::pretraining::PretrainConfig;
 use parallax_train::rivals::{Rival, RivalConfig, pretrain};
 use parallax_train::training::{RunFolder, Schedule, log};

@@ -1,5 +1,7 @@
 //! The ways in which other tools write the same integers, and what is said of what is not read.
 
+use parallax_onnx::{GraphProto, NodeProto};
+
 use super::*;
 
 /// What a file writes differently.
@@ -32,8 +34,11 @@ impl Writer {
             if form.signed { (DataType::Int8, zero_point ^ 128) } else { (DataType::Uint8, zero_point) };
         let (quantized, dequantized) = (format!("{name}_q"), format!("{name}_dq"));
         if byte == 0 && !form.zero_points {
-            let output_type =
-                if form.signed { vec![integer("output_dtype", DataType::Int8 as i64)] } else { Vec::new() };
+            let output_type = if form.signed {
+                vec![AttributeProto::integer("output_dtype", DataType::Int8 as i64)]
+            } else {
+                Vec::new()
+            };
             self.node("QuantizeLinear", &[name, &scale], &quantized, output_type);
             return self.node("DequantizeLinear", &[&quantized, &scale], &dequantized, Vec::new());
         }
@@ -70,13 +75,7 @@ impl Writer {
             }
             Weights::Float => {
                 let scales = tensor(self, format!("{name}_ws"));
-                let scales: Vec<f32> = self.graph.initializer[scales]
-                    .raw_data
-                    .as_chunks::<4>()
-                    .0
-                    .iter()
-                    .map(|bytes| f32::from_le_bytes(*bytes))
-                    .collect();
+                let scales = self.graph.initializer[scales].floats().unwrap();
                 let tensor = &mut self.graph.initializer[integers];
                 let run = tensor.raw_data.len() / scales.len();
                 let float = |(at, byte): (usize, &u8)| f32::from(*byte as i8) * scales[at / run];
@@ -95,9 +94,7 @@ impl Writer {
 
 /// A convolution, a function and a sum, written in a form.
 fn written(form: Form) -> ModelProto {
-    let graph =
-        GraphProto { input: vec![value_info("image", &[1, 3, 12, 16])], name: "test".to_owned(), ..Default::default() };
-    let mut writer = Writer { graph, seed: 5 };
+    let mut writer = Writer::with_image([1, 3, 12, 16], 5);
     let image = writer.quantized_as(form, "image", 0.02, 128);
     writer.convolution((&image, 0.02), "conv", [3, 3, 3, 3], flat(1, 1));
     writer.rewrite_weights("conv", form.weights);
@@ -128,7 +125,7 @@ fn every_form_of_the_same_file_is_fused_to_the_same_integers() {
                 assert_eq!(ours, expected, "signed {signed}, zero points {zero_points}");
             }
             // The same file operator by operator, in float between its quantisations.
-            let float = run(onnx().model_for_proto_model(&proto).unwrap(), &image);
+            let float = run(in_tract(&onnx(), &proto).unwrap(), &image);
             let apart = ours.iter().zip(&float).filter(|(ours, float)| (*ours - *float).abs() > 0.031).count();
             assert_eq!(apart, 0, "signed {signed}, zero points {zero_points}");
         }
@@ -157,13 +154,7 @@ fn node_of<'a>(graph: &'a mut GraphProto, output: &str) -> &'a mut NodeProto {
 
 fn insert(graph: &mut GraphProto, after: &str, operator: &str, inputs: &[&str], output: &str) {
     let at = graph.node.iter().position(|node| node.output[0] == after).unwrap() + 1;
-    let node = NodeProto {
-        op_type: operator.to_owned(),
-        name: format!("{output}_node"),
-        input: inputs.iter().map(|name| (*name).to_owned()).collect(),
-        output: vec![output.to_owned()],
-        ..Default::default()
-    };
+    let node = NodeProto::new(operator, &format!("{output}_node"), inputs, output);
     graph.node.insert(at, node);
 }
 

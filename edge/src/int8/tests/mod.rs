@@ -1,9 +1,9 @@
 //! Hand-made QDQ graphs: what is fused, what is left, and that integers and float agree.
 
-use prost::Message as _;
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::type_proto::{self, Value};
-use tract_onnx::pb::*;
+use std::ops::{Deref, DerefMut};
+
+use parallax_onnx::writer::{ConvolutionNumbers, GraphWriter};
+use parallax_onnx::{AttributeProto, DataType};
 
 use super::*;
 
@@ -11,41 +11,37 @@ mod along_an_axis;
 mod forms;
 mod operators;
 
-/// A QDQ graph under construction. Every operator's result is quantised and dequantised again.
+/// A QDQ graph under construction, with random numbers for its weights.
 struct Writer {
-    graph: GraphProto,
+    writer: GraphWriter,
     seed: u32,
 }
 
-fn attribute(name: &str, values: &[i64]) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), ints: values.to_vec(), r#type: 7, ..Default::default() }
+impl Deref for Writer {
+    type Target = GraphWriter;
+
+    fn deref(&self) -> &GraphWriter {
+        &self.writer
+    }
 }
 
-fn integer(name: &str, value: i64) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), i: value, r#type: 2, ..Default::default() }
-}
-
-fn text(name: &str, value: &str) -> AttributeProto {
-    AttributeProto { name: name.to_owned(), s: value.as_bytes().to_vec(), r#type: 3, ..Default::default() }
-}
-
-fn value_info(name: &str, shape: &[i64]) -> ValueInfoProto {
-    let dim = |size: &i64| tensor_shape_proto::Dimension {
-        value: Some(tensor_shape_proto::dimension::Value::DimValue(*size)),
-        ..Default::default()
-    };
-    let shape = Some(TensorShapeProto { dim: shape.iter().map(dim).collect() });
-    let tensor = type_proto::Tensor { elem_type: DataType::Float as i32, shape };
-    let r#type = Some(TypeProto { value: Some(Value::TensorType(tensor)), ..Default::default() });
-    ValueInfoProto { name: name.to_owned(), r#type, ..Default::default() }
+impl DerefMut for Writer {
+    fn deref_mut(&mut self) -> &mut GraphWriter {
+        &mut self.writer
+    }
 }
 
 impl Writer {
-    /// A picture `[1, channels, height, width]` called `image`, quantised: the name of its dequantised form comes second.
-    fn new(shape: [i64; 4]) -> (Self, String) {
-        let graph =
-            GraphProto { input: vec![value_info("image", &shape)], name: "test".to_owned(), ..Default::default() };
-        let mut writer = Self { graph, seed: 1 };
+    /// A picture `[1, channels, height, width]` called `image`.
+    fn with_image(shape: [usize; 4], seed: u32) -> Self {
+        let mut writer = Self { writer: GraphWriter::new("test"), seed };
+        writer.input("image", &shape);
+        writer
+    }
+
+    /// The same, quantised: the name of its dequantised form comes second.
+    fn new(shape: [usize; 4]) -> (Self, String) {
+        let mut writer = Self::with_image(shape, 1);
         let image = writer.quantized("image", 0.02, 120);
         (writer, image)
     }
@@ -55,76 +51,25 @@ impl Writer {
         (self.seed >> 24) as u8
     }
 
-    fn constant(&mut self, name: &str, dims: &[i64], data_type: DataType, raw_data: Vec<u8>) -> String {
-        let tensor = TensorProto {
-            name: name.to_owned(),
-            dims: dims.to_vec(),
-            data_type: data_type as i32,
-            raw_data,
-            ..Default::default()
-        };
-        self.graph.initializer.push(tensor);
-        name.to_owned()
-    }
-
-    fn floats(&mut self, name: &str, dims: &[i64], values: &[f32]) -> String {
-        self.constant(name, dims, DataType::Float, values.iter().flat_map(|value| value.to_le_bytes()).collect())
-    }
-
-    fn node(&mut self, operator: &str, inputs: &[&str], output: &str, attribute: Vec<AttributeProto>) -> String {
-        self.graph.node.push(NodeProto {
-            op_type: operator.to_owned(),
-            name: format!("{output}_node"),
-            input: inputs.iter().map(|name| (*name).to_owned()).collect(),
-            output: vec![output.to_owned()],
-            attribute,
-            ..Default::default()
-        });
-        output.to_owned()
-    }
-
-    /// Quantises and dequantises a float tensor.
-    fn quantized(&mut self, name: &str, scale: f32, zero_point: u8) -> String {
-        let scale = self.floats(&format!("{name}_scale"), &[], &[scale]);
-        let zero_point = self.constant(&format!("{name}_zero"), &[], DataType::Uint8, vec![zero_point]);
-        let integers = self.node("QuantizeLinear", &[name, &scale, &zero_point], &format!("{name}_q"), Vec::new());
-        self.node("DequantizeLinear", &[&integers, &scale, &zero_point], &format!("{name}_dq"), Vec::new())
-    }
-
     /// A convolution with random weights, in float up to its result `name`.
     fn convolution(
         &mut self,
         input: (&str, f32),
         name: &str,
-        shape: [i64; 4],
+        shape: [usize; 4],
         attributes: Vec<AttributeProto>,
     ) -> String {
         let [outputs, ..] = shape;
-        let count = shape.iter().product::<i64>();
-        let weights = (0..count).map(|_| self.random().max(1) ^ 0x80).collect();
-        let scales: Vec<f32> = (0..outputs).map(|_| 0.002 + f32::from(self.random()) * 1e-5).collect();
-        let biases: Vec<u8> = (0..outputs).flat_map(|_| (i32::from(self.random()) * 40 - 5000).to_le_bytes()).collect();
-        let weights = self.constant(&format!("{name}_w"), &shape, DataType::Int8, weights);
-        let zeros = vec![0; outputs as usize];
-        let zeros = self.constant(&format!("{name}_wz"), &[outputs], DataType::Int8, zeros);
-        let bias = self.constant(&format!("{name}_b"), &[outputs], DataType::Int32, biases);
-        let bias_scales: Vec<f32> = scales.iter().map(|scale| scale * input.1).collect();
-        let scales = self.floats(&format!("{name}_ws"), &[outputs], &scales);
-        let bias_scales = self.floats(&format!("{name}_bs"), &[outputs], &bias_scales);
-        let axis = || vec![integer("axis", 0)];
-        let weights = self.node("DequantizeLinear", &[&weights, &scales, &zeros], &format!("{name}_wdq"), axis());
-        let bias = self.node("DequantizeLinear", &[&bias, &bias_scales], &format!("{name}_bdq"), axis());
-        self.node("Conv", &[input.0, &weights, &bias], name, attributes)
+        let count = shape.iter().product::<usize>();
+        let weights = (0..count).map(|_| (self.random().max(1) ^ 0x80) as i8).collect();
+        let scales = (0..outputs).map(|_| 0.002 + f32::from(self.random()) * 1e-5).collect();
+        let bias = (0..outputs).map(|_| i32::from(self.random()) * 40 - 5000).collect();
+        let numbers = ConvolutionNumbers { shape, weights, scales, zero_points: Some(vec![0; outputs]), bias };
+        self.writer.convolution(input, name, &numbers, attributes)
     }
 
-    fn finish(mut self, output: &str, shape: [i64; 4]) -> ModelProto {
-        self.graph.output = vec![value_info(output, &shape)];
-        ModelProto {
-            ir_version: 8,
-            opset_import: vec![OperatorSetIdProto { domain: String::new(), version: 18 }],
-            graph: Some(self.graph),
-            ..Default::default()
-        }
+    fn finish(self, output: &str, shape: [usize; 4]) -> ModelProto {
+        self.writer.finish(output, &shape)
     }
 }
 
@@ -160,7 +105,7 @@ fn run(model: InferenceModel, image: &Tensor) -> Vec<f32> {
 /// Integers and float give nearly the same: the share of numbers more than `step` apart is below a thousandth.
 fn assert_agree(proto: &ModelProto, shape: &[usize], step: f32) {
     let image = picture(shape);
-    let float = run(tract_onnx::onnx().model_for_proto_model(proto).unwrap(), &image);
+    let float = run(in_tract(&tract_onnx::onnx(), proto).unwrap(), &image);
     let mut answers = Vec::new();
     for isa in Isa::available() {
         for threads in [1, 3] {
@@ -175,7 +120,7 @@ fn assert_agree(proto: &ModelProto, shape: &[usize], step: f32) {
 }
 
 fn flat(stride: i64, pad: i64) -> Vec<AttributeProto> {
-    vec![attribute("strides", &[stride; 2]), attribute("pads", &[pad; 4])]
+    vec![AttributeProto::integers("strides", &[stride; 2]), AttributeProto::integers("pads", &[pad; 4])]
 }
 
 /// A small network with everything that ours have: pooling, a residual block, activations, a skip connection.
@@ -184,8 +129,11 @@ fn network() -> ModelProto {
     writer.convolution((&image, 0.02), "stem", [16, 3, 7, 7], flat(2, 3));
     let stem = writer.node("Relu", &["stem"], "stem_relu", Vec::new());
     let stem = writer.quantized(&stem, 0.05, 0);
-    let pool =
-        vec![attribute("kernel_shape", &[3, 3]), attribute("strides", &[2, 2]), attribute("pads", &[1, 1, 1, 1])];
+    let pool = vec![
+        AttributeProto::integers("kernel_shape", &[3, 3]),
+        AttributeProto::integers("strides", &[2, 2]),
+        AttributeProto::integers("pads", &[1, 1, 1, 1]),
+    ];
     let pooled = writer.node("MaxPool", &[&stem], "pool", pool);
     let pooled = writer.quantized(&pooled, 0.05, 0);
     writer.convolution((&pooled, 0.05), "deep", [16, 16, 3, 3], flat(1, 1));
@@ -199,15 +147,20 @@ fn network() -> ModelProto {
     let elu = writer.quantized(&elu, 0.05, 20);
     let sizes = writer.floats("twice", &[4], &[1.0, 1.0, 2.0, 2.0]);
     let nearest = vec![
-        text("mode", "nearest"),
-        text("coordinate_transformation_mode", "asymmetric"),
-        text("nearest_mode", "floor"),
+        AttributeProto::text("mode", "nearest"),
+        AttributeProto::text("coordinate_transformation_mode", "asymmetric"),
+        AttributeProto::text("nearest_mode", "floor"),
     ];
     let up = writer.node("Resize", &[&elu, "", &sizes], "up", nearest);
     let up = writer.quantized(&up, 0.05, 20);
-    let joined = writer.node("Concat", &[&up, &stem], "joined", vec![integer("axis", 1)]);
+    let joined = writer.node("Concat", &[&up, &stem], "joined", vec![AttributeProto::integer("axis", 1)]);
     let joined = writer.quantized(&joined, 0.052, 18);
-    writer.convolution((&joined, 0.052), "depthwise", [24, 1, 3, 3], [flat(1, 1), vec![integer("group", 24)]].concat());
+    writer.convolution(
+        (&joined, 0.052),
+        "depthwise",
+        [24, 1, 3, 3],
+        [flat(1, 1), vec![AttributeProto::integer("group", 24)]].concat(),
+    );
     let depthwise = writer.quantized("depthwise", 0.02, 128);
     writer.convolution((&depthwise, 0.02), "head", [5, 24, 3, 3], flat(1, 1));
     let logits = writer.quantized("head", 0.03, 128);
@@ -268,7 +221,7 @@ fn what_others_read_in_between_is_not_fused_away() {
 #[test]
 fn float_parts_stay_with_tract_and_are_listed_with_their_reason() {
     let (mut writer, image) = Writer::new([1, 4, 8, 8]);
-    let grouped = [flat(1, 1), vec![integer("group", 2)]].concat();
+    let grouped = [flat(1, 1), vec![AttributeProto::integer("group", 2)]].concat();
     writer.convolution((&image, 0.02), "grouped", [6, 2, 3, 3], grouped);
     let grouped = writer.quantized("grouped", 0.03, 128);
     let float = writer.node("Softplus", &[&grouped], "softplus", Vec::new());
@@ -347,10 +300,10 @@ fn numbers_that_make_no_sense_are_left_or_refused_and_never_crash() {
 fn bytes_changed_at_random_give_an_error_or_a_model_but_no_crash() {
     let network = network();
     // Shapes as they should be: what changes is in the operators and constants.
-    let mut analysed = tract_onnx::onnx().model_for_proto_model(&network).unwrap();
+    let mut analysed = in_tract(&tract_onnx::onnx(), &network).unwrap();
     analysed.analyse(false).unwrap();
     let shapes = fixed_shapes(&analysed).unwrap();
-    let whole = network.encode_to_vec();
+    let whole = network.to_bytes();
     let mut seed = 7_u32;
     let mut random = || {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -363,7 +316,7 @@ fn bytes_changed_at_random_give_an_error_or_a_model_but_no_crash() {
             let at = random() as usize % bytes.len();
             bytes[at] = random() as u8;
         }
-        let Ok(proto) = ModelProto::decode(bytes.as_slice()) else { continue };
+        let Ok(proto) = ModelProto::from_bytes(&bytes) else { continue };
         let Some(graph) = &proto.graph else { continue };
         let recognition = Recognition::new(Graph::new(graph), &shapes, Isa::best(), team(1));
         let (nodes, operators) = rewrite(&recognition);

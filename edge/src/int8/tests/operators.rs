@@ -1,12 +1,14 @@
 //! Operators that stand between convolutions: how they are written in files, and that integers and float agree.
 
+use parallax_onnx::TensorProto;
+
 use super::*;
 
 /// A convolution on either side of what `between` writes: it is given the quantised picture and gives the next one, with its
 /// scale.
 fn around(
-    shape: [i64; 4],
-    output: [i64; 4],
+    shape: [usize; 4],
+    output: [usize; 4],
     between: impl FnOnce(&mut Writer, &str) -> (String, f32),
 ) -> (ModelProto, [usize; 4]) {
     let (mut writer, image) = Writer::new(shape);
@@ -15,12 +17,11 @@ fn around(
     let (picture, scale) = between(&mut writer, &before);
     writer.convolution((&picture, scale), "after", [output[1], 6, 1, 1], flat(1, 0));
     let after = writer.quantized("after", 0.02, 128);
-    (writer.finish(&after, output), shape.map(|size| size as usize))
+    (writer.finish(&after, output), shape)
 }
 
 fn longs(writer: &mut Writer, name: &str, values: &[i64]) -> String {
-    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    writer.constant(name, &[values.len() as i64], DataType::Int64, bytes)
+    writer.tensor(TensorProto::of_longs(name, &[values.len()], values))
 }
 
 fn labels_around(proto: &ModelProto) -> Vec<String> {
@@ -31,14 +32,17 @@ fn labels_around(proto: &ModelProto) -> Vec<String> {
 
 /// A Resize between quantised pictures, and nothing behind it: where a value lies half way between two integers float and
 /// integers may take different ones, which a convolution would multiply.
-fn resized(coordinates: &str, scale: f32, [height, width]: [i64; 2]) -> ModelProto {
+fn resized(coordinates: &str, scale: f32, [height, width]: [usize; 2]) -> ModelProto {
     let (mut writer, image) = Writer::new([1, 3, 10, 14]);
-    let mode = vec![text("mode", "linear"), text("coordinate_transformation_mode", coordinates)];
+    let mode = vec![
+        AttributeProto::text("mode", "linear"),
+        AttributeProto::text("coordinate_transformation_mode", coordinates),
+    ];
     let up = if [height, width] == [20, 28] {
         let scales = writer.floats("twice", &[4], &[1.0, 1.0, 2.0, 2.0]);
         writer.node("Resize", &[&image, "", &scales], "up", mode)
     } else {
-        let sizes = longs(&mut writer, "sizes", &[1, 3, height, width]);
+        let sizes = longs(&mut writer, "sizes", &[1, 3, height as i64, width as i64]);
         writer.node("Resize", &[&image, "", "", &sizes], "up", mode)
     };
     let up = writer.quantized(&up, scale, 118);
@@ -62,7 +66,7 @@ fn bilinear_resizing_is_fused_on_its_own_scale_or_another() {
 fn cubic_enlargement_stays_in_float_and_is_listed() {
     let (mut writer, image) = Writer::new([1, 3, 8, 8]);
     let scales = writer.floats("twice", &[4], &[1.0, 1.0, 2.0, 2.0]);
-    let up = writer.node("Resize", &[&image, "", &scales], "up", vec![text("mode", "cubic")]);
+    let up = writer.node("Resize", &[&image, "", &scales], "up", vec![AttributeProto::text("mode", "cubic")]);
     let up = writer.quantized(&up, 0.02, 120);
     let proto = writer.finish(&up, [1, 3, 16, 16]);
     let shapes = Shapes::from([("image".to_owned(), vec![1, 3, 8, 8]), ("up".to_owned(), vec![1, 3, 16, 16])]);
@@ -78,7 +82,7 @@ fn padded(mode: &str, quantized: bool, value: f32) -> (ModelProto, [usize; 4]) {
     let pads = longs(&mut writer, "pads", &[0, 0, 1, 2, 0, 0, 2, 1]);
     let value = writer.floats("value", &[], &[value]);
     let inputs: &[&str] = if mode == "constant" { &[&image, &pads, &value] } else { &[&image, &pads] };
-    let mut pad = writer.node("Pad", inputs, "pad", vec![text("mode", mode)]);
+    let mut pad = writer.node("Pad", inputs, "pad", vec![AttributeProto::text("mode", mode)]);
     if quantized {
         pad = writer.quantized(&pad, 0.02, 120);
     }
@@ -111,7 +115,7 @@ fn a_border_of_another_number_is_an_operator_of_its_own() {
 fn a_border_that_others_read_is_not_fused_away() {
     let (mut writer, image) = Writer::new([1, 4, 9, 12]);
     let pads = longs(&mut writer, "pads", &[0, 0, 1, 1, 0, 0, 1, 1]);
-    let pad = writer.node("Pad", &[&image, &pads], "pad", vec![text("mode", "reflect")]);
+    let pad = writer.node("Pad", &[&image, &pads], "pad", vec![AttributeProto::text("mode", "reflect")]);
     let pad = writer.quantized(&pad, 0.02, 120);
     writer.convolution((&pad, 0.02), "conv", [4, 4, 3, 3], flat(1, 1));
     let conv = writer.quantized("conv", 0.05, 128);
@@ -126,7 +130,7 @@ fn a_border_that_others_read_is_not_fused_away() {
 fn a_mirrored_border_before_a_convolution_that_pads_with_zeros_keeps_both() {
     let (mut writer, image) = Writer::new([1, 4, 9, 12]);
     let pads = longs(&mut writer, "pads", &[0, 0, 1, 1, 0, 0, 1, 1]);
-    let pad = writer.node("Pad", &[&image, &pads], "pad", vec![text("mode", "reflect")]);
+    let pad = writer.node("Pad", &[&image, &pads], "pad", vec![AttributeProto::text("mode", "reflect")]);
     let pad = writer.quantized(&pad, 0.02, 120);
     writer.convolution((&pad, 0.02), "conv", [4, 4, 3, 3], flat(1, 1));
     let conv = writer.quantized("conv", 0.05, 128);
@@ -141,7 +145,10 @@ fn means_are_fused() {
         let (proto, shape) = around([1, 3, 12, 20], [1, 5, 6, 10], |writer, before| {
             let size = if pads == 1 { 3 } else { 2 };
             let mut attributes = flat(2, pads);
-            attributes.extend([attribute("kernel_shape", &[size; 2]), integer("count_include_pad", all)]);
+            attributes.extend([
+                AttributeProto::integers("kernel_shape", &[size; 2]),
+                AttributeProto::integer("count_include_pad", all),
+            ]);
             let pool = writer.node("AveragePool", &[before], "pool", attributes);
             (writer.quantized(&pool, 0.03, 120), 0.03)
         });
@@ -180,11 +187,11 @@ fn a_picture_times_its_sigmoid_is_fused() {
 fn large_and_dilated_windows_are_fused() {
     for (size, dilation) in [(5, 1), (7, 1), (3, 2), (3, 4), (5, 2)] {
         let (mut writer, image) = Writer::new([1, 5, 24, 26]);
-        let pad = size / 2 * dilation;
-        let attributes = [flat(1, pad), vec![attribute("dilations", &[dilation; 2])]].concat();
+        let pad = size as i64 / 2 * dilation;
+        let attributes = [flat(1, pad), vec![AttributeProto::integers("dilations", &[dilation; 2])]].concat();
         writer.convolution((&image, 0.02), "wide", [6, 5, size, size], attributes.clone());
         let wide = writer.quantized("wide", 0.2, 128);
-        let group = vec![integer("group", 6)];
+        let group = vec![AttributeProto::integer("group", 6)];
         writer.convolution((&wide, 0.2), "deep", [6, 1, size, size], [attributes, group].concat());
         let deep = writer.quantized("deep", 0.3, 128);
         let proto = writer.finish(&deep, [1, 6, 24, 26]);

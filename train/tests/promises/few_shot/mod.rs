@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use parallax_core::model_input::ModelInput;
+use parallax_core::run::{RunDescription, RunKind, Transfer};
 use parallax_models::Network;
 use parallax_train::device::{ChosenDevice, DeviceKind};
-use parallax_train::finetune::{FinetuneConfig, Transfer};
+use parallax_train::finetune::FinetuneConfig;
 use parallax_train::rivals::{Method, Rival, RivalConfig};
-use parallax_train::training::{LoopConfig, RunDescription, RunFolder, RunKind, Schedule};
+use parallax_train::training::{LoopConfig, RunFolder, Schedule};
 
 pub(crate) const SIZE: (u32, u32) = (64, 32);
 

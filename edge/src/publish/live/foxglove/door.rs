@@ -154,7 +154,7 @@ async fn visit(visitor: &TcpStream, server: SocketAddr, origins: &Origins, clien
     // Either end ends both.
     poll_fn(|context| match up.as_mut().poll(context) {
         Poll::Pending => down.as_mut().poll(context),
-        ended => ended,
+        ended @ Poll::Ready(_) => ended,
     })
     .await
 }
