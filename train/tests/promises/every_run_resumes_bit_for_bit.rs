@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use image::{GrayImage, Luma};
 use parallax_core::files::FolderLock;
+use parallax_core::run::Transfer;
 use parallax_train::Error;
 use parallax_train::data::Supervision;
-use parallax_train::finetune::{self, Transfer, finetune};
+use parallax_train::finetune::{self, finetune};
 use parallax_train::pretraining::{self, PretrainConfig};
 use parallax_train::rivals::{self, Rival};
 use parallax_train::training::checkpoint::read_state;
