@@ -17,8 +17,9 @@ use parallax_core::camera::{CameraIdentity, ros_yaml};
 use parallax_core::files::{sha256_of_bytes, sha256_of_file};
 use parallax_core::labels::{Classes, LabelMap, LabelledSet, Split};
 use parallax_core::model_input::ModelInput;
-use parallax_core::run::{CLASSES_FILE, DataSource, RunDescription, RunKind, SegmentationSettings, Transfer};
+use parallax_core::run::{CLASSES_FILE, DataSource, RunKind, SegmentationSettings, Transfer};
 use parallax_models::{Network, SegmentationNetwork};
+use serde::Serialize;
 
 use super::location_prior::location_prior;
 use super::samples::{Batches, PreparedSample, prepare};

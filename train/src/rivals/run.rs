@@ -4,7 +4,6 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use parallax_core::model_input::ModelInput;
-use parallax_core::run::{DataSource, RunDescription, RunKind};
 use serde::Serialize;
 
 use super::contrastive::ContrastiveTask;
