@@ -2,7 +2,7 @@
 
 use image::GrayImage;
 use parallax_core::picture_file::{self, Orientation};
-use parallax_core::recording::{Eye, Recording, images_in};
+use parallax_core::recording::{Eye, Recording, images_in, is_recording_file};
 use parallax_core::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -120,7 +120,7 @@ pub fn find(paths: &[PathBuf], eye: Eye) -> Result<Vec<Picture>> {
             }
         } else if path.is_dir() && !images_in(path)?.is_empty() {
             pictures.extend(images_in(path)?.into_iter().map(file));
-        } else if path.is_dir() || path.extension().is_some_and(|extension| extension == "mcap") {
+        } else if path.is_dir() || is_recording_file(path) {
             pictures.extend(frames(path, eye)?);
         } else if path.is_file() {
             pictures.push(file(path.clone()));

@@ -14,6 +14,7 @@
 //! | [`drive`] | a camera or recording through the model: the loop |
 //! | [`publish`] | what the loop gives to others: log, views, signs of life |
 //! | [`settings`] | what a run was asked for: configuration file and flags |
+//! | [`arguments`] | texts of the command line as values |
 //! | [`record`] | the frames of a camera that teach depth, into files that survive whatever happens |
 //! | [`evaluation`] | the score of a bundle on a labelled set |
 //! | [`golden`] | whether a bundle still gives the mask it was packed with |
@@ -26,6 +27,7 @@
 //! *Invariant:* this crate knows no training and no burn; what must equal training (resizing, normalising, class order,
 //! score) comes from `parallax_core`.
 
+pub mod arguments;
 pub mod bench;
 mod cores;
 pub mod drive;

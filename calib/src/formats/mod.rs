@@ -31,7 +31,7 @@ use crate::{CameraPair, Pair, intrinsics_file, kitti};
 use found::{Found, FoundCamera};
 use nalgebra::Isometry3;
 use parallax_core::camera::{CalibrationForm, Camera, CameraNumbers, read_calibration_text, ros_yaml};
-use parallax_core::recording::{Eye, Recording};
+use parallax_core::recording::{Eye, Recording, is_recording_file};
 use parallax_core::{Error, Result, files};
 use std::path::{Path, PathBuf};
 
@@ -85,7 +85,7 @@ impl Unsaid {
 /// The file cannot be read or understood, it has a key that is not, its numbers are no camera's, or the size is in neither
 /// the file nor `unsaid`, or the two differ.
 pub fn read(path: &Path, unsaid: &Unsaid) -> Result<CameraPair> {
-    if path.is_dir() || path.extension().is_some_and(|extension| extension == "mcap") {
+    if path.is_dir() || is_recording_file(path) {
         refuse_second_file(path, unsaid)?;
         return of_recording(path);
     }

@@ -17,11 +17,11 @@
 
 mod capture_clock;
 mod channels;
+mod common_size;
+mod containers;
 mod durable;
-mod folder;
 mod indexing;
 mod mcap_file;
-mod mcap_source;
 mod messages;
 mod names;
 mod natural_order;
@@ -38,8 +38,8 @@ mod torn;
 mod unpacking;
 mod writer;
 
+pub use containers::{images_in, is_recording_file, recordings_in};
 pub use durable::{DurableHeader, DurableWriter, NOTES_TOPIC, unfinished_path};
-pub use folder::{images_in, recordings_in};
 pub use messages::Encoding;
 pub use names::distinct_names;
 pub use origin::{Origin, origin};
@@ -55,9 +55,12 @@ use crate::depth::DepthMap;
 use crate::frame::{Frame, Timestamp};
 use crate::picture_file::Turns;
 use crate::{Error, Result};
+use common_size::{CommonSize, check_camera, tell_turn};
 use nalgebra::Isometry3;
-use source::{Source, check_camera, tell_turn};
+use source::Source;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// Topic of depth seen from the left camera.
 const DEPTH_TOPIC: &str = "/camera/left/depth";
@@ -72,8 +75,6 @@ const CAMERA_NAME: &str = "camera_name";
 const CAMERA_IDENTITY: &str = "calibration_sha256";
 /// Name of the world frame in messages.
 const WORLD_FRAME: &str = "world";
-/// Frames that are decoded at most to learn a recording's picture size when the first ones are damaged.
-const SIZE_ATTEMPTS: usize = 20;
 
 const fn image_topic(eye: Eye) -> &'static str {
     ["/camera/left/image", "/camera/right/image"][eye.index()]
@@ -131,7 +132,7 @@ impl Default for OpenOptions {
 #[derive(Debug)]
 pub struct Recording {
     path: PathBuf,
-    source: Source,
+    source: Box<dyn Source>,
     cameras: [Option<Camera>; 2],
     /// From a pose file that goes before the source's own.
     poses: Option<Vec<Option<Isometry3<f64>>>>,
@@ -154,8 +155,8 @@ impl Recording {
     /// As [`Recording::open`], and when a given camera or pose file cannot be read or `fps` is not positive.
     pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
         let path = path.as_ref();
-        let source = Source::open(path, options.fps)?;
-        let (size, turns) = source.size(path)?;
+        let source = containers::open(path, options)?;
+        let CommonSize { size_px, turns } = source.common_size(path)?;
         let files = [&options.camera, &options.right_camera];
         let mut cameras = [None, None];
         for eye in [Eye::Left, Eye::Right] {
@@ -165,17 +166,17 @@ impl Recording {
                 None => source.camera(eye)?,
             };
             if let Some(camera) = &camera {
-                check_camera(camera, size, turns[eye.index()], file.unwrap_or(path))?;
+                check_camera(camera, size_px, turns[eye.index()], file.unwrap_or(path))?;
             }
             cameras[eye.index()] = camera;
         }
         source.check_pictures()?;
-        source.tell(path);
+        tell(source.as_ref(), path);
         let poses = options.poses.as_deref().map(|file| {
             let times: Vec<Timestamp> = (0..source.len()).map(|index| source.timestamp(index)).collect();
             PoseFile::read(file)?.of_frames(&times, file)
         });
-        Ok(Self { path: path.to_path_buf(), source, cameras, poses: poses.transpose()?, size })
+        Ok(Self { path: path.to_path_buf(), source, cameras, poses: poses.transpose()?, size: size_px })
     }
 
     /// The file or folder.
@@ -205,10 +206,7 @@ impl Recording {
 
     /// Whether there are images of this eye.
     pub fn has(&self, eye: Eye) -> bool {
-        match &self.source {
-            Source::Mcap(source) => source.has(eye),
-            Source::Folder(source) => source.has(eye),
-        }
+        self.source.has(eye)
     }
 
     /// Whether this eye has an image for this frame; a right image may be missing where one was lost.
@@ -217,23 +215,17 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn has_frame(&self, index: usize, eye: Eye) -> bool {
         self.check_index(index);
-        match &self.source {
-            Source::Mcap(source) => source.has_frame(index, eye),
-            Source::Folder(source) => source.has_frame(index, eye),
-        }
+        self.source.has_frame(index, eye)
     }
 
     /// Whether any frame has exact or dense depth.
     pub fn has_depth(&self) -> bool {
-        match &self.source {
-            Source::Mcap(source) => source.has_depth(),
-            Source::Folder(source) => source.has_depth(),
-        }
+        self.source.has_depth()
     }
 
     /// Whether any frame has sparse range measurements.
     pub fn has_lidar(&self) -> bool {
-        matches!(&self.source, Source::Mcap(source) if source.has_lidar())
+        self.source.has_lidar()
     }
 
     /// Whether this frame has exact or dense depth.
@@ -242,10 +234,7 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn has_depth_of(&self, index: usize) -> bool {
         self.check_index(index);
-        match &self.source {
-            Source::Mcap(source) => source.has_depth_of(index),
-            Source::Folder(source) => source.has_depth_of(index),
-        }
+        self.source.has_depth_of(index)
     }
 
     /// Whether this frame has sparse range measurements.
@@ -254,7 +243,7 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn has_lidar_of(&self, index: usize) -> bool {
         self.check_index(index);
-        matches!(&self.source, Source::Mcap(source) if source.has_lidar_of(index))
+        self.source.has_lidar_of(index)
     }
 
     /// When a frame was taken. Frames of a folder have the times in their names, or are numbered through at its frame rate
@@ -274,15 +263,12 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn frame_timestamp(&self, index: usize, eye: Eye) -> Option<Timestamp> {
         self.check_index(index);
-        match &self.source {
-            Source::Mcap(source) => source.frame_timestamp(index, eye),
-            Source::Folder(source) => source.has_frame(index, eye).then(|| source.timestamp(index)),
-        }
+        self.source.frame_timestamp(index, eye)
     }
 
     /// Whether the times were recorded; those of a folder are counted at an assumed rate.
     pub fn has_recorded_times(&self) -> bool {
-        matches!(self.source, Source::Mcap(_))
+        self.source.has_recorded_times()
     }
 
     /// The image file of a frame, for a folder.
@@ -291,10 +277,7 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn image_path(&self, index: usize, eye: Eye) -> Option<&Path> {
         self.check_index(index);
-        match &self.source {
-            Source::Mcap(_) => None,
-            Source::Folder(source) => source.image(index, eye),
-        }
+        self.source.image_path(index, eye)
     }
 
     /// Reads and decodes a frame.
@@ -306,11 +289,7 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn frame(&self, index: usize, eye: Eye) -> Result<Frame> {
         self.check_index(index);
-        let frame = match &self.source {
-            Source::Mcap(source) => source.frame(index, eye)?,
-            Source::Folder(source) => source.frame(index, eye)?,
-        };
-        let frame = frame.ok_or_else(|| self.missing(index, eye))?;
+        let frame = self.source.frame(index, eye)?.ok_or_else(|| self.missing(index, eye))?;
         if (frame.width, frame.height) == self.size {
             return Ok(frame);
         }
@@ -331,10 +310,7 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn depth(&self, index: usize) -> Result<Option<DepthMap>> {
         self.check_index(index);
-        match &self.source {
-            Source::Mcap(source) => source.depth(index),
-            Source::Folder(source) => source.depth(index),
-        }
+        self.source.depth(index)
     }
 
     /// Reads the sparse range measurements of a frame, projected into the left camera; none where there are none.
@@ -346,10 +322,7 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn lidar(&self, index: usize) -> Result<Option<DepthMap>> {
         self.check_index(index);
-        match &self.source {
-            Source::Mcap(source) => source.lidar(index),
-            Source::Folder(_) => Ok(None),
-        }
+        self.source.lidar(index)
     }
 
     /// Where the left camera was; none where the recording does not say or the pose cannot be read.
@@ -358,12 +331,9 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn world_from_camera(&self, index: usize) -> Option<Isometry3<f64>> {
         self.check_index(index);
-        if let Some(poses) = &self.poses {
-            return poses[index];
-        }
-        match &self.source {
-            Source::Mcap(source) => source.pose(index).ok().flatten(),
-            Source::Folder(source) => source.pose(index),
+        match &self.poses {
+            Some(poses) => poses[index],
+            None => self.source.world_from_camera(index),
         }
     }
 
@@ -374,15 +344,12 @@ impl Recording {
     /// `index` is not below [`Recording::len`].
     pub fn stretch(&self, index: usize) -> usize {
         self.check_index(index);
-        match &self.source {
-            Source::Mcap(source) => source.stretch(index),
-            Source::Folder(_) => 0,
-        }
+        self.source.stretch(index)
     }
 
     /// Whether a recorder chose the frames: their times are not those of a camera that runs through.
     pub fn is_chosen(&self) -> bool {
-        matches!(&self.source, Source::Mcap(source) if source.is_chosen())
+        self.source.is_chosen()
     }
 
     /// The JSON messages of a topic with their times, in order; none in a folder. Reads the whole file.
@@ -390,36 +357,24 @@ impl Recording {
     /// # Errors
     /// A message cannot be read or is no JSON.
     pub fn json_messages(&self, topic: &str) -> Result<Vec<(Timestamp, serde_json::Value)>> {
-        match &self.source {
-            Source::Mcap(source) => source.json_messages(topic),
-            Source::Folder(_) => Ok(Vec::new()),
-        }
+        self.source.json_messages(topic)
     }
 
     /// What of the recording is lost, such as the last second before a power loss; none for a whole one.
     pub fn damage(&self) -> Option<&str> {
-        match &self.source {
-            Source::Mcap(source) => source.damage(),
-            Source::Folder(_) => None,
-        }
+        self.source.damage()
     }
 
     /// What is strange about the times of a recording: stamps that differ from log times, repeat, run back or are missing. Empty
     /// for a folder. [`Recording::open`] tells it in the log, too.
     pub fn time_findings(&self) -> &[TimeFinding] {
-        match &self.source {
-            Source::Mcap(source) => source.time_findings(),
-            Source::Folder(_) => &[],
-        }
+        self.source.time_findings()
     }
 
     /// What else the user should know of a recording: topics that look like pictures and were not read, calibrations that change.
     /// [`Recording::open`] tells it in the log, too.
     pub fn remarks(&self) -> Vec<String> {
-        match &self.source {
-            Source::Mcap(source) => source.remarks(),
-            Source::Folder(_) => Vec::new(),
-        }
+        self.source.remarks()
     }
 
     fn check_index(&self, index: usize) {
@@ -440,11 +395,23 @@ impl Recording {
 /// # Errors
 /// There are no images, or they differ in size.
 pub fn picture_size(path: &Path) -> Result<(u32, u32)> {
-    let (size, turns) = Source::open(path, OpenOptions::default().fps)?.size(path)?;
+    let CommonSize { size_px, turns } = containers::open(path, &OpenOptions::default())?.common_size(path)?;
     if let Some(turn) = turns.into_iter().find_map(Turns::turned) {
         tell_turn(turn, path);
     }
-    Ok(size)
+    Ok(size_px)
+}
+
+/// Warns of what is strange about the recording at `path`, once in a program.
+fn tell(source: &dyn Source, path: &Path) {
+    static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let times = source.time_findings().iter().map(ToString::to_string);
+    for what in times.chain(source.remarks()) {
+        let line = format!("{}: {what}", path.display());
+        if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
+            tracing::warn!("{line}");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,139 +1,161 @@
-//! What a recording is read from: an MCAP file or a folder of images.
+//! What a recording is read from: one implementation for each container of footage.
+//!
+//! [`Recording`](super::Recording) is the only caller. It checks every index before it asks, so an implementation may
+//! take `index < len()` for granted.
+//!
+//! *Invariant*: opening reads an index and never the pictures; the memory that a source keeps does not grow with the
+//! pictures it has given. A drive is larger than a board's memory.
+//!
+//! *Invariant*: nothing outside [`super::containers`] asks which container a source is. What only one of them knows is
+//! a method here whose default says "there is no such thing".
 
-use super::folder::{self, FolderSource};
-use super::mcap_source::McapSource;
-use super::{Eye, SIZE_ATTEMPTS};
+use super::common_size::{CommonSize, of_first_frames};
+use super::{Eye, TimeFinding};
+use crate::Result;
 use crate::camera::Camera;
-use crate::frame::Timestamp;
-use crate::picture_file::{Orientation, Turns, orientation_name};
-use crate::{Error, Result};
-use std::collections::BTreeSet;
+use crate::depth::DepthMap;
+use crate::frame::{Frame, Timestamp};
+use crate::picture_file::Orientation;
+use nalgebra::Isometry3;
+use std::fmt::Debug;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
-#[derive(Debug)]
-pub(super) enum Source {
-    Mcap(Box<McapSource>),
-    Folder(FolderSource),
-}
+/// Frames of one container, with random access by the number of the left (or only) camera's picture.
+pub(super) trait Source: Debug + Send + Sync {
+    /// Number of left frames.
+    fn len(&self) -> usize;
 
-impl Source {
-    pub(super) fn open(path: &Path, fps: f64) -> Result<Self> {
-        if !(fps.is_finite() && fps > 0.0) {
-            return Err(Error::Recording {
-                what: format!("frames per second must be positive, got {fps}"),
-                path: path.to_path_buf(),
-                hint: "give the rate at which the images were taken",
-            });
-        }
-        let kind = std::fs::metadata(path).map_err(Error::io("open", path))?;
-        if kind.is_dir() {
-            match folder::only_mcap(path)? {
-                Some(file) => McapSource::open(&file).map(Box::new).map(Self::Mcap),
-                None => FolderSource::open(path, fps).map(Self::Folder),
-            }
-        } else if folder::is_image(path) {
-            Ok(Self::Folder(FolderSource::single(path)))
-        } else {
-            McapSource::open(path).map(Box::new).map(Self::Mcap)
-        }
+    /// When a frame was captured. Frames are in the order of these times.
+    fn timestamp(&self, index: usize) -> Timestamp;
+
+    /// Whether there are pictures of this eye.
+    fn has(&self, eye: Eye) -> bool;
+
+    /// Whether this eye has a picture for this frame.
+    fn has_frame(&self, index: usize, eye: Eye) -> bool;
+
+    /// Reads and decodes a picture; none when this eye has none for this frame.
+    ///
+    /// # Errors
+    /// The picture is there but cannot be read; the message names it.
+    fn frame(&self, index: usize, eye: Eye) -> Result<Option<Frame>>;
+
+    /// Size of all pictures as shown, and how EXIF turns those of each eye. The first frames tell, unless the container
+    /// knows it of all frames without decoding them.
+    ///
+    /// # Errors
+    /// There is no picture that can be read, or their sizes differ.
+    fn common_size(&self, path: &Path) -> Result<CommonSize> {
+        of_first_frames(self, path)
     }
 
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Mcap(source) => source.len(),
-            Self::Folder(source) => source.len(),
-        }
+    /// How EXIF turns the picture of a frame; none where there is no picture, or none that carries EXIF.
+    fn orientation(&self, _index: usize, _eye: Eye) -> Option<Orientation> {
+        None
     }
 
-    pub(super) fn timestamp(&self, index: usize) -> Timestamp {
-        match self {
-            Self::Mcap(source) => source.timestamp(index),
-            Self::Folder(source) => source.timestamp(index),
-        }
+    /// Whether the pictures are what they say they are, as far as a few of them tell.
+    ///
+    /// # Errors
+    /// They are something else, such as depth.
+    fn check_pictures(&self) -> Result<()> {
+        Ok(())
     }
 
-    pub(super) fn camera(&self, eye: Eye) -> Result<Option<Camera>> {
-        match self {
-            Self::Mcap(source) => source.camera(eye),
-            Self::Folder(source) => source.camera(eye),
-        }
+    /// The calibration of this eye, where the container has one.
+    ///
+    /// # Errors
+    /// It is there but cannot be understood.
+    fn camera(&self, _eye: Eye) -> Result<Option<Camera>> {
+        Ok(None)
     }
 
-    pub(super) fn check_pictures(&self) -> Result<()> {
-        match self {
-            Self::Mcap(source) => source.check_brightness(),
-            Self::Folder(_) => Ok(()),
-        }
+    /// When one eye took its picture of a frame, where the eyes of a pair have stamps of their own.
+    fn frame_timestamp(&self, index: usize, eye: Eye) -> Option<Timestamp> {
+        self.has_frame(index, eye).then(|| self.timestamp(index))
     }
 
-    /// Warns of what is strange about the recording at `path`, once in a program.
-    pub(super) fn tell(&self, path: &Path) {
-        static TOLD: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-        let Self::Mcap(source) = self else { return };
-        let times = source.time_findings().iter().map(ToString::to_string);
-        for what in times.chain(source.remarks()) {
-            let line = format!("{}: {what}", path.display());
-            if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert(line.clone()) {
-                tracing::warn!("{line}");
-            }
-        }
+    /// Whether the times were recorded, not counted at an assumed rate.
+    fn has_recorded_times(&self) -> bool {
+        true
     }
 
-    /// Width and height of all images as shown, and how EXIF turns those of each eye.
-    pub(super) fn size(&self, path: &Path) -> Result<((u32, u32), [Turns; 2])> {
-        let source = match self {
-            Self::Folder(source) => return source.size(),
-            Self::Mcap(source) => source,
-        };
-        let mut first_error = None;
-        for index in 0..source.len().min(SIZE_ATTEMPTS) {
-            match source.frame(index, Eye::Left) {
-                Ok(Some(frame)) => {
-                    let mut turns = [Turns::default(); 2];
-                    for eye in [Eye::Left, Eye::Right] {
-                        if let Some(turn) = source.orientation(index, eye) {
-                            turns[eye.index()].note(turn);
-                        }
-                    }
-                    return Ok(((frame.width, frame.height), turns));
-                }
-                Ok(None) => {}
-                Err(error) => first_error = first_error.or(Some(error)),
-            }
-        }
-        Err(first_error.unwrap_or_else(|| Error::Recording {
-            what: "expected frames, found none".into(),
-            path: path.to_path_buf(),
-            hint: "the recording was cut off before its first frame was whole: record again",
-        }))
+    /// What is strange about the times.
+    fn time_findings(&self) -> &[TimeFinding] {
+        &[]
     }
-}
 
-/// A camera's numbers belong to the pictures as shown; where EXIF turns some, it cannot be that of all.
-pub(super) fn check_camera(camera: &Camera, size: (u32, u32), turns: Turns, path: &Path) -> Result<()> {
-    let fault = |what: String| Err(Error::Camera { what, path: Some(path.to_path_buf()) });
-    if let Some((first, other)) = turns.mixed() {
-        let (first, other) = (orientation_name(first), orientation_name(other));
-        return fault(format!("images of one camera must be turned alike, found {first} and {other}"));
+    /// What else the user should know.
+    fn remarks(&self) -> Vec<String> {
+        Vec::new()
     }
-    if (camera.width, camera.height) == size {
-        if let Some(turn) = turns.turned() {
-            tell_turn(turn, path);
-        }
-        return Ok(());
-    }
-    let turned = turns.turned().map_or_else(String::new, |turn| format!(" (as shown: {})", orientation_name(turn)));
-    fault(format!(
-        "the camera must be that of {}x{} images{turned}, found one of {}x{}",
-        size.0, size.1, camera.width, camera.height
-    ))
-}
 
-pub(super) fn tell_turn(turn: Orientation, path: &Path) {
-    tracing::warn!(
-        "{}: images are turned by {}: the camera's numbers must be those of the images as shown",
-        path.display(),
-        orientation_name(turn)
-    );
+    /// What of the recording is lost; none for a whole one. What is whole is read all the same.
+    fn damage(&self) -> Option<&str> {
+        None
+    }
+
+    /// The file that holds a picture alone, where each picture is a file.
+    fn image_path(&self, _index: usize, _eye: Eye) -> Option<&Path> {
+        None
+    }
+
+    /// Whether any frame has exact or dense depth.
+    fn has_depth(&self) -> bool {
+        false
+    }
+
+    /// Whether this frame has exact or dense depth.
+    fn has_depth_of(&self, _index: usize) -> bool {
+        false
+    }
+
+    /// The exact or dense depth of a frame; none where there is none.
+    ///
+    /// # Errors
+    /// It is there but cannot be read.
+    fn depth(&self, _index: usize) -> Result<Option<DepthMap>> {
+        Ok(None)
+    }
+
+    /// Whether any frame has sparse range measurements.
+    fn has_lidar(&self) -> bool {
+        false
+    }
+
+    /// Whether this frame has sparse range measurements.
+    fn has_lidar_of(&self, _index: usize) -> bool {
+        false
+    }
+
+    /// The range measurements of a frame, projected into the left camera; none where there are none.
+    ///
+    /// # Errors
+    /// They are there but cannot be read.
+    fn lidar(&self, _index: usize) -> Result<Option<DepthMap>> {
+        Ok(None)
+    }
+
+    /// Where the left camera was; none where the container does not say or the pose cannot be read.
+    fn world_from_camera(&self, _index: usize) -> Option<Isometry3<f64>> {
+        None
+    }
+
+    /// Which unbroken stretch of frames a frame belongs to, from 0 on.
+    fn stretch(&self, _index: usize) -> usize {
+        0
+    }
+
+    /// Whether a recorder chose the frames.
+    fn is_chosen(&self) -> bool {
+        false
+    }
+
+    /// The JSON messages of a topic with their times, in order.
+    ///
+    /// # Errors
+    /// A message cannot be read or is no JSON.
+    fn json_messages(&self, _topic: &str) -> Result<Vec<(Timestamp, serde_json::Value)>> {
+        Ok(Vec::new())
+    }
 }

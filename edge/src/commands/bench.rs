@@ -3,7 +3,7 @@
 use parallax_core::bundle::Bundle;
 use parallax_edge::bench::{BenchConfig, Compare, bench};
 
-use super::{Outcome, engine_config, print};
+use super::{Outcome, print};
 use crate::cli::{BenchArgs, CompareArg};
 
 /// Runs the command.
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &BenchArgs) -> anyhow::Result<Outcome> {
         role: args.model.clone(),
         runs: args.runs as usize,
         threads: usize::from(args.threads),
-        engine: engine_config(&args.engine),
+        engine: args.engine.config()?,
         compare: compare.collect(),
     };
     let bench = bench(&bundle, &config)?;

@@ -7,13 +7,13 @@ use parallax_core::program::{print, stop_on_signal};
 use parallax_edge::Engine;
 use parallax_edge::evaluation::{Evaluation, Pictures, evaluate};
 
-use super::{Outcome, engine_config, progress_bar, warn_of_float};
+use super::{Outcome, progress_bar, warn_of_float};
 use crate::cli::EvaluateArgs;
 
 /// Runs the command.
 pub(crate) fn run(args: &EvaluateArgs) -> anyhow::Result<Outcome> {
     let bundle = Bundle::open(&args.bundle)?;
-    let engine = Engine::load_with(&bundle, args.model.as_deref(), engine_config(&args.engine))?;
+    let engine = Engine::load_with(&bundle, args.model.as_deref(), args.engine.config()?)?;
     warn_of_float(&engine);
     let set = LabelledSet::open(&args.labels, args.classes.as_deref())?;
     let pictures = match &args.only {

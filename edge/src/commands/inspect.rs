@@ -4,7 +4,7 @@ use parallax_core::bundle::Bundle;
 use parallax_edge::inspection::inspect;
 use parallax_edge::operators::operators;
 
-use super::{Outcome, engine_config, print};
+use super::{Outcome, print};
 use crate::cli::InspectArgs;
 
 /// Runs the command; a golden frame that does not come out as stored is a failure.
@@ -12,7 +12,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
     if args.kernels {
         return list_kernels(args);
     }
-    let inspection = inspect(&Bundle::open(&args.bundle)?, engine_config(&args.engine))?;
+    let inspection = inspect(&Bundle::open(&args.bundle)?, args.engine.config()?)?;
     print(&inspection, args.json)?;
     if inspection.golden.reproduced {
         return Ok(Outcome::Done);
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &InspectArgs) -> anyhow::Result<Outcome> {
 }
 
 fn list_kernels(args: &InspectArgs) -> anyhow::Result<Outcome> {
-    let operators = operators(&Bundle::open(&args.bundle)?, args.model.as_deref(), engine_config(&args.engine))?;
+    let operators = operators(&Bundle::open(&args.bundle)?, args.model.as_deref(), args.engine.config()?)?;
     print(&operators, args.json)?;
     if operators.has_float_convolution() {
         tracing::warn!("convolutions that the file quantises run in float: they are listed last, with the reason");

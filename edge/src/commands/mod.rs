@@ -13,10 +13,8 @@ use std::error::Error;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use parallax_core::program;
-use parallax_edge::{Engine, EngineConfig, Placement};
+use parallax_edge::Engine;
 use serde::Serialize;
-
-use crate::cli::EngineArgs;
 
 /// How a command that did not fail has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,17 +25,6 @@ pub(crate) enum Outcome {
     Failed,
     /// Done, but some of the input was unreadable and left out.
     DoneWithLostInput,
-}
-
-/// How a model is run, as the command line says.
-fn engine_config(args: &EngineArgs) -> EngineConfig {
-    let default = EngineConfig::default();
-    EngineConfig {
-        isa: args.isa.unwrap_or(default.isa),
-        threads: usize::from(args.split.unwrap_or(1)),
-        placement: if args.pin { Placement::Pinned } else { Placement::Anywhere },
-        ..default
-    }
 }
 
 /// Says once where an int8 file runs in float.
@@ -57,15 +44,6 @@ pub(crate) fn hint(error: &(dyn Error + 'static)) -> Option<String> {
 /// Whether what was asked for cannot be, by flags or by a configuration file.
 pub(crate) fn is_bad_argument(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(parallax_edge::EdgeError::Settings { .. }))
-}
-
-/// A source of frames on the command line: what cannot be understood is a bad argument.
-pub(crate) fn source_uri(uri: &str) -> Result<String, String> {
-    let told = |error: &parallax_camera::Error| match error.hint() {
-        Some(hint) => format!("{error}\nhint: {hint}"),
-        None => error.to_string(),
-    };
-    parallax_camera::Source::check(uri).map(|()| uri.to_owned()).map_err(|error| told(&error))
 }
 
 /// Prints a result on stdout, as JSON or for people.

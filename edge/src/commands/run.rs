@@ -15,7 +15,7 @@ use parallax_edge::publish::handover::Full;
 use parallax_edge::publish::mask_log::{MaskLog, MaskLogReport};
 use parallax_edge::publish::service::Service;
 use parallax_edge::record::{RecordSummary, Recorder, SourceFacts};
-use parallax_edge::settings::{self, Run, Settings};
+use parallax_edge::settings::{Run, Settings};
 use parallax_edge::{EdgeError, Engine, Worker};
 
 use super::printer::{Others, Printer};
@@ -26,7 +26,7 @@ use crate::cli::RunArgs;
 /// Runs the command.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<Outcome> {
     let file = args.config.as_deref().map(Settings::read).transpose()?.unwrap_or_default();
-    let run = asked_for(args).over(file).check()?;
+    let run = args.flags.over(file)?.check()?;
     check_outputs(&run, args.json)?;
     let bundle = Bundle::open(&run.bundle)?;
     let engine = Engine::load_with(&bundle, run.model.as_deref(), run.engine)?;
@@ -128,46 +128,6 @@ fn tell_recorded((recorded, missed): (RecordSummary, u64)) -> bool {
     let seen = progress.seen + missed;
     tracing::info!("recorded {} of {seen} frames ({missed} missed) into {}", progress.kept, out.display());
     stopped.is_some()
-}
-
-/// The flags, as settings.
-fn asked_for(args: &RunArgs) -> Settings {
-    Settings {
-        schema: None,
-        from: args.from.clone(),
-        bundle: args.bundle.clone(),
-        model: args.model.clone(),
-        out: args.out.clone(),
-        out_budget_mb: args.budget.map(|bytes| bytes as f64 / 1e6),
-        overlays: args.no_overlays.then_some(false),
-        limit: args.limit,
-        threads: args.threads,
-        rate: args.rate,
-        roi: args.roi.clone(),
-        undistort: args.undistort.clone(),
-        smooth: args.smooth,
-        thermal: settings::Thermal {
-            sensor: args.thermal_sensor.clone(),
-            hysteresis: None,
-            rules: args.thermal.clone(),
-        },
-        any_camera: args.any_camera.then_some(true),
-        golden: args.no_golden.then_some(false),
-        engine: settings::EngineSettings {
-            split: args.engine.split,
-            pin: args.engine.pin.then_some(true),
-            isa: args.engine.isa.map(|isa| isa.name().to_owned()),
-        },
-        record: settings::Record {
-            folder: args.record.clone(),
-            all: args.record_all.then_some(true),
-            budget_mb: args.record_budget.map(|bytes| bytes as f64 / 1e6),
-            keep_free_mb: args.keep_free.map(|bytes| bytes as f64 / 1e6),
-        },
-        log: settings::Log { folder: args.log.clone(), ..settings::Log::default() },
-        http: settings::Http { bind: args.http, token_file: args.token_file.clone() },
-        foxglove: settings::Foxglove { bind: args.foxglove, allow_origin: args.allow_origin.clone() },
-    }
 }
 
 /// A network knows the camera that it has learned from; where both are known they must be the same.

@@ -1,4 +1,4 @@
-//! What a run was asked for: defaults, a configuration file over them, flags over both.
+//! What a run was asked for: a configuration file overrides the defaults, flags override the file.
 //!
 //! ```toml
 //! schema = 1
@@ -14,6 +14,7 @@
 //! ```
 //! docs/board.md explains each key.
 
+mod flags;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -21,12 +22,15 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use clap::{ArgAction, Args};
 use parallax_core::reading::{MOST_CONFIGURATION, read_text};
 use serde::{Deserialize, Serialize};
 
+use crate::arguments::{isa, megabytes, rate, region, source_uri};
 use crate::policy::Rule;
 use crate::{EdgeError, Result};
 
+pub use flags::Flags;
 pub use run::Run;
 
 /// Version of the configuration's form.
@@ -36,122 +40,165 @@ pub const HTTP: &str = "127.0.0.1:8080";
 /// Where Foxglove looks for a robot by default.
 pub const FOXGLOVE: &str = "127.0.0.1:8765";
 
-/// What was asked for, as far as it was: a configuration file, or the flags of a command line.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// What was asked for, as far as it was. A field is a key of the configuration file and a flag of the command line; its
+/// comment is the flag's help.
+///
+/// *Invariant*: no field has a default here. A flag that nobody gave must not override the file.
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Version of the form.
+    #[arg(skip)]
     pub schema: Option<u32>,
-    /// The source of frames.
+    /// A camera (v4l2:DEVICE, cmd:COMMAND, http://HOST/PATH, stereo:LEFT|RIGHT), a recording, a folder of pictures or
+    /// a picture; docs/cameras.md says what options each takes.
+    #[arg(long, value_name = "URI", value_parser = source_uri, required_unless_present = "config")]
     pub from: Option<String>,
-    /// The bundle.
+    /// The bundle: a folder or a .tar.
+    #[arg(long, required_unless_present = "config")]
     pub bundle: Option<PathBuf>,
-    /// Which of the bundle's models.
-    pub model: Option<String>,
-    /// The folder to write masks into.
+    /// The folder to write: masks/, overlays/, frames.jsonl, summary.json.
+    #[arg(long)]
     pub out: Option<PathBuf>,
-    /// MB that this folder may take.
+    /// Bytes that this folder may take, such as 4GB; when they are used up no more masks are written, and the exit code is 3.
+    #[arg(long = "budget", value_name = "BYTES", value_parser = megabytes)]
     pub out_budget_mb: Option<f64>,
-    /// Whether overlays are written beside the masks.
-    pub overlays: Option<bool>,
-    /// Frames at most.
+    /// Which of the bundle's models to run (the first one by default).
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Frames at most; a camera otherwise goes on until Ctrl-C.
+    #[arg(long, value_name = "N")]
     pub limit: Option<usize>,
-    /// Frames to work on at once.
+    /// Frames to work on at once [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256), conflicts_with = "pin")]
     pub threads: Option<u16>,
+    /// How the network is computed.
+    #[command(flatten)]
+    pub engine: EngineSettings,
+    /// Write masks only.
+    #[arg(long = "no-overlays", action = ArgAction::SetFalse)]
+    pub overlays: Option<bool>,
     /// Frames a second at most.
+    #[arg(long, value_name = "FPS", value_parser = rate)]
     pub rate: Option<f64>,
-    /// The part of the picture to look at, `x,y,width,height`.
+    /// Look at this part of the picture only; outside of it masks say "ignore".
+    #[arg(long, value_name = "X,Y,WIDTH,HEIGHT", value_parser = region)]
     pub roi: Option<String>,
-    /// The camera file to undistort with.
+    /// Take the lens of this camera file out of the pictures first; masks belong to the undistorted pictures.
+    #[arg(long, value_name = "CAMERA.yaml")]
     pub undistort: Option<PathBuf>,
-    /// Masks to take the majority of.
+    /// Take pictures of another camera than the one that the bundle has learned from.
+    #[arg(long, action = ArgAction::SetTrue)]
+    pub any_camera: Option<bool>,
+    /// Start although the bundle's golden frame gives another mask here than it was packed with, or none.
+    #[arg(long = "no-golden", action = ArgAction::SetFalse)]
+    pub golden: Option<bool>,
+    /// Show each pixel's majority over the last N masks (odd); changes show N / 2 frames late.
+    #[arg(long, value_name = "N")]
     pub smooth: Option<u8>,
     /// What to do when it is hot.
+    #[command(flatten)]
     pub thermal: Thermal,
-    /// Whether pictures of another camera than the bundle's are taken.
-    pub any_camera: Option<bool>,
-    /// Whether the bundle's golden frame has to give its mask before the first frame.
-    pub golden: Option<bool>,
-    /// How the network is computed.
-    pub engine: EngineSettings,
-    /// Footage for pre-training, collected beside the masks.
-    pub record: Record,
     /// Masks as MCAP files.
+    #[command(flatten)]
     pub log: Log,
     /// Preview page and metrics.
+    #[command(flatten)]
     pub http: Http,
     /// Foxglove's live view.
+    #[command(flatten)]
     pub foxglove: Foxglove,
-}
-
-/// `[thermal]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Thermal {
-    /// The file with the temperature.
-    pub sensor: Option<PathBuf>,
-    /// Degrees below its threshold at which a rule ends.
-    pub hysteresis: Option<f64>,
-    /// The rules; those of a command line replace those of a file.
-    pub rules: Vec<Rule>,
+    /// Footage for pre-training, collected beside the masks.
+    #[command(flatten)]
+    pub record: Record,
 }
 
 /// `[engine]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EngineSettings {
-    /// Threads that share each int8 operator of a frame.
+    /// Threads that share each int8 operator of a frame [default: 1].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub split: Option<u16>,
-    /// Whether each of them keeps to a core of its own.
+    /// Keep each of these threads on a processor core of its own.
+    #[arg(long, action = ArgAction::SetTrue)]
     pub pin: Option<bool>,
-    /// The instructions to compute integers with.
+    /// The instructions to compute integers with (the best that this processor has by default).
+    #[arg(long, value_name = "ISA", env = "PARALLAX_KERNELS", value_parser = isa)]
     pub isa: Option<String>,
 }
 
-/// `[record]`
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// `[thermal]`
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Record {
-    /// The folder.
-    pub folder: Option<PathBuf>,
-    /// Whether all frames are recorded, not only those that teach depth.
-    pub all: Option<bool>,
-    /// MB that the folder may take.
-    pub budget_mb: Option<f64>,
-    /// MB that stay free on its disk.
-    pub keep_free_mb: Option<f64>,
+pub struct Thermal {
+    /// What to do when it is hot, such as 'above 80: rate 5' or 'above 85: model small'; several are possible.
+    #[arg(long = "thermal", value_name = "RULE")]
+    pub rules: Vec<Rule>,
+    /// The file with the temperature [default: /sys/class/thermal/thermal_zone0/temp].
+    #[arg(long = "thermal-sensor", value_name = "FILE")]
+    pub sensor: Option<PathBuf>,
+    /// Degrees below its threshold at which a rule ends.
+    #[arg(skip)]
+    pub hysteresis: Option<f64>,
 }
 
 /// `[log]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Log {
-    /// The folder.
+    /// Log masks into this folder as MCAP files.
+    #[arg(id = "log", long = "log", value_name = "DIR")]
     pub folder: Option<PathBuf>,
     /// MiB after which a new file begins.
+    #[arg(skip)]
     pub file_mib: Option<u32>,
     /// MiB of all files together.
+    #[arg(skip)]
     pub budget_mib: Option<u32>,
 }
 
 /// `[http]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Http {
-    /// Address and port.
+    /// Serve a preview page, MJPEG streams and Prometheus metrics.
+    #[arg(id = "http", long = "http", value_name = "ADDRESS:PORT", num_args = 0..=1, default_missing_value = HTTP)]
     pub bind: Option<SocketAddr>,
-    /// The file with the token that visitors need.
+    /// The file with the token that --http asks visitors for; needed where others can reach it.
+    #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
 }
 
 /// `[foxglove]`
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Foxglove {
-    /// Address and port.
+    /// Serve a live view for Foxglove to this machine.
+    #[arg(id = "foxglove", long = "foxglove", value_name = "ADDRESS:PORT")]
+    #[arg(num_args = 0..=1, default_missing_value = FOXGLOVE)]
     pub bind: Option<SocketAddr>,
-    /// Whose pages may connect, beside Foxglove's own; those of a command line come to those of a file.
+    /// Let pages of this origin, such as http://localhost:3000, connect there beside Foxglove's own; several are possible.
+    #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
+}
+
+/// `[record]`
+#[derive(Debug, Clone, Default, PartialEq, Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Record {
+    /// Collect footage for pre-training into this folder beside it, as `record` does, of the frames that are segmented.
+    #[arg(id = "record", long = "record", value_name = "DIR")]
+    pub folder: Option<PathBuf>,
+    /// Record all frames, not only those that teach depth.
+    #[arg(long = "record-all", action = ArgAction::SetTrue)]
+    pub all: Option<bool>,
+    /// Bytes that this folder may take.
+    #[arg(long = "record-budget", value_name = "BYTES", value_parser = megabytes)]
+    pub budget_mb: Option<f64>,
+    /// Bytes that recording leaves free on the disk [default: 200MB].
+    #[arg(long = "keep-free", value_name = "BYTES", value_parser = megabytes)]
+    pub keep_free_mb: Option<f64>,
 }
 
 impl Settings {
@@ -170,57 +217,6 @@ impl Settings {
                 format!("expected schema = {SCHEMA}, found {}", found.map_or("none".to_owned(), |n| n.to_string())),
                 "a configuration begins with `schema = 1`; another number is for another version of this program",
             )),
-        }
-    }
-
-    /// These settings, and those of `file` where these say nothing.
-    #[must_use]
-    pub fn over(self, file: Self) -> Self {
-        Self {
-            schema: self.schema.or(file.schema),
-            from: self.from.or(file.from),
-            bundle: self.bundle.or(file.bundle),
-            model: self.model.or(file.model),
-            out: self.out.or(file.out),
-            out_budget_mb: self.out_budget_mb.or(file.out_budget_mb),
-            overlays: self.overlays.or(file.overlays),
-            limit: self.limit.or(file.limit),
-            threads: self.threads.or(file.threads),
-            rate: self.rate.or(file.rate),
-            roi: self.roi.or(file.roi),
-            undistort: self.undistort.or(file.undistort),
-            smooth: self.smooth.or(file.smooth),
-            thermal: Thermal {
-                sensor: self.thermal.sensor.or(file.thermal.sensor),
-                hysteresis: self.thermal.hysteresis.or(file.thermal.hysteresis),
-                rules: if self.thermal.rules.is_empty() { file.thermal.rules } else { self.thermal.rules },
-            },
-            any_camera: self.any_camera.or(file.any_camera),
-            golden: self.golden.or(file.golden),
-            engine: EngineSettings {
-                split: self.engine.split.or(file.engine.split),
-                pin: self.engine.pin.or(file.engine.pin),
-                isa: self.engine.isa.or(file.engine.isa),
-            },
-            record: Record {
-                folder: self.record.folder.or(file.record.folder),
-                all: self.record.all.or(file.record.all),
-                budget_mb: self.record.budget_mb.or(file.record.budget_mb),
-                keep_free_mb: self.record.keep_free_mb.or(file.record.keep_free_mb),
-            },
-            log: Log {
-                folder: self.log.folder.or(file.log.folder),
-                file_mib: self.log.file_mib.or(file.log.file_mib),
-                budget_mib: self.log.budget_mib.or(file.log.budget_mib),
-            },
-            http: Http {
-                bind: self.http.bind.or(file.http.bind),
-                token_file: self.http.token_file.or(file.http.token_file),
-            },
-            foxglove: Foxglove {
-                bind: self.foxglove.bind.or(file.foxglove.bind),
-                allow_origin: [self.foxglove.allow_origin, file.foxglove.allow_origin].concat(),
-            },
         }
     }
 }

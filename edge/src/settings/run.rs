@@ -62,7 +62,13 @@ impl Settings {
             rule::rate(&rate.to_string()).map_err(|what| refuse(what, "`rate` is in frames a second"))?;
         }
         let threads = usize::from(self.threads.unwrap_or(1).max(1));
-        let engine = engine(self.engine, threads)?;
+        let engine = self.engine.config()?;
+        if engine.placement == Placement::Pinned && threads > 1 {
+            return Err(refuse(
+                format!("one thread can be pinned, got {threads} frames at once"),
+                "share a frame's work with `split` instead of working on several frames with `threads`",
+            ));
+        }
         let region = self.roi.as_deref().map(str::parse::<Region>).transpose();
         let record = record(self.record)?;
         let log = log(self.log)?;
@@ -118,6 +124,31 @@ impl Settings {
             foxglove: self.foxglove.bind,
             origins: self.foxglove.allow_origin,
             effective,
+        })
+    }
+}
+
+impl EngineSettings {
+    /// How the network is computed.
+    ///
+    /// # Errors
+    /// [`crate::EdgeError::Settings`] where this processor has no such instructions.
+    pub fn config(&self) -> Result<EngineConfig> {
+        let default = EngineConfig::default();
+        let known = |name: &String| {
+            Isa::named(name).ok_or_else(|| {
+                let names: Vec<_> = Isa::available().into_iter().map(Isa::name).collect();
+                refuse(
+                    format!("this processor has no {name} instructions, but {}", names.join(", ")),
+                    "leave `isa` out to take the best",
+                )
+            })
+        };
+        Ok(EngineConfig {
+            isa: self.isa.as_ref().map(known).transpose()?.unwrap_or(default.isa),
+            threads: usize::from(self.split.unwrap_or(1).max(1)),
+            placement: if self.pin.unwrap_or(false) { Placement::Pinned } else { Placement::Anywhere },
+            ..default
         })
     }
 }
@@ -201,32 +232,6 @@ fn thermal(Thermal { sensor, hysteresis, rules }: Thermal) -> Result<Option<Ther
     let sensor_may_lack = sensor.is_none();
     let sensor = sensor.unwrap_or_else(|| SENSOR.into());
     Ok(Some(ThermalConfig { sensor, sensor_may_lack, hysteresis_c, rules }))
-}
-
-fn engine(EngineSettings { split, pin, isa }: EngineSettings, threads: usize) -> Result<EngineConfig> {
-    let default = EngineConfig::default();
-    let pinned = pin.unwrap_or(false);
-    if pinned && threads > 1 {
-        return Err(refuse(
-            format!("one thread can be pinned, got {threads} frames at once"),
-            "share a frame's work with `split` instead of working on several frames with `threads`",
-        ));
-    }
-    let known = |name: &String| {
-        Isa::named(name).ok_or_else(|| {
-            let names: Vec<_> = Isa::available().into_iter().map(Isa::name).collect();
-            refuse(
-                format!("this processor has no {name} instructions, but {}", names.join(", ")),
-                "leave `isa` out to take the best",
-            )
-        })
-    };
-    Ok(EngineConfig {
-        isa: isa.as_ref().map(known).transpose()?.unwrap_or(default.isa),
-        threads: usize::from(split.unwrap_or(1).max(1)),
-        placement: if pinned { Placement::Pinned } else { Placement::Anywhere },
-        ..default
-    })
 }
 
 fn record(Record { folder, all, budget_mb, keep_free_mb }: Record) -> Result<Option<RecordConfig>> {

@@ -1,3 +1,5 @@
+use clap::Parser as _;
+
 use super::*;
 use crate::drive::{Overlays, WhenFull};
 use crate::policy::thermal::SENSOR;
@@ -9,16 +11,28 @@ fn settings(text: &str) -> Result<Settings> {
     Settings::read(&path)
 }
 
+#[derive(Debug, clap::Parser)]
+struct Line {
+    #[arg(long)]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+fn flags(given: &[&str]) -> Flags {
+    let line = ["run", "--config", "edge.toml"].iter().chain(given);
+    Line::try_parse_from(line).unwrap().flags
+}
+
 const LEAST: &str = "schema = 1\nfrom = 'drive.mcap'\nbundle = 'slim.bundle'\n";
 
 #[test]
-fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
+fn flags_override_the_file_and_the_file_overrides_the_default() {
     let file = settings(&format!(
         "{LEAST}rate = 15\nsmooth = 5\n[thermal]\nrules = ['above 80: rate 5']\n[log]\nfolder = 'log'\n"
     ))
     .unwrap();
-    let flags = Settings { rate: Some(7.0), from: Some("/dev/video0".into()), ..Settings::default() };
-    let run = flags.over(file).check().unwrap();
+    let run = flags(&["--rate", "7", "--from", "/dev/video0"]).over(file).unwrap().check().unwrap();
     assert_eq!((run.drive.rate, run.drive.smoothing, run.from.as_str()), (Some(7.0), Some(5), "/dev/video0"));
     let thermal = run.drive.thermal.unwrap();
     assert_eq!((thermal.sensor, thermal.hysteresis_c), (PathBuf::from(SENSOR), 5.0));
@@ -28,6 +42,59 @@ fn a_flag_goes_before_the_file_and_the_file_before_the_default() {
     assert_eq!((run.drive.threads, run.drive.overlays), (1, Overlays::Write));
     let again: Settings = toml::from_str(&toml::to_string(&run.effective).unwrap()).unwrap();
     assert_eq!(again, run.effective);
+}
+
+#[test]
+fn a_flag_that_nobody_gave_leaves_the_file_as_it_is() {
+    let file = settings(
+        "schema = 1\nfrom = 'drive.mcap'\nbundle = 'slim.bundle'\nout = 'masks'\nout_budget_mb = 5\noverlays = false\n\
+         any_camera = true\ngolden = false\n[engine]\nsplit = 2\npin = true\n[thermal]\nhysteresis = 3\n\
+         rules = ['above 80: rate 5']\n[record]\nfolder = 'field'\nall = true\nkeep_free_mb = 7\n[log]\nfile_mib = 3\n\
+         [http]\nbind = '127.0.0.1:1'\n[foxglove]\nbind = '127.0.0.1:2'\nallow_origin = ['https://a.example']\n",
+    )
+    .unwrap();
+    // An environment variable is a flag, too.
+    let isa = std::env::var("PARALLAX_KERNELS").ok();
+    let expected = Settings { engine: EngineSettings { isa, ..file.engine.clone() }, ..file.clone() };
+    assert_eq!(flags(&[]).over(file).unwrap(), expected);
+}
+
+#[test]
+fn every_flag_is_the_key_that_it_stands_for() {
+    let given = flags(&[
+        "--budget=2.5MB",
+        "--no-overlays",
+        "--any-camera",
+        "--no-golden",
+        "--pin",
+        "--split=3",
+        "--http",
+        "--foxglove=127.0.0.1:3",
+        "--log=logs",
+        "--record=field",
+        "--record-all",
+        "--record-budget=1GB",
+        "--keep-free=0",
+        "--thermal=above 70: rate 1",
+        "--thermal-sensor=t",
+        "--allow-origin=https://b.example",
+        "--roi=1,2,64,48",
+    ]);
+    let file = settings(&format!(
+        "{LEAST}golden = true\n[thermal]\nrules = ['above 80: rate 5']\n[foxglove]\nallow_origin = ['https://a.example']\n"
+    ));
+    let settings = given.over(file.unwrap()).unwrap();
+    let folders = [&settings.log.folder, &settings.record.folder].map(|folder| folder.clone().unwrap());
+    assert_eq!(folders, [PathBuf::from("logs"), PathBuf::from("field")]);
+    assert_eq!(settings.out_budget_mb, Some(2.5));
+    let switches = [settings.overlays, settings.any_camera, settings.golden, settings.engine.pin, settings.record.all];
+    assert_eq!(switches, [Some(false), Some(true), Some(false), Some(true), Some(true)]);
+    assert_eq!((settings.record.budget_mb, settings.record.keep_free_mb), (Some(1000.0), Some(0.0)));
+    assert_eq!(settings.http.bind, HTTP.parse().ok());
+    assert_eq!(settings.foxglove.bind, "127.0.0.1:3".parse().ok());
+    assert_eq!(settings.foxglove.allow_origin, ["https://b.example", "https://a.example"], "those of both");
+    assert_eq!(settings.thermal.rules, ["above 70: rate 1".parse().unwrap()], "those of the file are replaced");
+    assert_eq!((settings.thermal.sensor, settings.roi.as_deref()), (Some("t".into()), Some("1,2,64,48")));
 }
 
 #[test]

@@ -5,15 +5,17 @@
 //! | left or only images | in the folder itself, in `frames/`, `left/`, `image_02/` or `image_02/data/` |
 //! | right images | `frames_right/`, `right/`, `image_03/` or `image_03/data/` |
 //! | cameras | `camera.yaml`, `camera_right.yaml` |
-//! | poses | `poses.txt`, see [`super::pose_file`] |
+//! | poses | `poses.txt`, see [`PoseFile`] |
 //! | depth | `depth/NAME.png` for the frame `NAME.*`, metres × 256 |
 
-use super::pose_file::PoseFile;
-use super::{Eye, messages, natural_order};
+use super::{Container, files_of, no_footage};
 use crate::camera::{Camera, ros_yaml};
 use crate::depth::{DepthMap, DepthUnit};
 use crate::frame::{Frame, Timestamp};
 use crate::picture_file::{self, PictureHeader, Turns};
+use crate::recording::common_size::CommonSize;
+use crate::recording::source::Source;
+use crate::recording::{Eye, PoseFile, messages};
 use crate::{Error, Result};
 use nalgebra::Isometry3;
 use std::collections::BTreeMap;
@@ -31,9 +33,20 @@ const LAYOUTS: [[&str; 2]; 5] = [
     ["", "right"],
 ];
 
+/// A folder of images in one of [`LAYOUTS`], or an image.
+pub(super) const CONTAINER: Container = Container {
+    extensions: &[],
+    recognises: |path| if path.is_dir() { Ok(find_layout(path)?.is_some()) } else { Ok(is_image(path)) },
+    open: |path, options| {
+        let source =
+            if path.is_dir() { PictureSource::folder(path, options.fps)? } else { PictureSource::single(path) };
+        Ok(Box::new(source))
+    },
+};
+
 /// Images on disk with what lies beside them.
 #[derive(Debug)]
-pub(super) struct FolderSource {
+struct PictureSource {
     root: PathBuf,
     left: Vec<PathBuf>,
     /// For each left image the right one; empty without a right camera.
@@ -45,16 +58,10 @@ pub(super) struct FolderSource {
     times: Vec<Timestamp>,
 }
 
-/// Whether the name is that of an image.
-pub(super) fn is_image(path: &Path) -> bool {
-    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
-    IMAGES.iter().any(|known| extension.eq_ignore_ascii_case(known))
-}
-
-impl FolderSource {
+impl PictureSource {
     /// Lists a folder; `fps` gives the frames their time stamps where their names do not.
-    pub(super) fn open(root: &Path, fps: f64) -> Result<Self> {
-        let (left, right_folder) = find_layout(root)?.ok_or_else(|| no_images(root))?;
+    fn folder(root: &Path, fps: f64) -> Result<Self> {
+        let (left, right_folder) = find_layout(root)?.ok_or_else(|| no_footage(root))?;
         let right = match images_in(&right_folder)? {
             right if right.is_empty() => Vec::new(),
             right => pair_up(root, &left, &right)?,
@@ -69,7 +76,7 @@ impl FolderSource {
     }
 
     /// One image as a recording of one frame.
-    pub(super) fn single(path: &Path) -> Self {
+    fn single(path: &Path) -> Self {
         Self {
             root: path.parent().unwrap_or(Path::new("")).to_path_buf(),
             left: vec![path.to_path_buf()],
@@ -80,42 +87,87 @@ impl FolderSource {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
+    fn image(&self, index: usize, eye: Eye) -> Option<&Path> {
+        match eye {
+            Eye::Left => self.left.get(index).map(PathBuf::as_path),
+            Eye::Right => self.right.get(index)?.as_deref(),
+        }
+    }
+}
+
+impl Source for PictureSource {
+    fn len(&self) -> usize {
         self.left.len()
     }
 
-    pub(super) fn timestamp(&self, index: usize) -> Timestamp {
+    fn timestamp(&self, index: usize) -> Timestamp {
         self.times[index]
     }
 
-    pub(super) fn has(&self, eye: Eye) -> bool {
+    fn has(&self, eye: Eye) -> bool {
         eye == Eye::Left || !self.right.is_empty()
     }
 
-    pub(super) fn has_depth(&self) -> bool {
-        !self.depth.is_empty()
-    }
-
-    pub(super) fn has_depth_of(&self, index: usize) -> bool {
-        self.depth.get(index).is_some_and(Option::is_some)
-    }
-
-    pub(super) fn has_frame(&self, index: usize, eye: Eye) -> bool {
+    fn has_frame(&self, index: usize, eye: Eye) -> bool {
         self.image(index, eye).is_some()
     }
 
-    /// The camera file beside the images, where there is one.
-    pub(super) fn camera(&self, eye: Eye) -> Result<Option<Camera>> {
-        let path = self.root.join(["camera.yaml", "camera_right.yaml"][eye.index()]);
-        if path.is_file() { ros_yaml::read(&path).map(Some) } else { Ok(None) }
-    }
-
-    pub(super) fn frame(&self, index: usize, eye: Eye) -> Result<Option<Frame>> {
+    fn frame(&self, index: usize, eye: Eye) -> Result<Option<Frame>> {
         let Some(path) = self.image(index, eye) else { return Ok(None) };
         Ok(Some(messages::frame_from_picture(picture_file::read_picture(path)?, self.timestamp(index), index as u64)))
     }
 
-    pub(super) fn depth(&self, index: usize) -> Result<Option<DepthMap>> {
+    /// Width and height of all images as shown, from their heads, and how EXIF turns those of each eye. Images whose head
+    /// cannot be read are left for [`PictureSource::frame`] to report, so that one bad file does not spoil a drive.
+    fn common_size(&self, path: &Path) -> Result<CommonSize> {
+        let left = self.left.iter().map(|path| (Eye::Left, path));
+        let images = left.chain(self.right.iter().flatten().map(|path| (Eye::Right, path)));
+        let mut first: Option<(&PathBuf, PictureHeader)> = None;
+        let mut unreadable = None;
+        let mut turns = [Turns::default(); 2];
+        for (eye, image) in images {
+            match (picture_file::read_header(image), &first) {
+                (Ok(header), Some((other, expected))) if header.size() != PictureHeader::size(expected) => {
+                    return Err(different_sizes((other, *expected), (image, header)));
+                }
+                (Ok(header), _) => {
+                    turns[eye.index()].note(header.orientation);
+                    first.get_or_insert((image, header));
+                }
+                (Err(error), _) => unreadable = unreadable.or(Some(error)),
+            }
+        }
+        match (first, unreadable) {
+            (Some((_, header)), _) => Ok(CommonSize { size_px: header.size(), turns }),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(no_footage(path)),
+        }
+    }
+
+    /// The camera file beside the images, where there is one.
+    fn camera(&self, eye: Eye) -> Result<Option<Camera>> {
+        let path = self.root.join(["camera.yaml", "camera_right.yaml"][eye.index()]);
+        if path.is_file() { ros_yaml::read(&path).map(Some) } else { Ok(None) }
+    }
+
+    /// Counted at the frame rate that was given, or in names that anybody may have chosen.
+    fn has_recorded_times(&self) -> bool {
+        false
+    }
+
+    fn image_path(&self, index: usize, eye: Eye) -> Option<&Path> {
+        self.image(index, eye)
+    }
+
+    fn has_depth(&self) -> bool {
+        !self.depth.is_empty()
+    }
+
+    fn has_depth_of(&self, index: usize) -> bool {
+        self.depth.get(index).is_some_and(Option::is_some)
+    }
+
+    fn depth(&self, index: usize) -> Result<Option<DepthMap>> {
         match self.depth.get(index).and_then(Option::as_ref) {
             Some(path) => {
                 let depth = DepthMap::read_png(path, DepthUnit::KittiStep)?;
@@ -129,43 +181,8 @@ impl FolderSource {
         }
     }
 
-    pub(super) fn pose(&self, index: usize) -> Option<Isometry3<f64>> {
+    fn world_from_camera(&self, index: usize) -> Option<Isometry3<f64>> {
         self.poses.get(index).copied().flatten()
-    }
-
-    /// Width and height of all images as shown, from their heads, and how EXIF turns those of each eye. Images whose head
-    /// cannot be read are left for [`FolderSource::frame`] to report, so that one bad file does not spoil a drive.
-    pub(super) fn size(&self) -> Result<((u32, u32), [Turns; 2])> {
-        let left = self.left.iter().map(|path| (Eye::Left, path));
-        let images = left.chain(self.right.iter().flatten().map(|path| (Eye::Right, path)));
-        let mut first: Option<(&PathBuf, PictureHeader)> = None;
-        let mut unreadable = None;
-        let mut turns = [Turns::default(); 2];
-        for (eye, path) in images {
-            match (picture_file::read_header(path), &first) {
-                (Ok(header), Some((other, expected))) if header.size() != PictureHeader::size(expected) => {
-                    return Err(different_sizes((other, *expected), (path, header)));
-                }
-                (Ok(header), _) => {
-                    turns[eye.index()].note(header.orientation);
-                    first.get_or_insert((path, header));
-                }
-                (Err(error), _) => unreadable = unreadable.or(Some(error)),
-            }
-        }
-        match (first, unreadable) {
-            (Some((_, header)), _) => Ok((header.size(), turns)),
-            (None, Some(error)) => Err(error),
-            (None, None) => Err(no_images(&self.root)),
-        }
-    }
-
-    /// Path of an image, for messages about it.
-    pub(super) fn image(&self, index: usize, eye: Eye) -> Option<&Path> {
-        match eye {
-            Eye::Left => self.left.get(index).map(PathBuf::as_path),
-            Eye::Right => self.right.get(index)?.as_deref(),
-        }
     }
 }
 
@@ -189,41 +206,6 @@ fn times_in_names(images: &[PathBuf]) -> Option<Vec<Timestamp>> {
     times.windows(2).all(|pair| pair[0] < pair[1]).then_some(times)
 }
 
-/// The only MCAP file of a folder without images, such as `parallax-world` leaves behind; none where there are images or
-/// no MCAP files.
-/// The recordings at `path`: the files of a folder with nothing but MCAP files, such as a recorder writes, in the order
-/// of their names; otherwise `path` itself.
-///
-/// # Errors
-/// The folder cannot be read.
-pub fn recordings_in(path: &Path) -> Result<Vec<PathBuf>> {
-    if !path.is_dir() || find_layout(path)?.is_some() {
-        return Ok(vec![path.to_path_buf()]);
-    }
-    let files = mcap_files(path)?;
-    Ok(if files.is_empty() { vec![path.to_path_buf()] } else { files })
-}
-
-fn mcap_files(root: &Path) -> Result<Vec<PathBuf>> {
-    list(root, |path| path.extension().is_some_and(|extension| extension == "mcap"))
-}
-
-pub(super) fn only_mcap(root: &Path) -> Result<Option<PathBuf>> {
-    if find_layout(root)?.is_some() {
-        return Ok(None);
-    }
-    let mut files = mcap_files(root)?;
-    if files.len() > 1 {
-        let names: Vec<_> = files.iter().filter_map(|file| file.file_name()?.to_str()).collect();
-        return Err(Error::Recording {
-            what: format!("expected one recording, found {}", names.join(", ")),
-            path: root.to_path_buf(),
-            hint: "name the one you mean",
-        });
-    }
-    Ok(files.pop())
-}
-
 /// The left images and the folder of the right ones (which may not exist); none when there are no images.
 fn find_layout(root: &Path) -> Result<Option<(Vec<PathBuf>, PathBuf)>> {
     for [left, right] in LAYOUTS {
@@ -240,21 +222,7 @@ fn find_layout(root: &Path) -> Result<Option<(Vec<PathBuf>, PathBuf)>> {
 /// # Errors
 /// The folder cannot be listed.
 pub fn images_in(folder: &Path) -> Result<Vec<PathBuf>> {
-    if folder.is_dir() { list(folder, is_image) } else { Ok(Vec::new()) }
-}
-
-/// What is wanted of a folder, in natural order and without hidden files.
-fn list(folder: &Path, wanted: impl Fn(&Path) -> bool) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(Error::io("list", folder))? {
-        let path = entry.map_err(Error::io("list", folder))?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if wanted(&path) && !hidden {
-            files.push(path);
-        }
-    }
-    files.sort_by(|a, b| natural_order::compare(&a.to_string_lossy(), &b.to_string_lossy()));
-    Ok(files)
+    if folder.is_dir() { files_of(folder, is_image) } else { Ok(Vec::new()) }
 }
 
 /// Right images by equal names; when no name is shared (`left01`, `right01`), by order.
@@ -303,10 +271,8 @@ fn different_sizes(first: (&Path, PictureHeader), second: (&Path, PictureHeader)
     }
 }
 
-fn no_images(root: &Path) -> Error {
-    Error::Recording {
-        what: "expected images (png, jpg, ...), found none".into(),
-        path: root.to_path_buf(),
-        hint: "give a folder of images, one with frames/ or left/ and right/ in it, an .mcap file or one image",
-    }
+/// Whether the name is that of an image.
+fn is_image(path: &Path) -> bool {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    IMAGES.iter().any(|known| extension.eq_ignore_ascii_case(known))
 }

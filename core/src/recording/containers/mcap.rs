@@ -3,18 +3,19 @@
 //! Our own recordings are known by their topics. Of others' recordings any Foxglove `CompressedImage` or `RawImage`
 //! (protobuf) will do; the words `left` and `right` in the topics tell the eyes apart.
 
-use super::capture_clock::{self, CaptureClock};
-use super::durable::SNIPPETS_TOPIC;
-use super::mcap_file::{Channel, McapFile, Message, MessagePlace, Topic};
-use super::stamps::read_stamps;
-use super::time_finding::{TimeFault, TimeFinding};
-use super::topics::{self, COMPRESSED_IMAGE, Choice};
-use super::{CAMERA_FRAMES, CAMERA_IDENTITY, CAMERA_NAME, Eye, WORLD_FRAME};
+use super::Container;
 use crate::camera::{Camera, CameraIdentity};
 use crate::depth::DepthMap;
 use crate::frame::{Frame, Timestamp};
 use crate::picture_file::{self, Orientation};
-use crate::recording::{messages, raw_image};
+use crate::recording::capture_clock::{self, CaptureClock};
+use crate::recording::durable::SNIPPETS_TOPIC;
+use crate::recording::mcap_file::{Channel, McapFile, Message, MessagePlace, Topic};
+use crate::recording::source::Source;
+use crate::recording::stamps::read_stamps;
+use crate::recording::time_finding::{TimeFault, TimeFinding};
+use crate::recording::topics::{self, COMPRESSED_IMAGE, Choice};
+use crate::recording::{CAMERA_FRAMES, CAMERA_IDENTITY, CAMERA_NAME, Eye, WORLD_FRAME, messages, raw_image};
 use crate::{Error, Result};
 use foxglove::messages::{CameraCalibration, CompressedImage, FrameTransform, RawImage};
 use nalgebra::Isometry3;
@@ -25,9 +26,16 @@ const LOOKS: usize = 16;
 /// A gray picture of 16 bits that is brighter nowhere is of a sensor with 12 bits, or is no picture but depth.
 const DARK: u16 = 4095;
 
+/// An MCAP file, whatever its name: one that a recorder has not finished ends otherwise.
+pub(super) const CONTAINER: Container = Container {
+    extensions: &["mcap"],
+    recognises: |path| Ok(!path.is_dir()),
+    open: |path, _options| Ok(Box::new(McapSource::open(path)?)),
+};
+
 /// An MCAP file seen as a recording.
 #[derive(Debug)]
-pub(super) struct McapSource {
+struct McapSource {
     file: McapFile,
     images: [Option<Stream>; 2],
     depth: Option<Stream>,
@@ -53,7 +61,7 @@ struct Stream {
 }
 
 impl McapSource {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    fn open(path: &Path) -> Result<Self> {
         let mut file = McapFile::open(path)?;
         let choice = topics::choose(&file)?;
         let unread = topics::unread(&file, &choice);
@@ -87,28 +95,146 @@ impl McapSource {
             file,
         })
     }
+}
 
-    /// What is strange about the times.
-    pub(super) fn time_findings(&self) -> &[TimeFinding] {
+impl Source for McapSource {
+    fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    fn timestamp(&self, index: usize) -> Timestamp {
+        Timestamp::from_nanos(self.times[index])
+    }
+
+    fn has(&self, eye: Eye) -> bool {
+        self.images[eye.index()].is_some()
+    }
+
+    fn has_frame(&self, index: usize, eye: Eye) -> bool {
+        self.images[eye.index()].as_ref().is_some_and(|stream| stream.of_frame[index].is_some())
+    }
+
+    fn frame(&self, index: usize, eye: Eye) -> Result<Option<Frame>> {
+        let Some((channel, message)) = self.message(self.images[eye.index()].as_ref(), index)? else {
+            return Ok(None);
+        };
+        let sequence = if message.sequence == 0 { index as u64 } else { u64::from(message.sequence) };
+        let frame = if channel.is(COMPRESSED_IMAGE) {
+            let image: CompressedImage = self.decode(channel, &message)?;
+            messages::frame_from_compressed(&image, self.timestamp(index), sequence)
+        } else {
+            let image: RawImage = self.decode(channel, &message)?;
+            raw_image::frame_from_raw(&image, self.timestamp(index), sequence)
+        };
+        frame.map(Some).map_err(|what| self.bad_message(channel, index, &what))
+    }
+
+    fn orientation(&self, index: usize, eye: Eye) -> Option<Orientation> {
+        let (channel, message) = self.message(self.images[eye.index()].as_ref(), index).ok()??;
+        let image: CompressedImage =
+            if channel.schema == COMPRESSED_IMAGE { self.decode(channel, &message).ok()? } else { return None };
+        picture_file::header(&image.data).ok().map(|header| header.orientation)
+    }
+
+    /// Whether the left and right pictures are what they say.
+    ///
+    /// # Errors
+    /// Those of 16 bits are so dark that they are something else.
+    fn check_pictures(&self) -> Result<()> {
+        for topic in self.images.iter().flatten().map(|stream| &self.file.topics[stream.topic]) {
+            let brightest = |place: MessagePlace| {
+                let channel = self.file.channel(place);
+                if channel.is(COMPRESSED_IMAGE) {
+                    return None;
+                }
+                let image: RawImage = self.decode(channel, &self.file.message(place).ok()?).ok()?;
+                raw_image::brightest_of_mono16(&image)
+            };
+            // What begins with another encoding is not read any further.
+            let brightest = looks(topic).into_iter().map(brightest).take_while(Option::is_some).flatten();
+            if let Some(brightest) = brightest.max().filter(|brightest| *brightest <= DARK) {
+                return Err(Error::Recording {
+                    what: format!(
+                        "the mono16 pictures on {} are brighter than {brightest} of 65535 nowhere: depth, or a sensor of fewer bits",
+                        topic.name
+                    ),
+                    path: self.file.path().to_path_buf(),
+                    hint: "pictures of 16 bits use all of them: multiply those of 12 bits by 16; depth is 16UC1 on a topic of its own",
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn camera(&self, eye: Eye) -> Result<Option<Camera>> {
+        let Some(topic) = self.calibrations[eye.index()].map(|topic| &self.file.topics[topic]) else { return Ok(None) };
+        for &place in &looks(topic) {
+            let channel = self.file.channel(place);
+            let message: CameraCalibration = self.decode(channel, &self.file.message(place)?)?;
+            if is_calibrated(&message) {
+                return self.camera_of(channel, message).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn frame_timestamp(&self, index: usize, eye: Eye) -> Option<Timestamp> {
+        let stream = self.images[eye.index()].as_ref()?;
+        let message = self.file.topics[stream.topic].messages[stream.of_frame[index]?];
+        Some(Timestamp::from_nanos(message.time))
+    }
+
+    fn time_findings(&self) -> &[TimeFinding] {
         &self.clock.findings
     }
 
-    /// What the user should know besides: topics that were not read, calibrations that change.
-    pub(super) fn remarks(&self) -> Vec<String> {
+    fn remarks(&self) -> Vec<String> {
         let changes = [Eye::Left, Eye::Right].into_iter().filter_map(|eye| self.changed_calibration(eye));
         self.unread.iter().cloned().chain(changes).collect()
     }
 
-    pub(super) fn stretch(&self, index: usize) -> usize {
+    fn damage(&self) -> Option<&str> {
+        self.file.damage.as_deref()
+    }
+
+    fn has_depth(&self) -> bool {
+        self.depth.is_some()
+    }
+
+    fn has_depth_of(&self, index: usize) -> bool {
+        self.depth.as_ref().is_some_and(|stream| stream.of_frame[index].is_some())
+    }
+
+    fn depth(&self, index: usize) -> Result<Option<DepthMap>> {
+        self.depth_of(self.depth.as_ref(), index)
+    }
+
+    fn has_lidar(&self) -> bool {
+        self.lidar.is_some()
+    }
+
+    fn has_lidar_of(&self, index: usize) -> bool {
+        self.lidar.as_ref().is_some_and(|stream| stream.of_frame[index].is_some())
+    }
+
+    fn lidar(&self, index: usize) -> Result<Option<DepthMap>> {
+        self.depth_of(self.lidar.as_ref(), index)
+    }
+
+    fn world_from_camera(&self, index: usize) -> Option<Isometry3<f64>> {
+        self.pose(index).ok().flatten()
+    }
+
+    fn stretch(&self, index: usize) -> usize {
         let begun = |starts: &[u64]| starts.partition_point(|start| *start <= self.times[index]);
         begun(&self.snippets).saturating_sub(1) + begun(&self.clock.breaks)
     }
 
-    pub(super) fn is_chosen(&self) -> bool {
+    fn is_chosen(&self) -> bool {
         !self.snippets.is_empty()
     }
 
-    pub(super) fn json_messages(&self, topic: &str) -> Result<Vec<(Timestamp, serde_json::Value)>> {
+    fn json_messages(&self, topic: &str) -> Result<Vec<(Timestamp, serde_json::Value)>> {
         let found = self.file.topics.iter().find(|found| found.name == topic);
         let places = found.map(|found| found.messages.iter()).unwrap_or_default();
         let mut places = places.filter(|place| self.file.channel(**place).encoding == "json");
@@ -123,63 +249,9 @@ impl McapSource {
         };
         places.by_ref().map(read).collect()
     }
+}
 
-    pub(super) fn damage(&self) -> Option<&str> {
-        self.file.damage.as_deref()
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.times.len()
-    }
-
-    pub(super) fn timestamp(&self, index: usize) -> Timestamp {
-        Timestamp::from_nanos(self.times[index])
-    }
-
-    /// When an eye took its picture of a frame.
-    pub(super) fn frame_timestamp(&self, index: usize, eye: Eye) -> Option<Timestamp> {
-        let stream = self.images[eye.index()].as_ref()?;
-        let message = self.file.topics[stream.topic].messages[stream.of_frame[index]?];
-        Some(Timestamp::from_nanos(message.time))
-    }
-
-    pub(super) fn has(&self, eye: Eye) -> bool {
-        self.images[eye.index()].is_some()
-    }
-
-    pub(super) fn has_depth(&self) -> bool {
-        self.depth.is_some()
-    }
-
-    pub(super) fn has_lidar(&self) -> bool {
-        self.lidar.is_some()
-    }
-
-    pub(super) fn has_depth_of(&self, index: usize) -> bool {
-        self.depth.as_ref().is_some_and(|stream| stream.of_frame[index].is_some())
-    }
-
-    pub(super) fn has_lidar_of(&self, index: usize) -> bool {
-        self.lidar.as_ref().is_some_and(|stream| stream.of_frame[index].is_some())
-    }
-
-    pub(super) fn has_frame(&self, index: usize, eye: Eye) -> bool {
-        self.images[eye.index()].as_ref().is_some_and(|stream| stream.of_frame[index].is_some())
-    }
-
-    /// The camera that took this eye's pictures, where the recording says.
-    pub(super) fn camera(&self, eye: Eye) -> Result<Option<Camera>> {
-        let Some(topic) = self.calibrations[eye.index()].map(|topic| &self.file.topics[topic]) else { return Ok(None) };
-        for &place in &looks(topic) {
-            let channel = self.file.channel(place);
-            let message: CameraCalibration = self.decode(channel, &self.file.message(place)?)?;
-            if is_calibrated(&message) {
-                return self.camera_of(channel, message).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
+impl McapSource {
     fn camera_of(&self, channel: &Channel, message: CameraCalibration) -> Result<Camera> {
         let name = channel.metadata.get(CAMERA_NAME).cloned().unwrap_or_else(|| message.frame_id.clone());
         let wrong = |what| Error::Camera { what, path: Some(self.file.path().to_path_buf()) };
@@ -214,87 +286,6 @@ impl McapSource {
         ))
     }
 
-    /// Whether the left and right pictures are what they say.
-    ///
-    /// # Errors
-    /// Those of 16 bits are so dark that they are something else.
-    pub(super) fn check_brightness(&self) -> Result<()> {
-        for topic in self.images.iter().flatten().map(|stream| &self.file.topics[stream.topic]) {
-            let brightest = |place: MessagePlace| {
-                let channel = self.file.channel(place);
-                if channel.is(COMPRESSED_IMAGE) {
-                    return None;
-                }
-                let image: RawImage = self.decode(channel, &self.file.message(place).ok()?).ok()?;
-                raw_image::brightest_of_mono16(&image)
-            };
-            // What begins with another encoding is not read any further.
-            let brightest = looks(topic).into_iter().map(brightest).take_while(Option::is_some).flatten();
-            if let Some(brightest) = brightest.max().filter(|brightest| *brightest <= DARK) {
-                return Err(Error::Recording {
-                    what: format!(
-                        "the mono16 pictures on {} are brighter than {brightest} of 65535 nowhere: depth, or a sensor of fewer bits",
-                        topic.name
-                    ),
-                    path: self.file.path().to_path_buf(),
-                    hint: "pictures of 16 bits use all of them: multiply those of 12 bits by 16; depth is 16UC1 on a topic of its own",
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// The frame, or none when this eye has none at that time.
-    pub(super) fn frame(&self, index: usize, eye: Eye) -> Result<Option<Frame>> {
-        let Some((channel, message)) = self.message(self.images[eye.index()].as_ref(), index)? else {
-            return Ok(None);
-        };
-        let sequence = if message.sequence == 0 { index as u64 } else { u64::from(message.sequence) };
-        let frame = if channel.is(COMPRESSED_IMAGE) {
-            let image: CompressedImage = self.decode(channel, &message)?;
-            messages::frame_from_compressed(&image, self.timestamp(index), sequence)
-        } else {
-            let image: RawImage = self.decode(channel, &message)?;
-            raw_image::frame_from_raw(&image, self.timestamp(index), sequence)
-        };
-        frame.map(Some).map_err(|what| self.bad_message(channel, index, &what))
-    }
-
-    /// How EXIF turns the picture of a frame; none where there is no picture, or none that carries EXIF.
-    pub(super) fn orientation(&self, index: usize, eye: Eye) -> Option<Orientation> {
-        let (channel, message) = self.message(self.images[eye.index()].as_ref(), index).ok()??;
-        let image: CompressedImage =
-            if channel.schema == COMPRESSED_IMAGE { self.decode(channel, &message).ok()? } else { return None };
-        picture_file::header(&image.data).ok().map(|header| header.orientation)
-    }
-
-    pub(super) fn depth(&self, index: usize) -> Result<Option<DepthMap>> {
-        self.depth_of(self.depth.as_ref(), index)
-    }
-
-    pub(super) fn lidar(&self, index: usize) -> Result<Option<DepthMap>> {
-        self.depth_of(self.lidar.as_ref(), index)
-    }
-
-    /// Where the left camera is; none where the recording does not say.
-    pub(super) fn pose(&self, index: usize) -> Result<Option<Isometry3<f64>>> {
-        let Some(topic) = self.poses.map(|topic| &self.file.topics[topic]) else { return Ok(None) };
-        let (time, tolerance) = (self.times[index], self.clock.tolerance_nanos);
-        let start = topic.messages.partition_point(|message| message.time.saturating_add(tolerance) < time);
-        let near = topic.messages[start..].iter().take_while(|message| message.time <= time.saturating_add(tolerance));
-        // The nearest first: others' files hold every transform of the robot on one topic.
-        let mut near: Vec<_> = near.collect();
-        near.sort_by_key(|message| message.time.abs_diff(time));
-        for &place in near {
-            let transform: FrameTransform = self.decode(self.file.channel(place), &self.file.message(place)?)?;
-            let wanted = transform.child_frame_id == CAMERA_FRAMES[0] && transform.parent_frame_id == WORLD_FRAME;
-            if let Some(pose) = messages::pose_from_transform(&transform).filter(|_| wanted) {
-                return Ok(Some(pose));
-            }
-        }
-        Ok(None)
-    }
-
     fn depth_of(&self, stream: Option<&Stream>, index: usize) -> Result<Option<DepthMap>> {
         let Some((channel, message)) = self.message(stream, index)? else { return Ok(None) };
         let image: RawImage = self.decode(channel, &message)?;
@@ -322,6 +313,24 @@ impl McapSource {
             path: self.file.path().to_path_buf(),
             hint: "skip this frame or record again",
         }
+    }
+
+    fn pose(&self, index: usize) -> Result<Option<Isometry3<f64>>> {
+        let Some(topic) = self.poses.map(|topic| &self.file.topics[topic]) else { return Ok(None) };
+        let (time, tolerance) = (self.times[index], self.clock.tolerance_nanos);
+        let start = topic.messages.partition_point(|message| message.time.saturating_add(tolerance) < time);
+        let near = topic.messages[start..].iter().take_while(|message| message.time <= time.saturating_add(tolerance));
+        // The nearest first: others' files hold every transform of the robot on one topic.
+        let mut near: Vec<_> = near.collect();
+        near.sort_by_key(|message| message.time.abs_diff(time));
+        for &place in near {
+            let transform: FrameTransform = self.decode(self.file.channel(place), &self.file.message(place)?)?;
+            let wanted = transform.child_frame_id == CAMERA_FRAMES[0] && transform.parent_frame_id == WORLD_FRAME;
+            if let Some(pose) = messages::pose_from_transform(&transform).filter(|_| wanted) {
+                return Ok(Some(pose));
+            }
+        }
+        Ok(None)
     }
 }
 
