@@ -33,6 +33,10 @@ const LEAST_TURN_PX: f64 = 3.0;
 /// What an error of 3 % in the focal length leaves of a turn.
 const TURN_SHARE: f64 = 0.03;
 
+/// Part of the time from frame to frame by which the eyes of a pair may be apart: as the doctor fails it.
+const MOST_APART: f64 = 0.25;
+/// From here on it is worth a word.
+const WORTH_A_WORD: f64 = 0.05;
 /// Part of the targets that must show something.
 const LEAST_TEACHING: f64 = 0.05;
 
@@ -58,12 +62,14 @@ pub struct Lesson {
     nothing: usize,
     no_change: usize,
     no_depth: usize,
+    /// By which part of the time from frame to frame the eyes of a pair are apart, thousandths.
+    eyes_apart: u32,
 }
 
 impl Lesson {
     /// Before any target.
     pub(crate) fn of(subject: &'static str) -> Self {
-        Self { subject, targets: 0, nothing: 0, no_change: 0, no_depth: 0 }
+        Self { subject, targets: 0, nothing: 0, no_change: 0, no_depth: 0, eyes_apart: 0 }
     }
 
     /// After the first target.
@@ -71,6 +77,11 @@ impl Lesson {
         let mut lesson = Self::of(subject);
         lesson.add(shown);
         lesson
+    }
+
+    /// Takes note of eyes that are apart in time, by a part of the time from frame to frame.
+    pub(crate) fn note_eyes_apart(&mut self, periods: f64) {
+        self.eyes_apart = self.eyes_apart.max((1e3 * periods) as u32);
     }
 
     /// Takes note of a target.
@@ -84,10 +95,26 @@ impl Lesson {
         }
     }
 
+    /// What a run suffers from without missing its purpose.
+    pub(crate) fn drawback(&self) -> Option<String> {
+        let periods = f64::from(self.eyes_apart) / 1e3;
+        (WORTH_A_WORD..=MOST_APART).contains(&periods).then(|| {
+            format!(
+                "the eyes' pictures are {periods:.2} of the time from frame to frame apart: what moves comes out at a wrong depth"
+            )
+        })
+    }
+
     /// Why a run with these pictures misses its purpose; none where it does not.
     #[must_use]
     pub fn shortcoming(&self) -> Option<String> {
-        let Self { subject, targets, nothing, no_change, no_depth } = *self;
+        let Self { subject, targets, nothing, no_change, no_depth, eyes_apart } = *self;
+        let periods = f64::from(eyes_apart) / 1e3;
+        if periods > MOST_APART {
+            return Some(format!(
+                "{subject} teaches wrong depth here: the eyes' pictures are {periods:.2} of the time from frame to frame apart"
+            ));
+        }
         let teaching = targets - nothing - no_change - no_depth;
         if teaching as f64 >= LEAST_TEACHING * targets as f64 {
             return None;

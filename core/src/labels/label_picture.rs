@@ -2,7 +2,7 @@
 //!
 //! | form of the PNG | what a pixel's value is |
 //! |---|---|
-//! | palette, 1 to 8 bits | the number in the palette is the id; its colours are not read |
+//! | palette, 1 to 8 bits | the number in the palette is the id; where no number is, the class's colour. Refused where the colours are those of other classes than the numbers |
 //! | gray, 8 or 16 bits | the id |
 //! | gray, 1, 2 or 4 bits | the id as it is stored, or, where that is no id, as a viewer shows it (0 to 255) |
 //! | RGB, RGBA, gray with alpha | the class's colour; or, where all channels are alike, the id in each of them |
@@ -25,13 +25,16 @@ const LIST_IT: &str =
 const LIST_COLOR: &str = "give a class of classes.toml this colour, or set `unlisted = \"ignore\"`";
 const NO_SMOOTHING: &str = "export masks without smoothed edges (no antialiasing, no scaling but by nearest neighbour, \
                             PNG instead of JPEG), or set `unlisted = \"ignore\"`";
+const NO_PALETTE: &str =
+    "export labels as RGB, or as a gray picture of ids: palettes are numbered in an order of their own";
 const ONE_COLOR_EACH: &str = "give every class a colour of its own, or label with ids (8-bit index PNG)";
 
 /// The dense class of every pixel, not turned.
 pub(super) fn classes_of(picture: &RawPng, classes: &Classes) -> Result<Vec<u8>, LabelFault> {
     let width = picture.header.stored.0 as usize;
     match picture.layout {
-        PngLayout::Gray | PngLayout::Palette => by_id(picture, classes, width),
+        PngLayout::Gray => by_id(picture, classes, width),
+        PngLayout::Palette => by_palette(picture, classes, width),
         PngLayout::GrayAlpha | PngLayout::Rgb | PngLayout::Rgba => by_color(picture, classes, width),
     }
 }
@@ -60,6 +63,38 @@ fn by_id(picture: &RawPng, classes: &Classes, width: usize) -> Result<Vec<u8>, L
 }
 
 type Rgb = [u8; 3];
+
+/// Programs that turn colours into palettes number them in an order of their own: the number is the id unless the colours say
+/// otherwise.
+fn by_palette(picture: &RawPng, classes: &Classes, width: usize) -> Result<Vec<u8>, LabelFault> {
+    let ids = by_id(picture, classes, width);
+    let table = classes.index_of_value();
+    let is_ignored = |value: usize| table.get(value).copied().flatten() == Some(IGNORE);
+    let of_color = |value: u16| {
+        let color = picture.palette.get(usize::from(value))?;
+        let class = classes.entries.iter().position(|class| class.color == *color)?;
+        u8::try_from(class).ok()
+    };
+    let colors: Option<Vec<u8>> = picture
+        .values
+        .iter()
+        .map(|&value| of_color(value).or_else(|| is_ignored(usize::from(value)).then_some(IGNORE)))
+        .collect();
+    let (Some(colors), None) = (colors, classes.twins()) else { return ids };
+    let Ok(ids) = ids else { return Ok(colors) };
+    let Some(at) = colors.iter().zip(&ids).position(|(color, id)| color != id && *color != IGNORE) else {
+        return Ok(ids);
+    };
+    let name = |index: u8| classes.entries.get(usize::from(index)).map_or("ignored", |class| class.name.as_str());
+    let what = format!(
+        "palette index {} {} has the colour of {:?} and is the id of {:?}",
+        picture.values[at],
+        place(at, width),
+        name(colors[at]),
+        name(ids[at])
+    );
+    Err(LabelFault { what, hint: NO_PALETTE })
+}
 
 fn by_color(picture: &RawPng, classes: &Classes, width: usize) -> Result<Vec<u8>, LabelFault> {
     let colors = colors_of(picture, width)?;

@@ -105,6 +105,8 @@ pub(crate) struct RawPng {
     pub(crate) bits: u8,
     /// Row by row, one number for each value.
     pub(crate) values: Vec<u16>,
+    /// The colours of a palette, by its indices; empty where there is none.
+    pub(crate) palette: Vec<[u8; 3]>,
 }
 
 /// The values of a PNG, neither scaled nor looked up in its palette, nor turned.
@@ -112,7 +114,7 @@ pub(crate) struct RawPng {
 /// # Errors
 /// It is no PNG, not whole, or its size is out of bounds.
 pub(crate) fn raw(bytes: &[u8]) -> Result<RawPng, PictureFault> {
-    let (header, (layout, depth), data) = read(bytes, Transformations::IDENTITY)?;
+    let Pixels { header, layout, depth, data, palette } = read(bytes, Transformations::IDENTITY)?;
     let (width, height) = header.stored;
     let in_row = width as usize * layout.channels();
     let bits = depth as u8;
@@ -130,12 +132,12 @@ pub(crate) fn raw(bytes: &[u8]) -> Result<RawPng, PictureFault> {
             rows.flat_map(|row| (0..in_row).map(move |x| value(row, x))).collect()
         }
     };
-    Ok(RawPng { header, layout, bits, values })
+    Ok(RawPng { header, layout, bits, values, palette })
 }
 
 /// Decodes a PNG as it is stored, and says how it is turned.
 pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), PictureFault> {
-    let (header, (layout, depth), data) = read(bytes, Transformations::EXPAND)?;
+    let Pixels { header, layout, depth, data, .. } = read(bytes, Transformations::EXPAND)?;
     let (width, height) = header.stored;
     let picture = if depth == BitDepth::Sixteen {
         let data: Vec<u16> = data.as_chunks::<2>().0.iter().map(|&pair| u16::from_be_bytes(pair)).collect();
@@ -161,7 +163,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Pictur
     Ok((picture, header.orientation))
 }
 
-type Pixels = (PictureHeader, (Layout, BitDepth), Vec<u8>);
+struct Pixels {
+    header: PictureHeader,
+    layout: Layout,
+    depth: BitDepth,
+    data: Vec<u8>,
+    palette: Vec<[u8; 3]>,
+}
 
 fn read(bytes: &[u8], transformations: Transformations) -> Result<Pixels, PictureFault> {
     let PngHeader { picture: header, frames } = header(&mut Cursor::new(bytes))?;
@@ -177,6 +185,7 @@ fn read(bytes: &[u8], transformations: Transformations) -> Result<Pixels, Pictur
     decoder.set_transformations(transformations);
     let mut reader = decoder.read_info().map_err(fault)?;
     let (color, depth) = reader.output_color_type();
+    let palette = reader.info().palette.as_deref().map_or(&[][..], |palette| palette.as_chunks::<3>().0).to_vec();
     let mut data = vec![0; reader.output_buffer_size().ok_or("it is too large")?];
     let read = reader.next_frame(&mut data).map_err(fault)?;
     data.truncate(read.buffer_size());
@@ -188,5 +197,5 @@ fn read(bytes: &[u8], transformations: Transformations) -> Result<Pixels, Pictur
         ColorType::GrayscaleAlpha => Layout::GrayAlpha,
         ColorType::Rgba => Layout::Rgba,
     };
-    Ok((header, (layout, depth), data))
+    Ok(Pixels { header, layout, depth, data, palette })
 }

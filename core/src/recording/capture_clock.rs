@@ -39,6 +39,9 @@ pub(super) struct CaptureClock {
 /// Where a message stands in the file.
 type Position = (u64, u64);
 
+/// No camera takes ten thousand pictures a second: stamps that are nearer are of another unit.
+const LEAST_STEP_NANOS: u64 = 100_000;
+
 /// Gives every message its time of capture and sorts by it. The first topic has the left pictures, the `measured` first ones
 /// something that belongs to them; the others may have stamps of their own kinds.
 pub(super) fn decide(
@@ -51,12 +54,16 @@ pub(super) fn decide(
     let breaks = set_backs(left, &position);
     let stamped = stamped_places(left).count();
     let times = shifted(left, &breaks, &position);
+    let (too_near, logged_too_near) = (
+        steps_under(LEAST_STEP_NANOS, times.clone()),
+        steps_under(LEAST_STEP_NANOS, stamped_places(left).map(|place| place.time).collect()),
+    );
     let repeated = repeats(times.clone());
     let period = median_period(&sorted(times.clone()));
     if stamped == 0 {
         note_missing(&mut clock, topics, measured);
-    } else if 2 * repeated > stamped {
-        clock.tell(left, TimeFault::Useless, repeated, 0);
+    } else if 2 * repeated > stamped || 2 * too_near > stamped && 2 * logged_too_near <= stamped {
+        clock.tell(left, TimeFault::Useless, too_near, 0);
     } else {
         clock.note_set_backs(left, &breaks);
         let between = Between::of(stamped_places(left).map(|place| place.time).zip(times), period);
@@ -107,7 +114,12 @@ fn sorted(mut times: Vec<u64>) -> Vec<u64> {
 }
 
 fn repeats(times: Vec<u64>) -> usize {
-    sorted(times).windows(2).filter(|pair| pair[0] == pair[1]).count()
+    steps_under(1, times)
+}
+
+/// How many times follow the one before by less than `nanos`.
+fn steps_under(nanos: u64, times: Vec<u64>) -> usize {
+    sorted(times).windows(2).filter(|pair| pair[1] - pair[0] < nanos).count()
 }
 
 fn note_missing(clock: &mut CaptureClock, topics: &[Topic], measured: usize) {

@@ -139,6 +139,17 @@ pub struct Recording {
     size: (u32, u32),
 }
 
+/// How far in time the two eyes of a recording's pairs are apart.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EyesApart {
+    /// By how much the right eye is late, the median, seconds.
+    pub middle_secs: f64,
+    /// Nine of ten pairs are apart by no more, seconds.
+    pub most_secs: f64,
+    /// The same as a part of the time from frame to frame.
+    pub periods: f64,
+}
+
 impl Recording {
     /// Opens an MCAP file, a folder of images, a folder with nothing but one MCAP file, or an image.
     ///
@@ -269,6 +280,30 @@ impl Recording {
     /// Whether the times were recorded; those of a folder are counted at an assumed rate.
     pub fn has_recorded_times(&self) -> bool {
         self.source.has_recorded_times()
+    }
+
+    /// Between which times a left picture and the right one paired with it were taken; none where no times were recorded, and
+    /// where no pairs are.
+    pub fn eyes_apart(&self) -> Option<EyesApart> {
+        if !self.has_recorded_times() {
+            return None;
+        }
+        let late = |index: usize| {
+            let right = self.frame_timestamp(index, Eye::Right)?;
+            Some(right.secs() - self.timestamp(index).secs())
+        };
+        let mut late: Vec<f64> =
+            (0..self.len()).filter(|&index| self.has_frame(index, Eye::Right)).filter_map(late).collect();
+        let steps = (1..self.len()).map(|index| self.timestamp(index).secs() - self.timestamp(index - 1).secs());
+        let mut steps: Vec<f64> = steps.filter(|&step| step > 0.0).collect();
+        let at = |sorted: &[f64], share: f64| sorted.get((share * sorted.len() as f64) as usize).copied();
+        late.sort_by(f64::total_cmp);
+        steps.sort_by(f64::total_cmp);
+        let middle_secs = at(&late, 0.5)?;
+        late.iter_mut().for_each(|secs| *secs = secs.abs());
+        late.sort_by(f64::total_cmp);
+        let most_secs = at(&late, 0.9)?;
+        Some(EyesApart { middle_secs, most_secs, periods: most_secs / at(&steps, 0.5)? })
     }
 
     /// The image file of a frame, for a folder.

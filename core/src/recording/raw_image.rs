@@ -135,13 +135,11 @@ pub(super) fn frame_from_raw(message: &RawImage, timestamp: Timestamp, sequence:
     Ok(Frame { timestamp, sequence, width, height, format, data, ..Frame::default() })
 }
 
-/// The largest of the numbers of 16 bits in a gray picture; none for any other encoding.
-pub(super) fn brightest_of_mono16(message: &RawImage) -> Option<u16> {
-    if message.encoding != "mono16" {
-        return None;
-    }
-    let data = rows(message, message.width as usize * 2, message.height as usize).ok()?;
-    data.chunks_exact(2).map(|pixel| word(pixel, 0)).max()
+/// The largest of the numbers of 16 bits in a picture, opacity aside; none where the encoding has no such numbers.
+pub(super) fn brightest_of_16_bits(message: &RawImage) -> Option<u16> {
+    let Layout::Words { numbers, take, .. } = Layout::of(&message.encoding)? else { return None };
+    let data = rows(message, message.width as usize * 2 * numbers, message.height as usize).ok()?;
+    data.chunks_exact(2 * numbers).flat_map(|pixel| take.iter().map(move |&at| word(pixel, at))).max()
 }
 
 fn no_picture(encoding: &str) -> String {

@@ -211,10 +211,17 @@ fn sizes_that_do_not_fit_the_bytes_are_refused_before_anything_is_allocated() {
 }
 
 #[test]
-fn the_brightest_number_of_a_gray_picture_is_found() {
+fn the_brightest_number_of_a_picture_of_16_bits_is_found() {
     let data: Vec<u8> = [3_u16, 900, 4095, 12].into_iter().flat_map(u16::to_le_bytes).collect();
     let message =
         RawImage { width: 2, height: 2, encoding: "mono16".into(), step: 4, data: data.into(), ..Default::default() };
-    assert_eq!(brightest_of_mono16(&message), Some(4095));
-    assert_eq!(brightest_of_mono16(&RawImage { encoding: "16UC1".into(), ..message }), None);
+    assert_eq!(brightest_of_16_bits(&message), Some(4095));
+    let bayer = RawImage { encoding: "bayer_rggb16".into(), ..message.clone() };
+    assert_eq!(brightest_of_16_bits(&bayer), Some(4095));
+    // Opacity is no light.
+    let opaque = RawImage { width: 1, height: 1, encoding: "rgba16".into(), step: 8, ..message.clone() };
+    assert_eq!(brightest_of_16_bits(&opaque), Some(4095));
+    let data: Vec<u8> = [3_u16, 900, 12, 65535].into_iter().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(brightest_of_16_bits(&RawImage { data: data.into(), ..opaque }), Some(900));
+    assert_eq!(brightest_of_16_bits(&RawImage { encoding: "16UC1".into(), ..message }), None);
 }

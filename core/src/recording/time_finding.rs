@@ -71,7 +71,10 @@ impl fmt::Display for TimeFinding {
             ),
             TimeFault::Repeated => write!(f, "{count} of {of} messages on {topic} repeat the time of another one"),
             TimeFault::Useless => {
-                write!(f, "{count} of {of} stamps on {topic} repeat the one before: the log times are taken instead")
+                write!(
+                    f,
+                    "{count} of {of} stamps on {topic} are the one before or less than 0.1 ms later: the log times are taken instead"
+                )
             }
             TimeFault::Late => {
                 write!(

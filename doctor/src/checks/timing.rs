@@ -156,18 +156,10 @@ pub fn stereo_times(recording: &Recording) -> Check {
     let frames = recording.len();
     let paired: Vec<usize> = (0..frames).filter(|index| recording.has_frame(*index, Eye::Right)).collect();
     let unpaired = 1.0 - paired.len() as f64 / frames as f64;
-    let skew_secs = |index: &usize| {
-        let right = recording.frame_timestamp(*index, Eye::Right)?;
-        Some(right.secs() - recording.timestamp(*index).secs())
-    };
-    let skews: Vec<f64> = paired.iter().filter_map(skew_secs).collect();
-    let steps = (1..frames).map(|index| recording.timestamp(index).secs() - recording.timestamp(index - 1).secs());
-    let period = median(steps.filter(|step| *step > STANDING_SECS)).unwrap_or(0.1);
-    let skew = quantile(skews.iter().map(|skew| skew.abs()), 0.9).unwrap_or(0.0);
-    let middle = median(skews).unwrap_or(0.0);
-    let verdict =
-        Verdict::of(skew / period, SKEW_WARN, SKEW_FAIL).max(Verdict::of(unpaired, UNPAIRED_WARN, UNPAIRED_FAIL));
-    let times = if recording.has_recorded_times() {
+    let apart = recording.eyes_apart();
+    let [middle, skew, periods] = apart.map_or([0.0; 3], |apart| [apart.middle_secs, apart.most_secs, apart.periods]);
+    let verdict = Verdict::of(periods, SKEW_WARN, SKEW_FAIL).max(Verdict::of(unpaired, UNPAIRED_WARN, UNPAIRED_FAIL));
+    let times = if apart.is_some() {
         format!("the right eye is {:.1} ms late (90 % within {:.1} ms), ", 1e3 * middle, 1e3 * skew)
     } else {
         String::new()

@@ -63,6 +63,8 @@ fn last_step(graph: &GraphProto, opset: i64, answer: Answer) -> Option<(usize, S
             return None;
         }
         match node.op_type.as_str() {
+            // The program takes the first of equals: an ArgMax that takes the last stays, and is refused as no logits.
+            "ArgMax" if node.integer("select_last_index", 0) != 0 => return None,
             "ArgMax" => return channels_of(graph, node, opset).map(|logits| (place, logits)),
             "Softmax" | "LogSoftmax" if seen.is_empty() => {
                 return channels_of(graph, node, opset).map(|logits| (place, logits));

@@ -1,8 +1,10 @@
 //! `scripts/demo` ends here: the main job end to end on the rendered world.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result, bail};
 use clap::Parser;
+use parallax_core::program::Results;
 use parallax_tests::demo::{DemoConfig, tell};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 /// Renders a place, learns depth in it without labels, learns to segment it from 16 labels, quantizes the result and
@@ -20,7 +22,6 @@ struct Arguments {
     quick: bool,
 }
 
-#[expect(clippy::print_stdout, reason = "the table is the result")]
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let mut config = if arguments.quick {
@@ -29,10 +30,13 @@ fn main() -> Result<()> {
         DemoConfig::full(arguments.out.clone())
     };
     config.seed = arguments.seed;
-    let summary = tell(&config)?;
-    println!("\n{summary}");
-    for name in ["summary.json", "sheet.png", "masks"] {
-        println!("wrote {}", arguments.out.join(name).display());
+    if std::fs::read_dir(&arguments.out).is_ok_and(|mut entries| entries.next().is_some()) {
+        bail!("{} is not empty: remove it, or choose another folder with --out", arguments.out.display());
     }
-    Ok(())
+    let summary = tell(&config)?;
+    let mut text = format!("\n{summary}\n");
+    for name in ["summary.json", "sheet.png", "masks"] {
+        text += &format!("wrote {}\n", arguments.out.join(name).display());
+    }
+    Results.write_all(text.as_bytes()).context("cannot write the result")
 }

@@ -1,7 +1,7 @@
 //! What the footage of a depth run has for its network, target by target.
 
 use crate::Error;
-use crate::data::{DepthBatch, DepthBatches, Motion};
+use crate::data::{DepthBatch, DepthBatches, Motion, Supervision};
 use crate::lesson::{Lesson, Look, Shown, TARGETS};
 
 /// What the targets of a run of `steps` batches have for the network, one lesson for each form of supervision: eyes that are one
@@ -21,6 +21,11 @@ pub(super) fn of_run(batches: &DepthBatches, steps: u64) -> Result<Vec<Lesson>, 
                 None => lessons.push(Lesson::first(subject, shown)),
             }
         }
+    }
+    if let Some(stereo) = lessons.iter_mut().find(|lesson| lesson.subject == Supervision::Stereo.name()) {
+        let footage = &batches.footage;
+        let apart = (0..footage.drives()).filter_map(|drive| footage.recording(drive).eyes_apart());
+        apart.for_each(|apart| stereo.note_eyes_apart(apart.periods));
     }
     Ok(lessons)
 }

@@ -229,6 +229,7 @@ fn describe<P: RunPlan>(
 }
 
 fn told(lessons: Vec<Lesson>) -> Vec<Lesson> {
+    lessons.iter().filter_map(Lesson::drawback).for_each(|drawback| tracing::warn!("{drawback}"));
     lessons.iter().filter_map(Lesson::shortcoming).for_each(|shortcoming| tracing::warn!("{shortcoming}"));
     lessons
 }

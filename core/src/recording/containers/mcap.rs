@@ -148,14 +148,14 @@ impl Source for McapSource {
                     return None;
                 }
                 let image: RawImage = self.decode(channel, &self.file.message(place).ok()?).ok()?;
-                raw_image::brightest_of_mono16(&image)
+                raw_image::brightest_of_16_bits(&image)
             };
             // What begins with another encoding is not read any further.
             let brightest = looks(topic).into_iter().map(brightest).take_while(Option::is_some).flatten();
             if let Some(brightest) = brightest.max().filter(|brightest| *brightest <= DARK) {
                 return Err(Error::Recording {
                     what: format!(
-                        "the mono16 pictures on {} are brighter than {brightest} of 65535 nowhere: depth, or a sensor of fewer bits",
+                        "the pictures of 16 bits on {} are brighter than {brightest} of 65535 nowhere: depth, or a sensor of fewer bits",
                         topic.name
                     ),
                     path: self.file.path().to_path_buf(),
