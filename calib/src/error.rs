@@ -64,6 +64,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn capture(what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Capture { what: what.into(), hint: hint.into() }
+    }
+
     /// What a user can do about it.
     pub fn hint(&self) -> Option<&str> {
         match self {

@@ -9,7 +9,7 @@
 //! | [`capture`] | takes them from a camera, with guidance |
 //! | [`survey`](mod@survey) | looks for the board in all of them |
 //! | [`detect`] | finds a board in a picture, to a fraction of a pixel |
-//! | [`solve`] | finds the cameras that saw the board so |
+//! | [`solve`], `calibration` | finds the cameras that saw the board so |
 //! | [`stereo`] | two cameras: their relation and rectification |
 //! | [`uncertainty`] | how far to trust the result, and which view to take next |
 //! | [`summary`], [`report`] | the result in words, as JSON, and as a page to look at |
@@ -21,12 +21,14 @@
 //!
 //! *Invariant:* no network and no inference engine is known here.
 
+mod calibration;
 pub mod capture;
 pub mod check;
 pub mod detect;
 mod error;
 pub mod formats;
 mod intrinsics_file;
+mod isometry;
 mod kitti;
 mod pair;
 pub mod pictures;

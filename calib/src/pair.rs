@@ -1,6 +1,6 @@
 //! One camera, or the two of a rectified stereo pair.
 
-use crate::rectification;
+use crate::isometry::isometry;
 use nalgebra::{Isometry3, Vector3};
 use parallax_core::camera::{Camera, Intrinsics, baseline_of_pair};
 use parallax_core::{Error, Result};
@@ -65,7 +65,7 @@ impl CameraPair {
         let right = self.right.as_ref()?;
         let right_from_rectified = right.rectification.transpose();
         let shift = right_from_rectified * Vector3::new(-right.baseline_m()?, 0.0, 0.0);
-        Some(rectification::isometry(&(right_from_rectified * self.left.rectification), shift))
+        Some(isometry(&(right_from_rectified * self.left.rectification), shift))
     }
 }
 

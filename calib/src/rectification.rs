@@ -7,8 +7,10 @@
 //! Reference: Bouguet's method as described in OpenCV's `stereoRectify`; Fusiello, Trucco and Verri, *A compact algorithm
 //! for rectification of stereo pairs*, 2000.
 
+pub use crate::isometry::isometry;
+
 use crate::CameraPair;
-use nalgebra::{Isometry3, Matrix3, Point2, Point3, Translation3, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, Matrix3, Point2, Point3, UnitQuaternion, Vector3};
 use parallax_core::camera::{Camera, Intrinsics};
 
 /// How far apart the rows of the same points are, pixels.
@@ -72,11 +74,6 @@ pub fn of_pair(left: Camera, right: Camera, right_from_left: &Isometry3<f64>) ->
         left: turned(left, found.rotations[0]),
         right: Some(turned(right, found.rotations[1]).with_baseline(baseline_m)),
     })
-}
-
-/// A rotation matrix as files print it, and a translation; the nearest rotation is taken.
-pub fn isometry(rotation: &Matrix3<f64>, translation: Vector3<f64>) -> Isometry3<f64> {
-    Isometry3::from_parts(Translation3::from(translation), UnitQuaternion::from_matrix(rotation))
 }
 
 pub(crate) fn rectification(cameras: &[Camera; 2], right_from_left: &Isometry3<f64>) -> Rectification {

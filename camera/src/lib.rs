@@ -38,7 +38,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | `uri` | what a URI asks for |
-//! | `source` | the one type for all of them |
+//! | `source`, `arrival` | the one type for all of them, and its answer |
 //! | `shot` | what a camera saw at one moment, and what the camera is |
 //! | `live` | capture thread, mailbox, loss and return |
 //! | `v4l2` | devices: formats, controls, the capture queue |
@@ -46,13 +46,15 @@
 //! | `stereo` | two pictures of one moment |
 //! | `recorded` | recordings, folders and pictures |
 //! | [`preview`] | pictures for people over HTTP: who may see them, Motion-JPEG (feature `preview`) |
-//! | `clock`, `sys` | the clock of time stamps; the system calls |
+//! | `clock`, `fourcc`, `sys` | the clock of time stamps; four-letter codes of formats; the system calls |
 //!
 //! *Invariant:* nothing here knows what the frames are for.
 //! *Invariant:* `unsafe` is in `sys` only.
 
+mod arrival;
 mod clock;
 mod error;
+mod fourcc;
 mod live;
 pub mod preview;
 mod recorded;
@@ -64,9 +66,10 @@ mod sys;
 mod uri;
 mod v4l2;
 
+pub use arrival::Arrival;
 pub use clock::now;
 pub use error::{Error, Fault, Result};
 pub use live::Counters;
 pub use shot::{ControlValue, Description, Layout, Shot, Stamp};
-pub use source::{Arrival, Source};
+pub use source::Source;
 pub use v4l2::{Control, DeviceInfo, FormatInfo, SizeInfo, devices};

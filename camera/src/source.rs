@@ -7,7 +7,7 @@ use crate::stream::command::CommandOpener;
 use crate::stream::http::{Address, HttpOpener};
 use crate::uri::{self, Pace, Request, Target};
 use crate::v4l2::DeviceOpener;
-use crate::{Description, Result, Shot};
+use crate::{Arrival, Description, Result, Shot};
 use parallax_core::camera::Camera;
 use parallax_core::frame::Frame;
 use parallax_core::recording::Eye;
@@ -34,22 +34,6 @@ impl std::fmt::Debug for Tap {
 enum Kind {
     Recorded(Box<Recorded>),
     Live(Box<Live>),
-}
-
-/// What came of asking for the next frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Arrival {
-    /// A frame that was not handed out before.
-    Fresh {
-        /// Frames missing between the last one handed out and this one, by their numbers.
-        dropped: u64,
-        /// How long the source was lost just before this frame.
-        away: Option<Duration>,
-    },
-    /// Nothing new within the patience.
-    Nothing,
-    /// No frame will come any more.
-    End,
 }
 
 impl Source {

@@ -12,53 +12,15 @@
 
 #![expect(unsafe_code, reason = "drivers are spoken to by system calls; each block says why it is sound")]
 
+use crate::v4l2::request::Request;
 use crate::v4l2::uapi::{self, Buffer, Plane};
 use std::io;
-use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
-
-/// A request of a driver with its argument's type, from which its number is made.
-#[derive(Debug)]
-pub(crate) struct Request<T> {
-    number: libc::c_ulong,
-    argument: PhantomData<fn(&mut T)>,
-}
-
-impl<T> Request<T> {
-    const fn new(direction: u32, number: u32) -> Self {
-        // asm-generic/ioctl.h: direction (2 bits), size (14 bits), type (8 bits), number (8 bits).
-        let size = size_of::<T>() as u32;
-        assert!(size < 1 << 14, "an argument of an ioctl has less than 16 KiB");
-        let number = (direction << 30) | (size << 16) | ((b'V' as u32) << 8) | number;
-        Self { number: number as libc::c_ulong, argument: PhantomData }
-    }
-
-    /// The driver reads the argument.
-    pub(crate) const fn write(number: u32) -> Self {
-        Self::new(1, number)
-    }
-
-    /// The driver writes the argument.
-    pub(crate) const fn read(number: u32) -> Self {
-        Self::new(2, number)
-    }
-
-    /// The driver reads and writes the argument.
-    pub(crate) const fn read_write(number: u32) -> Self {
-        Self::new(3, number)
-    }
-
-    /// As in the kernel's header.
-    #[cfg(test)]
-    pub(crate) const fn number(&self) -> libc::c_ulong {
-        self.number
-    }
-}
 
 /// What the kernel may fill with any bytes, and what holds nothing that it would follow.
 ///
@@ -95,7 +57,7 @@ pub(crate) fn ioctl<T: Plain>(fd: BorrowedFd<'_>, request: &Request<T>, argument
     // SAFETY: the descriptor is open while it is borrowed; the kernel reads and writes as many bytes as the request's
     // number says, which is the size of `T` (`Request::new`), at an address that is valid and exclusively ours; `T`
     // holds no address to follow and takes any bytes (`Plain`).
-    unsafe { repeat_ioctl(fd, request.number, (&raw mut *argument).cast()) }
+    unsafe { repeat_ioctl(fd, request.number(), (&raw mut *argument).cast()) }
 }
 
 /// Asks a driver for something about a buffer in mapped memory; of a multiplanar one also about its planes.
@@ -113,7 +75,7 @@ pub(crate) fn buffer_ioctl(
     // SAFETY: as in `ioctl`. With mapped memory the only address in a buffer is that of the planes of a multiplanar
     // one; it is that of an array of as many planes as `length` says, exclusively ours during the call. A plane in
     // mapped memory holds an offset, no address.
-    unsafe { repeat_ioctl(fd, request.number, (&raw mut *buffer).cast()) }
+    unsafe { repeat_ioctl(fd, request.number(), (&raw mut *buffer).cast()) }
 }
 
 /// # Safety

@@ -11,7 +11,8 @@
 //! drive.mcap?pace=recorded
 //! ```
 
-use crate::{Error, Result, v4l2};
+use crate::fourcc::{code_from, format_of_code};
+use crate::{Error, Result};
 use parallax_core::frame::PixelFormat;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -199,8 +200,8 @@ impl Options {
     fn set(&mut self, key: &str, value: &str) -> Option<()> {
         match key {
             "format" => {
-                self.code = v4l2::code_from(value);
-                self.format = Some(format_from(value).or_else(|| v4l2::format_of_code(self.code?))?);
+                self.code = code_from(value);
+                self.format = Some(format_from(value).or_else(|| format_of_code(self.code?))?);
             }
             "size" => self.size = Some(size_from(value)?),
             "fps" => self.fps = Some(value.parse().ok().filter(|fps: &f64| RATES.contains(fps))?),

@@ -36,6 +36,13 @@ pub struct ContrastiveNetwork {
     network: Network,
 }
 
+impl Network {
+    /// Makes a contrastive network with fresh weights.
+    pub fn contrastive(self, seed: u64, device: &Device) -> ContrastiveNetwork {
+        ContrastiveNetwork::new(self, &mut Builder::new("contrastive", seed, device))
+    }
+}
+
 impl ContrastiveNetwork {
     pub(crate) fn new(network: Network, builder: &mut Builder<'_>) -> Self {
         let features = network.encoder().channels()[4];

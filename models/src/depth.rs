@@ -1,7 +1,7 @@
 //! The depth network: one picture in, disparity at four scales out.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use crate::decoder::{Decoder, SCALES, disparities};
 use crate::encoder::Encoder;
@@ -19,6 +19,13 @@ pub struct DepthNetwork {
     pub predictors: Vec<Conv2d>,
     #[module(skip)]
     network: Network,
+}
+
+impl Network {
+    /// Makes a depth network with fresh weights; on an autodiff device it trains.
+    pub fn depth(self, seed: u64, device: &Device) -> DepthNetwork {
+        DepthNetwork::new(self, &mut Builder::new("depth", seed, device))
+    }
 }
 
 impl DepthNetwork {

@@ -27,7 +27,7 @@
 //! (likeness of features, there over more directions; corrections from coarse to fine).
 
 use burn::module::Module;
-use burn::tensor::{Tensor, ops::PadMode};
+use burn::tensor::{Device, Tensor, ops::PadMode};
 
 use crate::decoder::{Decoder, SCALES};
 use crate::encoder::{Encoder, Features};
@@ -58,6 +58,13 @@ pub struct FlowNetwork {
     pub predictors: Vec<Conv2d>,
     #[module(skip)]
     network: Network,
+}
+
+impl Network {
+    /// Makes an optical-flow network with fresh weights.
+    pub fn flow(self, seed: u64, device: &Device) -> FlowNetwork {
+        FlowNetwork::new(self, &mut Builder::new("flow", seed, device))
+    }
 }
 
 impl FlowNetwork {

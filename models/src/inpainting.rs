@@ -7,7 +7,7 @@
 //! so that the decoder can be handed on.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, activation::sigmoid};
+use burn::tensor::{Device, Tensor, activation::sigmoid};
 
 use crate::decoder::Decoder;
 use crate::encoder::Encoder;
@@ -25,6 +25,13 @@ pub struct InpaintingNetwork {
     pub predictor: Conv2d,
     #[module(skip)]
     network: Network,
+}
+
+impl Network {
+    /// Makes an inpainting network with fresh weights.
+    pub fn inpainting(self, seed: u64, device: &Device) -> InpaintingNetwork {
+        InpaintingNetwork::new(self, &mut Builder::new("inpainting", seed, device))
+    }
 }
 
 impl InpaintingNetwork {

@@ -1,18 +1,10 @@
 //! Which network: one name for encoder, decoder and everything that follows from them.
 
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::contrastive::ContrastiveNetwork;
 use crate::decoder::DecoderConfig;
-use crate::depth::DepthNetwork;
 use crate::encoder::EncoderConfig;
 use crate::error::{ModelError, Result};
-use crate::flow::FlowNetwork;
-use crate::inpainting::InpaintingNetwork;
-use crate::layers::Builder;
-use crate::pose::PoseNetwork;
-use crate::segmentation::SegmentationNetwork;
 use crate::slim;
 
 /// Both sides of the input must be a multiple of this: the encoder halves five times.
@@ -41,39 +33,6 @@ impl Network {
             Self::Resnet50 => "resnet50",
             Self::Slim => "slim",
         }
-    }
-
-    /// Makes a depth network with fresh weights; on an autodiff device it trains.
-    pub fn depth(self, seed: u64, device: &Device) -> DepthNetwork {
-        DepthNetwork::new(self, &mut Builder::new("depth", seed, device))
-    }
-
-    /// Makes a segmentation network with fresh weights.
-    ///
-    /// # Errors
-    /// [`ModelError::ClassCount`]
-    pub fn segmentation(self, classes: usize, seed: u64, device: &Device) -> Result<SegmentationNetwork> {
-        SegmentationNetwork::new(self, classes, &mut Builder::new("segmentation", seed, device))
-    }
-
-    /// Makes a pose network with fresh weights.
-    pub fn pose(self, seed: u64, device: &Device) -> PoseNetwork {
-        PoseNetwork::new(self, &mut Builder::new("pose", seed, device))
-    }
-
-    /// Makes an optical-flow network with fresh weights.
-    pub fn flow(self, seed: u64, device: &Device) -> FlowNetwork {
-        FlowNetwork::new(self, &mut Builder::new("flow", seed, device))
-    }
-
-    /// Makes an inpainting network with fresh weights.
-    pub fn inpainting(self, seed: u64, device: &Device) -> InpaintingNetwork {
-        InpaintingNetwork::new(self, &mut Builder::new("inpainting", seed, device))
-    }
-
-    /// Makes a contrastive network with fresh weights.
-    pub fn contrastive(self, seed: u64, device: &Device) -> ContrastiveNetwork {
-        ContrastiveNetwork::new(self, &mut Builder::new("contrastive", seed, device))
     }
 
     /// How much smaller than the input the finest disparity is: 1 for the ResNets, 2 for slim.
@@ -153,8 +112,8 @@ impl std::str::FromStr for Network {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::layers::InitialSpread;
-    use burn::tensor::{Distribution, Tensor};
+    use crate::layers::{Builder, InitialSpread};
+    use burn::tensor::{Device, Distribution, Tensor};
 
     #[test]
     fn slim_with_head_stays_within_half_a_giga_mac_at_320x192() {

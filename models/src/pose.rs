@@ -10,7 +10,7 @@
 //! Reference: Godard et al., *Digging Into Self-Supervised Monocular Depth Estimation*, ICCV 2019.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, activation::relu};
+use burn::tensor::{Device, Tensor, activation::relu};
 
 use crate::encoder::Encoder;
 use crate::layers::{Builder, Conv2d, ConvShape, InitialSpread};
@@ -27,6 +27,13 @@ pub struct PoseNetwork {
     predict: Conv2d,
     #[module(skip)]
     network: Network,
+}
+
+impl Network {
+    /// Makes a pose network with fresh weights.
+    pub fn pose(self, seed: u64, device: &Device) -> PoseNetwork {
+        PoseNetwork::new(self, &mut Builder::new("pose", seed, device))
+    }
 }
 
 impl PoseNetwork {

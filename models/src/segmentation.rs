@@ -6,7 +6,7 @@
 //! fuse with the arg max that follows.
 
 use burn::module::Module;
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use crate::decoder::Decoder;
 use crate::encoder::Encoder;
@@ -25,6 +25,16 @@ pub struct SegmentationNetwork {
     pub head: Conv2d,
     #[module(skip)]
     network: Network,
+}
+
+impl Network {
+    /// Makes a segmentation network with fresh weights.
+    ///
+    /// # Errors
+    /// [`ModelError::ClassCount`]
+    pub fn segmentation(self, classes: usize, seed: u64, device: &Device) -> Result<SegmentationNetwork> {
+        SegmentationNetwork::new(self, classes, &mut Builder::new("segmentation", seed, device))
+    }
 }
 
 impl SegmentationNetwork {
@@ -108,6 +118,6 @@ impl SegmentationNetwork {
     }
 }
 
-fn device_of(encoder: &Encoder) -> burn::tensor::Device {
+fn device_of(encoder: &Encoder) -> Device {
     encoder.conv1.weight.val().device()
 }

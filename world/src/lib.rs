@@ -17,7 +17,7 @@
 //! | `config`, `class` | what can be chosen; what a pixel can be of |
 //! | `random`, `tile`, `tiles`, `material`, `palette` | chance that repeats; textures and colours |
 //! | `route`, `ground`, `solid`, `parts`, `things`, `movers`, `layout` | what there is and where |
-//! | `light`, `world`, `render`, `sensor`, `lidar` | how it looks and how far it is |
+//! | `light`, `beam`, `world`, `render`, `sensor`, `lidar` | how it looks and how far it is |
 //! | `drive` | the robot's camera and its way |
 //! | `dataset` | drives and labelled sets on disk |
 //! | `boards` | calibration boards before known cameras |
@@ -27,6 +27,7 @@
 //!
 //! *Invariant:* this crate knows `parallax-core` and no other room.
 
+mod beam;
 pub mod boards;
 mod class;
 mod config;

@@ -1,8 +1,9 @@
 //! Sparse range measurements as a rotating sensor above the camera gives them, drawn into the camera's picture.
 
+use crate::beam::Beam;
 use crate::config::LidarConfig;
 use crate::random::{gaussian_from_hash, hash};
-use crate::world::{Beam, World};
+use crate::world::World;
 use nalgebra::{Isometry3, Point3, Translation3, Vector3};
 use parallax_core::camera::Camera;
 use parallax_core::depth::DepthMap;

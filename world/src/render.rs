@@ -4,13 +4,14 @@
 //! over it, and pixels that differ visibly from a neighbour in what they see or in whether the sun reaches it get
 //! [`RenderConfig::edge_samples`] more rays.
 
+use crate::beam::Beam;
 use crate::class::Class;
 use crate::config::RenderConfig;
 use crate::material::Finish;
 use crate::sensor::Sensor;
 use crate::solid::{Form, Meeting, Solid};
 use crate::tile::Footprint;
-use crate::world::{Beam, Hit, Moment, World};
+use crate::world::{Hit, Moment, World};
 use image::RgbImage;
 use nalgebra::{Isometry3, Point2, Vector3};
 use parallax_core::camera::Camera;

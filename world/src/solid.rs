@@ -2,10 +2,10 @@
 //!
 //! A solid has its own frame (origin and three unit axes in the world), so textures stick to it when it moves.
 
+use crate::beam::Beam;
 use crate::class::Class;
 use crate::tile::Footprint;
 use crate::tiles::{Kind, tile};
-use crate::world::Beam;
 use parry3d::bounding_volume::Aabb;
 use parry3d::glamx::{Vec2, Vec3};
 

@@ -3,6 +3,7 @@
 //! World frame: x forward, y left, z up (REP 103), metres; the ground is z = 0. Solids stand in `parry3d`'s bounding volume
 //! hierarchy, those that move in a second one that is built for the moment of the picture.
 
+use crate::beam::Beam;
 use crate::class::Class;
 use crate::config::WorldConfig;
 use crate::ground::{Ground, GroundPoint};
@@ -42,17 +43,6 @@ pub(crate) struct Solids {
 pub(crate) struct Moment<'a> {
     pub(crate) world: &'a World,
     moving: Solids,
-}
-
-/// A ray with the angle that its pixel sees.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Beam {
-    pub(crate) origin: Vec3,
-    /// Unit length.
-    pub(crate) direction: Vec3,
-    pub(crate) pixel_angle: f32,
-    /// Width of the beam at its origin.
-    pub(crate) width: f32,
 }
 
 /// What a ray meets first.

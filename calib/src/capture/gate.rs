@@ -3,7 +3,7 @@
 //! In this order: every camera sees the board; it was there in the picture before; it is held still; its edges are
 //! sharp; no view is like it; it adds something. A picture that fails is told the first thing that it fails at.
 
-use super::Footage;
+use super::config::Footage;
 use super::look::Sight;
 use super::motion::STILL_PX;
 use super::placement::{Approximate, Placement, seen};

@@ -1,10 +1,11 @@
 //! How a capture stands: for a terminal, a page and programs.
 
+use super::config::Footage;
 use super::gate::{Outcome, Refusal, counted};
 use super::guidance::Wish;
 use super::motion::STILL_PX;
 use super::placement::{Distance, Placement};
-use super::{Capture, Footage};
+use super::session::Capture;
 use crate::uncertainty::{Coverage, Side, Verdict, pose_of_next_view};
 use nalgebra::Point3;
 use parallax_core::board::Rectangle;
@@ -77,8 +78,15 @@ pub struct Knowledge {
     pub rms_px: f64,
 }
 
+impl Capture {
+    /// How it stands.
+    pub fn status(&self) -> Status {
+        Status::of(self)
+    }
+}
+
 impl Status {
-    pub(super) fn of(capture: &Capture) -> Self {
+    fn of(capture: &Capture) -> Self {
         let (is_kept, reason, why) = match capture.last.as_ref().map(|decision| &decision.outcome) {
             None => (false, None, "waiting for a picture".to_owned()),
             Some(Outcome::Kept { name, .. }) => (true, None, name.clone()),

@@ -6,6 +6,7 @@
 
 use super::homography::Homography;
 use super::links::read;
+use super::turn::turned;
 use image::GrayImage;
 use nalgebra::Point2;
 use parallax_core::board::{Board, Marker};
@@ -94,7 +95,7 @@ impl Codes {
 fn seen_turned(code: u64, bits: u32, turn: usize) -> u64 {
     with_bits_from(bits, |row, column| {
         let doubled = |index: u32| 2 * index as i32 + 1 - bits as i32;
-        let (x, y) = super::place::turned((doubled(column), doubled(row)), turn);
+        let (x, y) = turned((doubled(column), doubled(row)), turn);
         let halved = |value: i32| ((value + bits as i32 - 1) / 2) as u32;
         bit(code, bits, halved(y), halved(x))
     })

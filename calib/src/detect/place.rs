@@ -4,11 +4,12 @@
 //! a chessboard is recognised by its size, so it must be seen whole. Corners that were not found at first are looked for
 //! where their neighbours say they must be.
 
+use super::detection::{Corner, LEAST_CORNERS};
 use super::fill::{self, Known, complete};
 use super::junctions::Junction;
 use super::lattice::{Lattice, bounds};
 use super::markers::Codes;
-use super::{Corner, LEAST_CORNERS};
+use super::turn::turned;
 use image::GrayImage;
 use parallax_core::board::Board;
 use std::collections::BTreeMap;
@@ -63,16 +64,6 @@ impl Placement {
     fn corner(&self, place: (i32, i32)) -> (i32, i32) {
         let (x, y) = turned(place, self.turn);
         (x + self.shift.0, y + self.shift.1)
-    }
-}
-
-/// A place turned clockwise (y down) about the origin.
-pub(super) const fn turned((x, y): (i32, i32), quarters: usize) -> (i32, i32) {
-    match quarters % 4 {
-        0 => (x, y),
-        1 => (-y, x),
-        2 => (-x, -y),
-        _ => (y, -x),
     }
 }
 

@@ -15,7 +15,8 @@
 //! Reference: Burri et al., *The EuRoC micro aerial vehicle datasets*, IJRR 2016.
 
 use super::found::{Found, FoundCamera, rigid};
-use super::{Unsaid, unknown_key};
+use super::refusal::unknown_key;
+use super::unsaid::Unsaid;
 use parallax_core::camera::{CalibrationNode, CameraNumbers, is_harmless};
 use parallax_core::{Error, Result};
 use std::path::Path;

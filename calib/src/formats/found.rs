@@ -1,6 +1,7 @@
 //! What a file says of its cameras, before it is checked and put together.
 
-use super::{FORMS, Unsaid};
+use super::refusal::FORMS;
+use super::unsaid::Unsaid;
 use crate::{CameraPair, check_size, rectification};
 use nalgebra::{Isometry3, Matrix3, Matrix4};
 use parallax_core::camera::{Camera, CameraNumbers, baseline_of_pair, lens_family};

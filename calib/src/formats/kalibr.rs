@@ -22,7 +22,8 @@
 
 use super::euroc::numbers_of;
 use super::found::{Found, FoundCamera, rigid};
-use super::{Unsaid, unknown_key};
+use super::refusal::unknown_key;
+use super::unsaid::Unsaid;
 use crate::CameraPair;
 use nalgebra::Isometry3;
 use parallax_core::camera::{CalibrationNode, Camera, CameraNumbers, Distortion, is_harmless};

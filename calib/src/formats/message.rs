@@ -6,7 +6,8 @@
 //! References: ROS, `sensor_msgs/CameraInfo`; Foxglove, *Message schemas*, `CameraCalibration`.
 
 use super::found::Found;
-use super::{Unsaid, unknown_key};
+use super::refusal::unknown_key;
+use super::unsaid::Unsaid;
 use parallax_core::camera::{CalibrationNode, Camera, CameraNumbers, is_harmless, part_of_the_sensor};
 use parallax_core::{Error, Result};
 use serde::Serialize;

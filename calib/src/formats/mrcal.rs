@@ -17,7 +17,8 @@
 //! Reference: mrcal documentation, *Camera model files* and *Lens models*.
 
 use super::found::{Found, FoundCamera};
-use super::{Unsaid, unknown_key};
+use super::refusal::unknown_key;
+use super::unsaid::Unsaid;
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use parallax_core::camera::{CalibrationNode, CameraNumbers};
 use parallax_core::{Error, Result};

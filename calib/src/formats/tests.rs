@@ -1,6 +1,8 @@
 use super::*;
+use crate::CameraPair;
 use nalgebra::{Isometry3, Rotation3, Vector3};
-use parallax_core::camera::{Distortion, Intrinsics};
+use parallax_core::Result;
+use parallax_core::camera::{Camera, Distortion, Intrinsics};
 use proptest::prelude::*;
 use std::process::Command;
 

@@ -1,6 +1,6 @@
 //! A page as PDF: 72 points are an inch.
 
-use super::Page;
+use super::page::Page;
 use pdf_writer::{Content, Finish as _, Name, Pdf, Rect, Ref, Str};
 
 const POINTS_PER_MM: f64 = 72.0 / 25.4;

@@ -1,6 +1,6 @@
 //! A page as SVG: one user unit is a millimetre.
 
-use super::Page;
+use super::page::Page;
 use std::fmt::Write;
 
 /// The page as the text of an SVG file.

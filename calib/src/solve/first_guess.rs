@@ -22,7 +22,7 @@ const MOST_VIEWS: usize = 24;
 const FINALISTS: usize = 4;
 
 /// The camera, without the poses; none when no view can be explained.
-pub(super) fn camera(lens: Lens, size: (u32, u32), target: &Target, views: &[Vec<Observation>]) -> Option<Vec<f64>> {
+pub(crate) fn camera(lens: Lens, size: (u32, u32), target: &Target, views: &[Vec<Observation>]) -> Option<Vec<f64>> {
     let step = views.len().div_ceil(MOST_VIEWS).max(1);
     let chosen: Vec<Vec<Observation>> = views.iter().step_by(step).cloned().collect();
     let width = f64::from(size.0.max(size.1));

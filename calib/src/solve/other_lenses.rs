@@ -5,7 +5,8 @@
 //! much as the whole solution.
 
 use super::settle::Settled;
-use super::{LEAST_CORNERS, Lens, Observation, rms};
+use super::{Lens, Observation, rms};
+use crate::detect::LEAST_CORNERS;
 
 /// A lens model that explains the corners better.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +35,7 @@ const WORTH_MORE: f64 = 0.9;
 const LENSES: [Lens; 3] = [Lens::PlumbBob, Lens::Equidistant, Lens::RationalPolynomial];
 
 /// The best of the models besides `asked`, whose typical error is given (infinite when it explains nothing), with its fit.
-pub(super) fn better(
+pub(crate) fn better(
     asked: Lens,
     asked_px: f64,
     seen: &[Vec<Observation>],
@@ -56,7 +57,7 @@ pub(super) fn better(
 }
 
 /// The median over all views with enough corners, also those that were left out, of the root mean square error.
-pub(super) fn typical_px(settled: &Settled, seen: &[Vec<Observation>]) -> f64 {
+pub(crate) fn typical_px(settled: &Settled, seen: &[Vec<Observation>]) -> f64 {
     let of_view = |index: usize| {
         let errors: Option<Vec<_>> = settled.views[index].corners.iter().map(|corner| corner.0).collect();
         errors.map_or(f64::INFINITY, |errors| rms(errors.into_iter()))

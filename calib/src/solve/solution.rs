@@ -1,7 +1,7 @@
 //! The result of a calibration, with everything that a report shows.
 
 use super::settle::{Settled, ViewFate};
-use super::{BetterLens, Lens, Observation, SolveConfig, View};
+use super::{BetterLens, BoardShape, Layout, Lens, Observation, SolveConfig, View, rms};
 use crate::stereo::Pair;
 use crate::uncertainty::{Reason, Trust, Verdict};
 use nalgebra::{DMatrix, Isometry3, Point2, Vector2, Vector3};
@@ -146,13 +146,7 @@ impl Solution {
     }
 }
 
-/// Root mean square; zero for nothing.
-pub(crate) fn rms(errors: impl Iterator<Item = Vector2<f64>>) -> f64 {
-    let (sum, count) = errors.fold((0.0, 0), |(sum, count), error| (sum + error.norm_squared(), count + 1));
-    (sum / f64::from(count.max(1))).sqrt()
-}
-
-pub(super) fn assemble(
+pub(crate) fn assemble(
     board: &Board,
     sizes: &[(u32, u32)],
     views: &[View],
@@ -173,7 +167,7 @@ pub(super) fn assemble(
             corners.filter(move |corner| corner.is_used && camera.is_none_or(|camera| camera == corner.camera));
         corners.filter_map(|corner| corner.error)
     };
-    let layout = super::Layout::of(&settled.rig);
+    let layout = Layout::of(&settled.rig);
     let names: &[&str] = if sizes.len() == 2 { &["left", "right"] } else { &["camera"] };
     let camera = |index: usize| {
         let solved = &settled.rig.cameras[index];
@@ -195,7 +189,7 @@ pub(super) fn assemble(
             trust: Trust::default(),
         }
     };
-    let warp_m = (config.board == super::BoardShape::Bent).then(|| {
+    let warp_m = (config.board == BoardShape::Bent).then(|| {
         [0, 1].map(|axis| {
             let index = layout.warp + axis;
             let variance = settled.covariance.as_ref().map_or(f64::INFINITY, |all| all[(index, index)]);

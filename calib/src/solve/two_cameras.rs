@@ -6,7 +6,8 @@
 //! corners much better than one.
 
 use super::settle::{Settled, pose_of_view, refit};
-use super::{LEAST_CORNERS, Layout, Observation, Rig, Target};
+use super::{Layout, Observation, Rig, Target};
+use crate::detect::LEAST_CORNERS;
 use rayon::prelude::*;
 
 /// Views that a camera of its own must have.
@@ -20,7 +21,7 @@ const LEAST_RMS_PX: f64 = 0.05;
 const MOST_ROUNDS: usize = 8;
 
 /// The views of the second camera, by their place among all views; none when one camera explains them all.
-pub(super) fn second(
+pub(crate) fn second(
     target: &Target,
     settled: &Settled,
     observations: &[Vec<Observation>],

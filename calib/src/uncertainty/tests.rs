@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::detect::{Corner, Detection};
-use crate::solve::{BoardShape, Fate, Lens, View, solve};
+use crate::solve::{BoardShape, Fate, Lens, Solution, SolveConfig, View, solve};
 use nalgebra::{Isometry3, Point2, UnitQuaternion, Vector3};
 use parallax_core::board::Board;
 use parallax_core::camera::Distortion;
@@ -191,8 +191,8 @@ fn one_bad_view_does_not_decide_what_a_pair_is_worth() {
     assert!(solution.views.iter().all(|view| view.fate == Fate::Used && view.held_out_px.is_some()));
     // Nothing that both saw: not a number, and no verdict.
     let blind = crate::stereo::Pair { after: crate::rectification::Epipolar::UNKNOWN, ..pair.clone() };
-    assert_eq!(verdict::of_pair(&blind).0, Verdict::NotDetermined);
+    assert_eq!(reasons::of_pair(&blind).0, Verdict::NotDetermined);
     let crooked = crate::rectification::Epipolar { typical_px: 0.8, ..pair.after };
-    let (verdict, reasons) = verdict::of_pair(&crate::stereo::Pair { after: crooked, ..pair.clone() });
+    let (verdict, reasons) = reasons::of_pair(&crate::stereo::Pair { after: crooked, ..pair.clone() });
     assert!(verdict == Verdict::Usable && reasons[0].what.contains("0.80 px apart"), "{reasons:?}");
 }

@@ -17,8 +17,8 @@
 //! A loss is told once. What keeps a source away that is there again (no bandwidth on the bus, another program, other
 //! formats) is told when it has lasted a while, because it may not pass without somebody.
 
+use super::device::{Device, Look, Opened, Opener};
 use super::mailbox::Mailbox;
-use super::{Device, Look, Opened, Opener};
 use crate::clock::Clock;
 use crate::{Fault, Layout, Shot};
 use parallax_core::frame::Timestamp;

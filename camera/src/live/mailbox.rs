@@ -7,7 +7,7 @@
 //! A picture that was not taken is replaced by the next one. A loss empties the slot: what was seen before a loss is
 //! never handed out after it.
 
-use super::Counters;
+use super::counters::Counters;
 use crate::{Description, Fault, Shot};
 use parallax_core::frame::Timestamp;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

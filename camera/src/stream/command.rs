@@ -5,8 +5,9 @@
 //! command is a fault, whatever the status, and the command is started again. Only one that was called finite
 //! (`?finite=yes`: a film, a conversion) may end with status 0, having said all it had to say.
 
+use super::bytes::{ByteStream, Bytes};
+use super::device::StreamDevice;
 use super::pictures::Pictures;
-use super::{ByteStream, Bytes, StreamDevice};
 use crate::live::{Opened, Opener};
 use crate::sys::{self, Readiness};
 use crate::uri::Options;

@@ -6,10 +6,13 @@
 //!
 //! Reference: ITU-T T.81, annex B.1.
 
-use super::{JPEG_BYTES, RAW_BYTES};
 use crate::{Fault, Result};
 use parallax_core::frame::{Frame, PixelFormat, Timestamp, jpeg_fault, jpeg_header};
 
+/// A raw picture may have this many bytes: 50 megapixels of raw colour.
+const RAW_BYTES: usize = 150_000_000;
+/// A JPEG may have this many: 50 megapixels of leaves at the best quality.
+const JPEG_BYTES: usize = 64_000_000;
 /// Bytes between two JPEGs at most; more means that the stream holds none.
 const GAP_BYTES: usize = 4_000_000;
 

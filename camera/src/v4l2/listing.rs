@@ -1,9 +1,9 @@
 //! The cameras of this machine.
 
 use super::controls::{self, Control};
-use super::formats::{format_of, letters};
 use super::node::{Node, Sizes};
 use crate::Error;
+use crate::fourcc::{format_of, letters};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 

@@ -2,9 +2,9 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | `uapi` | the structures and request numbers of the kernel's interface |
+//! | `request`, `uapi` | the request numbers and structures of the kernel's interface |
 //! | `node` | an open device node: what it is and what it offers |
-//! | `formats` | four-letter codes and what they are here; choosing one |
+//! | `formats` | agreeing on a format, a size and a rate |
 //! | `controls` | exposure, focus, white balance and all the others |
 //! | `queue` | buffers shared with the driver, drained to the newest picture |
 //! | `listing` | the devices of this machine |
@@ -17,10 +17,10 @@ mod formats;
 mod listing;
 mod node;
 mod queue;
+pub(crate) mod request;
 pub(crate) mod uapi;
 
 pub use controls::Control;
-pub(crate) use formats::{code_from, format_of_code};
 pub use listing::{DeviceInfo, FormatInfo, SizeInfo, devices};
 
 use crate::live::{Opened, Opener};

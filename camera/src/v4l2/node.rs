@@ -1,7 +1,8 @@
 //! An open device node: what it is and what it offers.
 
+use super::request::Request;
 use super::uapi::{self, Capability, FormatDescription, FrameInterval, FrameSize, text};
-use crate::sys::{self, Plain, Request};
+use crate::sys::{self, Plain};
 use crate::{Error, Result};
 use std::fs::{File, OpenOptions};
 use std::io;

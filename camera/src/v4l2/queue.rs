@@ -8,9 +8,10 @@
 
 use super::formats::Agreed;
 use super::node::Node;
+use super::request::Request;
 use super::uapi::{self, Buffer, MAX_PLANES, Plane, RequestBuffers};
 use crate::live::{Device, Look};
-use crate::sys::{self, Mapping, Readiness, Request};
+use crate::sys::{self, Mapping, Readiness};
 use crate::{Error, Fault, Result, Shot, Stamp};
 use parallax_core::frame::{Frame, PixelFormat, Timestamp, jpeg_is_whole};
 use std::io;

@@ -5,7 +5,7 @@
 //!
 //! Reference: Linux Media Infrastructure userspace API, part I (Video for Linux), section 7, "Function Reference".
 
-use crate::sys::Request;
+use super::request::Request;
 
 pub(crate) const CAPTURE: u32 = 1;
 pub(crate) const CAPTURE_MULTIPLANAR: u32 = 9;
@@ -272,11 +272,6 @@ const _: () = assert!(size_of::<usize>() == 8, "the layouts of videodev2.h are w
 pub(crate) fn text(bytes: &[u8]) -> String {
     let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
-}
-
-/// Four letters as one number.
-pub(crate) const fn fourcc(letters: [u8; 4]) -> u32 {
-    u32::from_le_bytes(letters)
 }
 
 #[cfg(test)]

@@ -1,60 +1,11 @@
-//! Which camera looks, and where the board is held.
+//! Where the board is held: poses that chance draws until the board is seen well enough.
 
-use super::{BoardScene, BoardsConfig};
+use super::config::BoardsConfig;
+use super::scene::{BoardScene, BoardView};
 use crate::random::Dice;
 use crate::{Error, Result};
 use nalgebra::{Isometry3, Point2, Translation3, UnitQuaternion, Vector3};
 use parallax_core::board::Board;
-use parallax_core::camera::{Camera, Distortion, Intrinsics};
-use serde::{Deserialize, Serialize};
-
-/// Model of a lens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Lens {
-    /// An ordinary lens of about 65 degrees.
-    PlumbBob,
-    /// A wide one of about 95 degrees.
-    RationalPolynomial,
-    /// A fisheye of about 140 degrees.
-    Equidistant,
-}
-
-/// One view: where the board is.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BoardView {
-    /// Takes a point of the board's frame to the left camera's.
-    pub left_from_board: Isometry3<f64>,
-}
-
-impl BoardView {
-    /// The pose in the frame of a camera (0: left, 1: right).
-    pub fn camera_from_board(&self, scene: &BoardScene, eye: usize) -> Isometry3<f64> {
-        match (eye, scene.right_from_left) {
-            (1, Some(right_from_left)) => right_from_left * self.left_from_board,
-            _ => self.left_from_board,
-        }
-    }
-
-    /// The corners in the picture of a camera: number and true pixel.
-    pub fn corners(&self, scene: &BoardScene, eye: usize) -> Vec<(usize, Point2<f64>)> {
-        let (camera, pose) = (&scene.cameras[eye], self.camera_from_board(scene, eye));
-        corners(&scene.board, camera, &pose)
-    }
-}
-
-/// Pixels that a corner keeps from the border of the picture: nearer ones cannot be measured.
-const BORDER_PX: f64 = 6.0;
-
-fn corners(board: &Board, camera: &Camera, camera_from_board: &Isometry3<f64>) -> Vec<(usize, Point2<f64>)> {
-    let (width, height) = (f64::from(camera.width), f64::from(camera.height));
-    let inside = |pixel: &Point2<f64>| {
-        (BORDER_PX..width - 1.0 - BORDER_PX).contains(&pixel.x)
-            && (BORDER_PX..height - 1.0 - BORDER_PX).contains(&pixel.y)
-    };
-    let pixel = |number: usize| Some((number, camera.project(&(camera_from_board * board.corner(number)))?));
-    (0..board.corner_count()).filter_map(pixel).filter(|(_, pixel)| inside(pixel)).collect()
-}
 
 /// Draws for one view before the setting is called impossible.
 const MOST_DRAWS: usize = 20_000;
@@ -63,12 +14,18 @@ const MOST_DRAWS: usize = 20_000;
 const LEAST_SPACING_PX: f64 = 11.0;
 const LEAST_SPACING_WITH_MARKERS_PX: f64 = 28.0;
 
-pub(super) fn scene(config: &BoardsConfig, board: Board) -> Result<BoardScene> {
+/// Cameras and poses of a configuration.
+///
+/// # Errors
+/// A setting is out of range, or no pose of the board fits the picture.
+pub fn scene(config: &BoardsConfig) -> Result<BoardScene> {
+    let board = config.check()?;
     let mut dice = Dice::new(config.seed, "boards");
-    let left = camera("left", config, &mut dice);
+    let size = (config.width, config.height);
+    let left = config.lens.camera("left", size, &mut dice);
     let mut cameras = vec![left];
     let right_from_left = config.baseline_m.map(|baseline| {
-        cameras.push(camera("right", config, &mut dice));
+        cameras.push(config.lens.camera("right", size, &mut dice));
         // As mounted by hand: half a degree and a few millimetres off.
         let mut small = |size: f32| f64::from(dice.between(-size, size));
         let turn = UnitQuaternion::from_euler_angles(small(0.01), small(0.015), small(0.01));
@@ -87,49 +44,6 @@ pub(super) fn scene(config: &BoardsConfig, board: Board) -> Result<BoardScene> {
         scene.views.push(view);
     }
     Ok(scene)
-}
-
-/// A lens of the model, a little different for every seed.
-fn camera(name: &str, config: &BoardsConfig, dice: &mut Dice) -> Camera {
-    let (width, height) = (f64::from(config.width), f64::from(config.height));
-    let mut about = |value: f64, part: f32| value * (1.0 + f64::from(dice.between(-part, part)));
-    let (focal, distortion) = match config.lens {
-        Lens::PlumbBob => (
-            0.78,
-            Distortion::PlumbBob([
-                about(-0.26, 0.2),
-                about(0.09, 0.2),
-                about(4e-4, 1.0),
-                about(-3e-4, 1.0),
-                about(-0.012, 0.2),
-            ]),
-        ),
-        Lens::RationalPolynomial => (
-            0.48,
-            Distortion::RationalPolynomial([
-                about(0.55, 0.1),
-                about(0.06, 0.1),
-                about(2e-4, 1.0),
-                about(-2e-4, 1.0),
-                about(0.002, 0.1),
-                about(0.88, 0.1),
-                about(0.18, 0.1),
-                about(0.012, 0.1),
-            ]),
-        ),
-        Lens::Equidistant => (
-            0.38,
-            Distortion::Equidistant([about(-0.02, 0.3), about(0.006, 0.3), about(-0.004, 0.3), about(0.0006, 0.3)]),
-        ),
-    };
-    let fx = about(focal * width, 0.05);
-    let intrinsics = Intrinsics {
-        fx,
-        fy: about(fx, 0.003),
-        cx: about((width - 1.0) / 2.0, 0.03),
-        cy: about((height - 1.0) / 2.0, 0.03),
-    };
-    Camera { distortion, ..Camera::pinhole(name, config.width, config.height, intrinsics) }
 }
 
 /// A pose: the board's middle anywhere in the picture, tilted about a random axis of its plane, rolled a little.
@@ -184,6 +98,7 @@ fn nearest_px(board: &Board, seen: &[(usize, Point2<f64>)]) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::lens::Lens;
     use super::*;
 
     #[test]
@@ -192,7 +107,7 @@ mod tests {
             for board in ["chessboard:9x6:25mm", "charuco:8x6:30mm:22mm", "aprilgrid:4x3:50mm:0.3"] {
                 let board: Board = board.parse().unwrap();
                 let config = BoardsConfig { lens, tilt_degrees: 60.0, ..BoardsConfig::new(3, &board, 5, (640, 480)) };
-                let scene = scene(&config, board).unwrap();
+                let scene = scene(&config).unwrap();
                 for view in &scene.views {
                     assert_eq!(view.corners(&scene, 0).len(), scene.board.corner_count());
                     let tilt = view.left_from_board.rotation.angle_to(&UnitQuaternion::identity());
@@ -206,7 +121,7 @@ mod tests {
     fn the_right_camera_stands_to_the_right() {
         let board: Board = "chessboard:9x6:25mm".parse().unwrap();
         let config = BoardsConfig { baseline_m: Some(0.1), ..BoardsConfig::new(1, &board, 2, (640, 480)) };
-        let scene = scene(&config, board).unwrap();
+        let scene = scene(&config).unwrap();
         let place = scene.right_from_left.unwrap().inverse().translation.vector;
         assert!((place.x - 0.1).abs() < 0.002 && place.y.abs() < 0.005, "{place}");
         let columns = |eye: usize| scene.views[0].corners(&scene, eye)[0].1.x;

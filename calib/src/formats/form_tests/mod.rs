@@ -5,10 +5,12 @@ mod other_tools;
 mod pairs;
 
 use super::*;
-use crate::rectification;
-use nalgebra::{Rotation3, Vector3};
-use parallax_core::camera::{Distortion, Intrinsics};
+use crate::{CameraPair, rectification};
+use nalgebra::{Isometry3, Rotation3, Vector3};
+use parallax_core::Result;
+use parallax_core::camera::{Camera, Distortion, Intrinsics, ros_yaml};
 use proptest::prelude::*;
+use std::path::PathBuf;
 
 const FIVE: [f64; 5] = [-0.21, 0.08, 0.0011, -0.0007, -0.012];
 const K: Intrinsics = Intrinsics { fx: 520.25, fy: 519.75, cx: 318.5, cy: 241.25 };

@@ -1,9 +1,10 @@
 //! The values of a file by what they mean, and the cameras that they make.
 
 use super::names::{Meaning, Named, Whose, meaning_of};
-use super::right_from_left;
+use super::relation::right_from_left;
 use crate::formats::found::{Found, FoundCamera};
-use crate::formats::{FORMS, Unsaid, unknown_key};
+use crate::formats::refusal::{FORMS, unknown_key};
+use crate::formats::unsaid::Unsaid;
 use nalgebra::{Isometry3, Matrix3};
 use parallax_core::camera::{CalibrationNode, CameraNumbers, is_harmless, part_of_the_sensor};
 use parallax_core::{Error, Result};

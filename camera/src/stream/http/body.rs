@@ -1,6 +1,6 @@
 //! The body of a server's answer, in chunks or as it is.
 
-use super::super::{ByteStream, Bytes};
+use crate::stream::bytes::{ByteStream, Bytes};
 use crate::sys::{self, Readiness};
 use crate::{Fault, Result};
 use std::io::Read as _;
