@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use parallax_core::program::{print, tell};
-use parallax_core::run::RunKind;
 use parallax_models::Network;
 use parallax_train::data::{
     Augmentation, CropConfig, CropSources, FrameSize, IntrinsicsSource, PoseSource, RangeChannel, SpeedSource,
