@@ -238,6 +238,19 @@ mod tests {
     }
 
     #[test]
+    fn eyes_far_apart_in_time_miss_the_purpose_and_near_ones_are_told() {
+        let stereo = |periods: f64| {
+            let mut lesson = Lesson::first("stereo", Shown::Something);
+            lesson.note_eyes_apart(periods);
+            (lesson.drawback().is_some(), lesson.shortcoming())
+        };
+        assert_eq!(stereo(0.01), (false, None));
+        assert_eq!(stereo(0.1), (true, None));
+        let (is_told, shortcoming) = stereo(0.4);
+        assert!(!is_told && shortcoming.is_some_and(|it| it.contains("0.40 of the time from frame to frame apart")));
+    }
+
+    #[test]
     fn one_target_in_twenty_is_enough() {
         let mut lesson = Lesson::of("video");
         (0..19).for_each(|_| lesson.add(Shown::NoChange));

@@ -79,6 +79,30 @@ fn palette_pictures_give_their_indices_not_their_colours() {
 }
 
 #[test]
+fn a_palette_whose_colours_are_those_of_other_classes_is_refused_and_one_without_ids_is_read_by_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("palette.png");
+    let [first, second] = [0, 1].map(|index| classes().entries[index].color);
+    let read = |palette: &[[u8; 3]], indices: &[u8]| {
+        let mut encoder = png::Encoder::new(std::fs::File::create(&path).unwrap(), indices.len() as u32, 1);
+        encoder.set_color(png::ColorType::Indexed);
+        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_palette(palette.concat());
+        encoder.write_header().unwrap().write_image_data(indices).unwrap();
+        LabelMap::read(&path, &classes())
+    };
+    assert_eq!(read(&[first, second], &[1, 0]).unwrap().indices, [1, 0]);
+    let error = read(&[second, first], &[1, 0]).unwrap_err().to_string();
+    assert!(error.contains("palette index 1 at column 0, row 0 has the colour of"), "{error}");
+    // Numbers that are no ids, as a program wrote them that makes palettes of colours.
+    let gray = [7; 3];
+    let palette = [gray, gray, gray, gray, gray, second, first];
+    assert_eq!(read(&palette, &[5, 6, 6]).unwrap().indices, [1, 0, 0]);
+    // A palette that has nothing to do with the classes.
+    assert_eq!(read(&[gray, [8; 3]], &[1, 0]).unwrap().indices, [1, 0]);
+}
+
+#[test]
 fn broken_sets_are_refused_with_the_file_at_fault() {
     let (_parent, path) = set_of(1);
     RgbImage::new(4, 4).save(path.join("images/000.png")).unwrap();

@@ -173,3 +173,14 @@ fn years_between_two_pictures_begin_a_new_stretch() {
     assert_eq!((faults, clock.breaks), (vec![TimeFault::Jump], vec![at(5)]));
     assert!(clock.findings[0].to_string().contains("by up to 53.9 years"), "{}", clock.findings[0]);
 }
+
+#[test]
+fn stamps_of_another_unit_tell_nothing_where_log_times_do() {
+    let seconds: Vec<_> = (0..20).map(|index| (at(index), 1_700_000_000 + index / 10)).collect();
+    let micros: Vec<_> = (0..20).map(|index| (at(index), 1_700_000_000_000_000 + index * 1_000)).collect();
+    for left in [seconds, micros] {
+        let mut topics = [topic("/left", &left)];
+        assert_eq!(decided(&mut topics).1, [TimeFault::Useless]);
+        assert_eq!(times(&topics[0]), (0..20).map(at).collect::<Vec<_>>());
+    }
+}

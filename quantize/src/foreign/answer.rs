@@ -35,6 +35,18 @@ pub(super) enum Answer {
 /// Operators that change a mask's type or axes and none of its values.
 const AFTER_A_MASK: &[&str] = &["Cast", "Identity", "Squeeze", "Unsqueeze", "Reshape", "Flatten"];
 
+/// Refuses an operator that takes the last of equals: the program takes the first.
+///
+/// # Errors
+/// [`ForeignError::LastOfEquals`]
+pub(super) fn check_equals(graph: &GraphProto) -> Result<()> {
+    let takes_last = |node: &&NodeProto| {
+        matches!(node.op_type.as_str(), "ArgMax" | "ArgMin") && node.integer("select_last_index", 0) != 0
+    };
+    let found = graph.node.iter().find(takes_last);
+    found.map_or(Ok(()), |node| Err(ForeignError::LastOfEquals { operator: node.label().to_owned() }))
+}
+
 /// Takes everything behind the logits off, and says what was taken.
 pub(super) fn strip(graph: &mut GraphProto, opset: i64, answer: Answer, notes: &mut Vec<String>) -> Enlarge {
     let mut enlarge = Enlarge::Linear;
@@ -63,8 +75,6 @@ fn last_step(graph: &GraphProto, opset: i64, answer: Answer) -> Option<(usize, S
             return None;
         }
         match node.op_type.as_str() {
-            // The program takes the first of equals: an ArgMax that takes the last stays, and is refused as no logits.
-            "ArgMax" if node.integer("select_last_index", 0) != 0 => return None,
             "ArgMax" => return channels_of(graph, node, opset).map(|logits| (place, logits)),
             "Softmax" | "LogSoftmax" if seen.is_empty() => {
                 return channels_of(graph, node, opset).map(|logits| (place, logits));

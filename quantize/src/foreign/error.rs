@@ -68,6 +68,12 @@ pub enum ForeignError {
         /// Its shape, as the file says it.
         found: String,
     },
+    /// An operator takes the last of equal numbers.
+    #[error("{operator} takes the last of equal numbers (select_last_index), where this program takes the first")]
+    LastOfEquals {
+        /// The operator.
+        operator: String,
+    },
     /// Constants of 16-bit floats.
     #[error("expected 32-bit floats, {tensor} has {found}")]
     Narrow {
@@ -195,6 +201,7 @@ impl ForeignError {
             Self::InputShape { hint, .. } | Self::Answer { hint, .. } => hint,
             Self::OtherSize { .. } => "leave --size out, or export the model for that size or with dynamic axes",
             Self::NoSize { .. } => "choose it: --size WIDTHxHEIGHT, best a size that the network was trained with",
+            Self::LastOfEquals { .. } => "export with select_last_index=0, or up to the logits",
             Self::Narrow { .. } => {
                 "export in float32: model.float() before torch.onnx.export; int8 comes from `quantize`"
             }

@@ -113,6 +113,7 @@ pub fn adopt(
     inference::settle(graph::graph_mut(&mut model)?)?;
     let found = opset::of(&model);
     let answer = if purpose.classes().is_some() { answer::Answer::Classes } else { answer::Answer::Unknown };
+    answer::check_equals(graph::graph(&model)?)?;
     let enlarge = answer::strip(graph::graph_mut(&mut model)?, found, answer, &mut notes);
     if opset::raise(&mut model)? {
         notes.push(format!("its operator set {found} is raised to {}", opset::WANTED));

@@ -60,6 +60,18 @@ fn what_only_orders_the_logits_is_left_out_and_the_mask_is_the_same() {
 }
 
 #[test]
+fn an_argmax_that_takes_the_last_of_equals_is_refused() {
+    let model = ending(1, |builder| {
+        let mut last = NodeProto::new("ArgMax", "best", &["logits"], "out");
+        last.attribute.push(AttributeProto::integer("axis", 1));
+        last.attribute.push(AttributeProto::integer("select_last_index", 1));
+        (builder.push(last), "out")
+    });
+    let refused = adopt(&model, &PLAIN, None, None, Purpose::Masks(3)).unwrap_err();
+    assert!(refused.to_string().contains("select_last_index"), "{refused}");
+}
+
+#[test]
 fn a_softmax_over_another_axis_is_not_left_out() {
     let model = ending(1, |builder| (builder.node("Softmax", &["logits"], "out", &[]).with_axis("out", 3), "out"));
     let adopted = adopted(&model, Purpose::Masks(3));
