@@ -25,13 +25,14 @@ use crate::few_shot::{SIZE, cpu, depth_run, labelled_set, weights};
 const STEPS: u64 = 6;
 const FIRST: u64 = 3;
 
+type Start = dyn Fn(&Path, u64) -> Result<(), Error>;
 type Resume = fn(&Path, &LoopChanges) -> Result<(), Error>;
 
 /// One kind of run, on data of its own.
 struct Kind {
     name: &'static str,
     /// Starts a run of so many steps.
-    start: Box<dyn Fn(&Path, u64) -> Result<(), Error>>,
+    start: Box<Start>,
     resume: Resume,
     /// Changes the data.
     change: Box<dyn Fn()>,
@@ -77,7 +78,7 @@ fn depth(name: &'static str, parent: &Path, from: &'static [Supervision], files:
     let config = {
         let data = data.clone();
         move |steps| {
-            let config = crate::footage::config(from, &[data.clone()], steps);
+            let config = crate::footage::config(from, std::slice::from_ref(&data), steps);
             PretrainConfig { batch: 2, seed: 3, steps: constant(config.steps), ..config }
         }
     };

@@ -7,7 +7,7 @@
 
 use parallax_train::device::comparison::{compare_operator, compare_tiny_training};
 use parallax_train::device::operators::operators;
-use parallax_train::device::{DeviceChoice, DeviceKind, Inspector, choose};
+use parallax_train::device::{DeviceChoice, DeviceKind, Finding, Inspector, choose};
 
 #[test]
 fn every_operator_and_a_tiny_training_agree() {
@@ -15,6 +15,6 @@ fn every_operator_and_a_tiny_training_agree() {
     assert_eq!((chosen.kind, chosen.name.as_str()), (DeviceKind::Cpu, "cpu (ndarray)"));
     let mut findings: Vec<_> = operators().iter().map(|operator| compare_operator(operator, &chosen.device)).collect();
     findings.extend(compare_tiny_training(&chosen.device));
-    let wrong: Vec<String> = findings.iter().filter(|finding| !finding.is_right()).map(|f| f.describe()).collect();
+    let wrong: Vec<String> = findings.iter().filter(|finding| !finding.is_right()).map(Finding::describe).collect();
     assert_eq!(wrong, Vec::<String>::new());
 }
