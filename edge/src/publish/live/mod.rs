@@ -7,11 +7,11 @@
 //! ```
 //! | module | what it does |
 //! |---|---|
-//! | [`views`] | pictures for people, encoded in a thread of their own, only while somebody looks |
-//! | [`status`] | how the run goes, as JSON for the page |
-//! | [`metrics`] | the same as numbers for Prometheus |
-//! | [`server`] | HTTP |
-//! | [`foxglove`] | Foxglove's WebSocket |
+//! | `views` | pictures for people, encoded in a thread of their own, only while somebody looks |
+//! | `status` | how the run goes, as JSON for the page |
+//! | `metrics` | the same as numbers for Prometheus |
+//! | `server` | HTTP |
+//! | `foxglove` | Foxglove's WebSocket |
 //!
 //! Two threads, whatever the number of visitors: one encodes, one serves.
 
