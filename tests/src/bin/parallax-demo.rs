@@ -34,9 +34,7 @@ fn main() -> Result<()> {
         bail!("{} is not empty: remove it, or choose another folder with --out", arguments.out.display());
     }
     let summary = tell(&config)?;
-    let mut text = format!("\n{summary}\n");
-    for name in ["summary.json", "sheet.png", "masks"] {
-        text += &format!("wrote {}\n", arguments.out.join(name).display());
-    }
-    Results.write_all(text.as_bytes()).context("cannot write the result")
+    let wrote =
+        ["summary.json", "sheet.png", "masks"].map(|name| format!("wrote {}\n", arguments.out.join(name).display()));
+    Results.write_all(format!("\n{summary}\n{}", wrote.concat()).as_bytes()).context("cannot write the result")
 }
