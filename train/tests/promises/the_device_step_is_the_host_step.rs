@@ -1,9 +1,10 @@
 //! A whole training step with the loss on tensors has the losses and gradients of the step with the loss in loops, whatever
 //! supervises: what a GPU learns from is what a CPU learns from.
 //!
-//! Both run on the CPU here, on the same fresh networks and the same batch. Tolerance 5e-3 of the largest entry of each
-//! parameter's gradient: sums of f32 in another order, through the whole network. Processors order them differently: 2.1e-3 was
-//! seen with AVX2, 1.9e-3 with AVX-512.
+//! Both run on the CPU here, on the same fresh networks and the same batches. Sums of f32 in another order change gradients by 3e-6
+//! of the largest entry of each parameter's. Where two sources explain a pixel equally well, that can choose the other one, and
+//! a single such pixel changes gradients by up to 3e-3; which pixel it is differs with the processor's instructions. So three batches
+//! are looked at: a fault is in all of them, such a pixel in one. Their median is held to 2e-3.
 
 use std::path::{Path, PathBuf};
 
@@ -24,7 +25,10 @@ use parallax_train::training::{StepLoss, Task as _};
 
 const SIZE: (usize, usize) = (64, 32);
 const FRAMES: usize = 5;
-const TOLERANCE: f32 = 5e-3;
+const TOLERANCE: f32 = 2e-3;
+/// What a pixel between two sources may change in the worst batch.
+const ONE_PIXEL: f32 = 1e-2;
+const BATCHES: [u64; 3] = [2, 5, 6];
 
 /// A drive with everything: both eyes, poses and sparse depth.
 fn drive(parent: &Path) -> PathBuf {
@@ -121,21 +125,37 @@ fn assert_alike(form: &Form) {
     if form.intrinsics == IntrinsicsSource::Learn {
         model.cameras = Some(LearnedCameras::new(&host.batches.footage, &on));
     }
-    let batch = host.batch(2).unwrap();
-    let [of_host, of_device] = [&host, &device].map(|task| task.loss(&model, &batch, 2, &on).unwrap());
+    let mut worst: Vec<f32> = BATCHES.iter().map(|&step| difference(&host, &device, &model, step)).collect();
+    worst.sort_by(f32::total_cmp);
+    assert!(worst[1] <= TOLERANCE, "gradients differ by {worst:?} of the largest entry");
+    assert!(
+        worst[2] <= ONE_PIXEL,
+        "gradients differ by {worst:?} of the largest entry: more than a pixel that is a tie"
+    );
+}
+
+/// By which part of the largest entry of a parameter's gradient the gradients of a batch differ, in the worst parameter.
+fn difference(host: &DepthTask, device: &DepthTask, model: &DepthModel, step: u64) -> f32 {
+    let on = Device::flex().autodiff();
+    let batch = host.batch(step).unwrap();
+    let [of_host, of_device] = [host, device].map(|task| task.loss(model, &batch, 2, &on).unwrap());
     assert_eq!(of_host.terms.len(), of_device.terms.len());
     for (a, b) in of_host.terms.iter().zip(&of_device.terms) {
         assert_eq!(a.name, b.name);
         assert!((a.value - b.value).abs() <= 1e-5 * a.value.abs().max(1e-3), "{}: {} and {}", a.name, a.value, b.value);
         assert!(a.value > 0.0, "{} has no part in this batch", a.name);
     }
-    let [of_host, of_device] = [&of_host, &of_device].map(|step| gradients(step, &model));
+    let [of_host, of_device] = [&of_host, &of_device].map(|step| gradients(step, model));
     assert_eq!(of_host.len(), of_device.len(), "the same parameters learn");
-    for (number, (a, b)) in of_host.iter().zip(&of_device).enumerate() {
+    let ratio = |(a, b): (&Vec<f32>, &Vec<f32>)| {
         let largest = a.iter().fold(1e-9_f32, |largest, value| largest.max(value.abs()));
-        let worst = a.iter().zip(b).fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs()));
-        assert!(worst <= TOLERANCE * largest, "parameter {number}: differs by {worst:e}, largest entry {largest:e}");
-    }
+        a.iter().zip(b).fold(0.0_f32, |worst, (a, b)| worst.max((a - b).abs())) / largest
+    };
+    of_host
+        .iter()
+        .zip(&of_device)
+        .map(ratio)
+        .fold(0.0, |worst, ratio| if ratio > worst || ratio.is_nan() { ratio } else { worst })
 }
 
 #[test]
